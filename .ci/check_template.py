@@ -1,0 +1,267 @@
+"""Asserts of the translated template what the linters do not see, or see only when it is deployed.
+
+Usage: check_template.py TEMPLATE
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+from translate import translate
+
+BOTH = {"EVENT_BUS_NAME", "INSTANCES_TABLE", "WATERMARKS_TABLE", "CLOSE_BASE_URLS", "EVENT_MAX_BYTES", "RUST_LOG"}
+ENVIRONMENT = {
+    "WebhookFunction": BOTH | {"LEDGER_TABLE", "PUBLIC_URL", "USER_SECRET", "ORGANIZATION_SECRET", "CALLBACKS_ENABLED"},
+    "PollerFunction": BOTH | {"DISPATCH_PER_SECOND"},
+}
+TABLES = {"InstancesTable", "WatermarksTable", "LedgerTable"}
+XRAY = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+METHODS = {"get", "put", "post", "patch", "delete"}
+NAMES = {"Name", "AliasName", "LogGroupName", "QueueName", "RoleName", "TableName"}
+
+
+def check(template: dict) -> list[str]:
+    """Everything wrong with a translated template, as `LogicalId: what`."""
+    resources = template["Resources"]
+    return sorted({problem for rule in RULES for problem in rule(resources)})
+
+
+def of_type(resources: dict, kind: str):
+    """The resources of a type, with their logical ids and their properties."""
+    for name, resource in resources.items():
+        if resource["Type"] == kind:
+            yield name, resource.get("Properties", {})
+
+
+def as_list(value) -> list:
+    return value if isinstance(value, list) else [value]
+
+
+def is_arn(value) -> bool:
+    """Whether a value gives an ARN. `Ref` gives a queue's URL and a function's, table's or bus's name."""
+    if isinstance(value, str):
+        return value.startswith("arn:")
+    text = value.get("Fn::Sub", "")
+    return value.get("Fn::GetAtt", ["", ""])[1] == "Arn" or bool(re.match(r"arn:|\$\{\w+\.Arn\}", text))
+
+
+# ---- Functions
+
+
+def functions(resources):
+    for name, function in of_type(resources, "AWS::Lambda::Function"):
+        for key, expected in {
+            "Runtime": "provided.al2023",
+            "Handler": "bootstrap",
+            "Architectures": [{"Ref": "Architecture"}],
+            "TracingConfig": {"Mode": "Active"},
+        }.items():
+            if function.get(key) != expected:
+                yield f"{name}: {key} is {function.get(key)}, not {expected}"
+        logging = function.get("LoggingConfig", {})
+        if logging.get("LogFormat") != "JSON" or logging.get("ApplicationLogLevel") != {"Ref": "LogLevel"}:
+            yield f"{name}: logs are not JSON of the level LogLevel"
+        if resources.get(logging.get("LogGroup", {}).get("Ref"), {}).get("Type") != "AWS::Logs::LogGroup":
+            yield f"{name}: it does not write to a log group of the template"
+        if function.get("Role", {}).get("Fn::GetAtt", [""])[0] not in resources:
+            yield f"{name}: its role is not one of the template's"
+
+
+def environment(resources):
+    found = {
+        name: function.get("Environment", {}).get("Variables", {})
+        for name, function in of_type(resources, "AWS::Lambda::Function")
+    }
+    if found.keys() != ENVIRONMENT.keys():
+        yield f"Functions: {sorted(found)} instead of {sorted(ENVIRONMENT)}"
+    for name, variables in found.items():
+        expected = ENVIRONMENT.get(name, set())
+        for variable in sorted(expected - variables.keys()):
+            yield f"{name}: {variable} is not set"
+        for variable in sorted(variables.keys() - expected):
+            yield f"{name}: {variable} is set, but not read"
+
+
+def secrets(resources):
+    for name, function in of_type(resources, "AWS::Lambda::Function"):
+        for variable, value in function.get("Environment", {}).get("Variables", {}).items():
+            if not variable.endswith("_SECRET"):
+                continue
+            if not re.fullmatch(r"\{\{resolve:secretsmanager:\$\{\w+\}:SecretString\}\}", str(value.get("Fn::Sub"))):
+                yield f"{name}: {variable} is not a dynamic reference to a secret"
+            if "KmsKeyArn" not in function:
+                yield f"{name}: an environment with secrets has no key"
+
+
+# ---- What reaches the functions
+
+
+def routes(resources):
+    for name, api in of_type(resources, "AWS::ApiGatewayV2::Api"):
+        for path, methods in api.get("Body", {}).get("paths", {}).items():
+            for method in methods.keys() - METHODS:
+                yield f"{name}: {path} has the method {method}"
+    for name, stage in of_type(resources, "AWS::ApiGatewayV2::Stage"):
+        if not {"ThrottlingRateLimit", "ThrottlingBurstLimit"} <= stage.get("DefaultRouteSettings", {}).keys():
+            yield f"{name}: routes are not throttled"
+        if not is_arn(stage.get("AccessLogSettings", {}).get("DestinationArn", "")):
+            yield f"{name}: no access log"
+
+
+def schedules(resources):
+    for name, rule in of_type(resources, "AWS::Events::Rule"):
+        expression = rule.get("ScheduleExpression", "rate(1 minute)")
+        rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)(s?)\)", str(expression))
+        if not rate or (rate[1] == "1") == bool(rate[3]) or rate[1] == "0":
+            yield f"{name}: {expression} is not a schedule"
+
+
+def targets(resources):
+    allowed = {
+        json.dumps(permission.get("SourceArn"))
+        for _, permission in of_type(resources, "AWS::Lambda::Permission")
+        if permission.get("Principal") == "events.amazonaws.com"
+    }
+    for name, rule in of_type(resources, "AWS::Events::Rule"):
+        if json.dumps({"Fn::GetAtt": [name, "Arn"]}) not in allowed:
+            yield f"{name}: it may not invoke its target"
+        if not isinstance(rule.get("EventPattern", {}), dict):
+            yield f"{name}: the pattern is not a mapping"
+        for target in rule["Targets"]:
+            if not is_arn(target["Arn"]):
+                yield f"{name}: the target is not an ARN"
+            if "RetryPolicy" not in target:
+                yield f"{name}: the target has no RetryPolicy, so a day of retries"
+            if "EventPattern" in rule and not is_arn(target.get("DeadLetterConfig", {}).get("Arn", "")):
+                yield f"{name}: the target has no ARN of a dead-letter queue"
+    for name, config in of_type(resources, "AWS::Lambda::EventInvokeConfig"):
+        if not is_arn(config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", "")):
+            yield f"{name}: failures go to no ARN of a queue"
+
+
+def queues(resources):
+    for name, queue in of_type(resources, "AWS::SQS::Queue"):
+        if queue.get("SqsManagedSseEnabled") is not True:
+            yield f"{name}: it is not encrypted with SSE-SQS"
+        if queue.get("MessageRetentionPeriod") != 1209600:
+            yield f"{name}: it does not keep messages for 14 days"
+    for name, policy in of_type(resources, "AWS::SQS::QueuePolicy"):
+        for statement in as_list(policy["PolicyDocument"]["Statement"]):
+            if not is_arn(statement["Resource"]):
+                yield f"{name}: the resource is not an ARN"
+            if "aws:SourceArn" not in json.dumps(statement.get("Condition", {})):
+                yield f"{name}: any rule of any account may send"
+
+
+# ---- Permissions
+
+
+def roles(resources):
+    for name, role in of_type(resources, "AWS::IAM::Role"):
+        if "ManagedPolicyArns" in role:
+            yield f"{name}: it has a managed policy"
+        for policy in role.get("Policies", []):
+            for statement in as_list(policy["PolicyDocument"]["Statement"]):
+                yield from (f"{name}: {problem}" for problem in statement_problems(statement))
+
+
+def statement_problems(statement):
+    if statement.get("Effect") != "Allow" or "Action" not in statement or "Resource" not in statement:
+        yield "a statement does more than allow actions on resources"
+        return
+    actions = as_list(statement["Action"])
+    label = ", ".join(actions)
+    for action in actions:
+        if "*" in action:
+            yield f"{action} is a wildcard"
+    for resource in as_list(statement["Resource"]):
+        if resource == "*" and set(actions) <= XRAY:
+            continue
+        if "*" in json.dumps(resource):
+            yield f"{label} on the wildcard {json.dumps(resource)}"
+        elif not is_arn(resource):
+            yield f"{label} on {json.dumps(resource)}, which is not an ARN"
+    via = statement.get("Condition", {}).get("StringEquals", {}).get("kms:ViaService", {}).get("Fn::Sub", "")
+    if any(action.startswith("kms:") for action in actions) and not via.startswith("dynamodb."):
+        yield f"{label} is not limited to DynamoDB's calls"
+
+
+# ---- What is kept
+
+
+def tables(resources):
+    if (found := {name for name, _ in of_type(resources, "AWS::DynamoDB::Table")}) != TABLES:
+        yield f"Tables: {sorted(found)} instead of {sorted(TABLES)}"
+    for name, table in of_type(resources, "AWS::DynamoDB::Table"):
+        if table.get("BillingMode") != "PAY_PER_REQUEST":
+            yield f"{name}: it is not on demand"
+        if table.get("PointInTimeRecoverySpecification") != {"PointInTimeRecoveryEnabled": True}:
+            yield f"{name}: no point-in-time recovery"
+        encryption = table.get("SSESpecification", {})
+        if not (encryption.get("SSEEnabled") is True and encryption.get("SSEType") == "KMS"):
+            yield f"{name}: it is not encrypted with KMS"
+        if encryption.get("KMSMasterKeyId") != {"Fn::GetAtt": ["TablesKey", "Arn"]}:
+            yield f"{name}: it is not encrypted with the stack's key"
+    if resources.get("LedgerTable", {}).get("Properties", {}).get("TimeToLiveSpecification") != {
+        "AttributeName": "expiresAt",
+        "Enabled": True,
+    }:
+        yield "LedgerTable: its items do not expire"
+
+
+def retained(resources):
+    for name, resource in resources.items():
+        if resource["Type"] in ("AWS::DynamoDB::Table", "AWS::KMS::Key"):
+            for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
+                if resource.get(policy) != "Retain":
+                    yield f"{name}: {policy} is not Retain"
+
+
+def key(resources):
+    for name, key in of_type(resources, "AWS::KMS::Key"):
+        for statement in as_list(key["KeyPolicy"]["Statement"]):
+            if statement["Principal"] != {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}:
+                yield f"{name}: its policy names another principal than the account"
+
+
+def logs(resources):
+    for name, group in of_type(resources, "AWS::Logs::LogGroup"):
+        if "RetentionInDays" not in group:
+            yield f"{name}: its lines are kept for ever"
+
+
+def names(resources):
+    """Two stacks in one account and region must not meet in a name."""
+    for name, resource in resources.items():
+        for key in NAMES & resource.get("Properties", {}).keys():
+            if "AWS::StackName" not in json.dumps(resource["Properties"][key]):
+                yield f"{name}: {key} is not made from the stack's name"
+
+
+RULES = [
+    functions,
+    environment,
+    secrets,
+    routes,
+    schedules,
+    targets,
+    queues,
+    roles,
+    tables,
+    retained,
+    key,
+    logs,
+    names,
+]
+
+
+def main() -> None:
+    problems = check(translate(Path(sys.argv[1]).read_text()))
+    for problem in problems:
+        print(problem)
+    sys.exit(1 if problems else 0)
+
+
+if __name__ == "__main__":
+    main()

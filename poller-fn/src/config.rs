@@ -1,0 +1,56 @@
+//! The function's settings.
+
+use std::num::NonZeroU32;
+
+use shared::env::{ConfigError, Reader};
+use shared::event_bus::DEFAULT_MAX_BYTES;
+use shared::settings::Policy;
+
+const DEFAULT_DISPATCH_PER_SECOND: NonZeroU32 = NonZeroU32::new(200).unwrap();
+
+/// The environment of `poller-fn`.
+#[derive(Debug)]
+pub struct Config {
+    /// `EVENT_BUS_NAME`: the bus's name.
+    pub event_bus_name: String,
+    /// `INSTANCES_TABLE`: the table's name.
+    pub instances_table: String,
+    /// `WATERMARKS_TABLE`: the table's name.
+    pub watermarks_table: String,
+    /// `EVENT_MAX_BYTES`: what an entry may hold, default 983040.
+    pub event_max_bytes: usize,
+    /// `DISPATCH_PER_SECOND`: instances dispatched in a second, default 200.
+    pub dispatch_per_second: NonZeroU32,
+    /// `CLOSE_BASE_URLS`: base URLs beside Close's own, divided by commas.
+    pub policy: Policy,
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// Everything that is missing or cannot be parsed, by name.
+    pub fn read(mut reader: Reader) -> Result<Self, ConfigError> {
+        let config = Self {
+            event_bus_name: reader.required("EVENT_BUS_NAME"),
+            instances_table: reader.required("INSTANCES_TABLE"),
+            watermarks_table: reader.required("WATERMARKS_TABLE"),
+            event_max_bytes: reader.parsed(
+                "EVENT_MAX_BYTES",
+                DEFAULT_MAX_BYTES,
+                "a number of bytes",
+            ),
+            dispatch_per_second: reader.parsed(
+                "DISPATCH_PER_SECOND",
+                DEFAULT_DISPATCH_PER_SECOND,
+                "a whole number from 1",
+            ),
+            // A stored instance was checked when it was provisioned: callbacks are no longer in question.
+            policy: Policy {
+                close_base_urls: reader.list("CLOSE_BASE_URLS"),
+                callbacks_enabled: true,
+            },
+        };
+        reader.finish(config)
+    }
+}

@@ -1,0 +1,67 @@
+//! Why a poll, or the poll of one resource, stopped.
+
+use shared::close::error::CloseError;
+use shared::event_bus::PublishError;
+use shared::settings::FieldError;
+use shared::table::TableError;
+
+/// A poll did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum PollError {
+    /// The invocation's time is nearly over: the rest is for the next poll, at once.
+    #[error("the time is up; the rest is read by the next poll")]
+    OutOfTime,
+    /// Another poll took over after this one's lease ran out, or the instance was disabled or removed.
+    #[error("the lease was lost; another poll goes on from the last commit")]
+    LeaseLost,
+    /// More records share one timestamp than Close lets anybody read.
+    #[error(
+        "more than {read} records share the timestamp {at}, which is more than Close's search returns; the watermark stays"
+    )]
+    TieRunTooLarge {
+        /// How many could be read.
+        read: usize,
+        /// The timestamp.
+        at: jiff::Timestamp,
+    },
+    /// Close did not give what was asked for.
+    #[error(transparent)]
+    Close(#[from] CloseError),
+    /// EventBridge did not take what was read.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// DynamoDB did not answer.
+    #[error(transparent)]
+    Table(TableError),
+    /// The stored configuration is none that this version can poll with.
+    #[error("the instance's configuration cannot be polled with: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Configuration(Vec<FieldError>),
+}
+
+impl PollError {
+    /// A short word for logs and metrics, of a bounded set.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::OutOfTime => "OutOfTime",
+            Self::LeaseLost => "LeaseLost",
+            Self::TieRunTooLarge { .. } => "TieRunTooLarge",
+            Self::Close(CloseError::Unauthorized { .. }) => "Unauthorized",
+            Self::Close(CloseError::RateLimited { .. }) => "RateLimited",
+            Self::Close(CloseError::Rejected { .. } | CloseError::ExpiredCursor) => "Rejected",
+            Self::Close(CloseError::Unavailable(_)) => "CloseUnavailable",
+            Self::Publish(_) => "PublishFailed",
+            Self::Table(_) => "TableUnavailable",
+            Self::Configuration(_) => "Configuration",
+        }
+    }
+}
+
+/// A conflict on a commit means that somebody else holds the lease.
+impl From<TableError> for PollError {
+    fn from(error: TableError) -> Self {
+        match error {
+            TableError::Conflict => Self::LeaseLost,
+            other => Self::Table(other),
+        }
+    }
+}

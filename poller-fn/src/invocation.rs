@@ -1,0 +1,146 @@
+//! What invokes the function: the schedule, or a `poll.requested` event.
+
+use aws_config::SdkConfig;
+use jiff::Timestamp;
+use lambda_runtime::{Error, LambdaEvent};
+use serde::Deserialize;
+use serde_json::Value;
+use shared::clock::Clock;
+use shared::close::client::CloseClient;
+use shared::close::error::CloseError;
+use shared::event_bus::EventBus;
+use shared::instance_id::InstanceId;
+use shared::instance_table::InstanceTable;
+use shared::watermark_table::WatermarkTable;
+
+use crate::config::Config;
+use crate::dispatch::dispatch;
+use crate::poll::poll_instance;
+
+/// `detail-type` of the event that asks for a poll.
+pub const POLL_REQUESTED: &str = "poll.requested";
+/// `Source` of what the poller itself has to say.
+pub const SOURCE: &str = "closeio.poller";
+/// `detail-type` of the schedule.
+const SCHEDULED: &str = "Scheduled Event";
+
+/// What the function works with, set up once.
+#[derive(Debug)]
+pub struct Poller {
+    /// The settings.
+    pub config: Config,
+    /// Close.
+    pub close: CloseClient,
+    /// The Instances table.
+    pub instances: InstanceTable,
+    /// The Watermarks table.
+    pub watermarks: WatermarkTable,
+    /// The bus.
+    pub bus: EventBus,
+}
+
+/// What the function is asked to do.
+#[derive(Debug, PartialEq, Eq)]
+enum Invocation {
+    Dispatch,
+    Poll(InstanceId),
+}
+
+/// The envelope that EventBridge gives both.
+#[derive(Deserialize)]
+struct Envelope {
+    #[serde(rename = "detail-type")]
+    detail_type: String,
+    #[serde(default)]
+    detail: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PollRequested {
+    instance_id: InstanceId,
+}
+
+/// Nobody of ours sends this.
+#[derive(Debug, thiserror::Error)]
+#[error("expected a `{SCHEDULED}` or a `{POLL_REQUESTED}` with an `instanceId` in its detail")]
+struct UnknownInvocation;
+
+impl Poller {
+    /// Sets up the adapters; no call is made.
+    ///
+    /// # Errors
+    /// When the TLS library cannot be set up.
+    pub fn new(config: Config, aws: &SdkConfig) -> Result<Self, CloseError> {
+        Ok(Self {
+            close: CloseClient::new()?,
+            instances: InstanceTable::new(aws, config.instances_table.clone()),
+            watermarks: WatermarkTable::new(aws, config.watermarks_table.clone()),
+            bus: EventBus::new(aws, config.event_bus_name.clone(), config.event_max_bytes),
+            config,
+        })
+    }
+}
+
+/// Does what an invocation asks for and returns a summary.
+///
+/// # Errors
+/// When nothing could be done: the invocation counts as failed and goes to the dead-letter queue.
+pub async fn handle(poller: &Poller, event: LambdaEvent<Value>) -> Result<Value, Error> {
+    let clock = Clock::start();
+    let deadline = i64::try_from(event.context.deadline)
+        .ok()
+        .and_then(|millis| Timestamp::from_millisecond(millis).ok());
+    let deadline = deadline.unwrap_or(clock.started());
+    match parse(event.payload)? {
+        Invocation::Dispatch => Ok(serde_json::to_value(dispatch(poller, &clock).await?)?),
+        Invocation::Poll(id) => Ok(serde_json::to_value(
+            poll_instance(poller, id, &clock, deadline).await?,
+        )?),
+    }
+}
+
+fn parse(payload: Value) -> Result<Invocation, UnknownInvocation> {
+    let envelope: Envelope = serde_json::from_value(payload).map_err(|_| UnknownInvocation)?;
+    match envelope.detail_type.as_str() {
+        SCHEDULED => Ok(Invocation::Dispatch),
+        POLL_REQUESTED => {
+            let requested: PollRequested =
+                serde_json::from_value(envelope.detail).map_err(|_| UnknownInvocation)?;
+            Ok(Invocation::Poll(requested.instance_id))
+        }
+        _ => Err(UnknownInvocation),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Invocation, parse};
+
+    #[test]
+    fn the_schedule_dispatches_and_a_request_polls() {
+        let schedule =
+            json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}});
+        assert_eq!(parse(schedule).unwrap(), Invocation::Dispatch);
+        let request = json!({"source": "closeio.poller", "detail-type": "poll.requested", "detail": {"instanceId": 20931}});
+        assert_eq!(
+            parse(request).unwrap(),
+            Invocation::Poll(20931.try_into().unwrap())
+        );
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for payload in [
+            json!({}),
+            json!("poll"),
+            json!({"detail-type": "poll.requested", "detail": {}}),
+            json!({"detail-type": "poll.requested", "detail": {"instanceId": 0}}),
+            json!({"detail-type": "lead.created", "detail": {"instanceId": 1}}),
+        ] {
+            assert!(parse(payload.clone()).is_err(), "{payload}");
+        }
+    }
+}

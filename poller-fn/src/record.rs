@@ -1,0 +1,152 @@
+//! A polled record as a change.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::value::RawValue;
+use shared::change::{Change, EventType, Identity, object_href};
+use shared::close::{json, timestamp};
+use shared::poller_configuration::Resource;
+
+/// Where every object of Close's has its id and the date that counts.
+const ID: &str = "id";
+const DATE_UPDATED: &str = "date_updated";
+
+/// Close's own date of a record; nothing moves by any other.
+pub fn date_updated(record: &RawValue) -> Option<Timestamp> {
+    timestamp::parse(&json::text_at(record, DATE_UPDATED)?)
+}
+
+/// Reads a record as a change. One made after `watermark`, where this poll began, is new to whoever follows.
+/// A record without a date counts as read `now` and is told by its bytes.
+pub fn to_change(
+    record: Box<RawValue>,
+    resource: &Resource,
+    watermark: Timestamp,
+    now: Timestamp,
+) -> Change {
+    let object_type = resource.object_type.as_str();
+    let id = json::text_at(&record, &resource.id_field).or_else(|| json::text_at(&record, ID));
+    let (object_id, date) = (id.unwrap_or_default(), date_updated(&record));
+    let action = if is_new(&record, resource, watermark) {
+        "created"
+    } else {
+        "updated"
+    };
+    Change {
+        event_type: EventType::of(object_type, action),
+        date: date.unwrap_or(now),
+        identity: date.map_or_else(|| Identity::of_bytes(&record), |_| Identity::Date),
+        data_hidden: false,
+        href: object_href(object_type, &object_id),
+        object_type: object_type.to_owned(),
+        object_id,
+        action: action.to_owned(),
+        raw: Arc::from(record),
+    }
+}
+
+fn is_new(record: &RawValue, resource: &Resource, watermark: Timestamp) -> bool {
+    let date = |path: &str| read_date(&json::text_at(record, path)?);
+    let Some(created) = date(&resource.created_field) else {
+        return false;
+    };
+    let is_untouched = date(&resource.updated_field)
+        .is_some_and(|updated| is_within(created, updated, resource.created_tolerance));
+    is_untouched || watermark < created
+}
+
+fn is_within(created: Timestamp, updated: Timestamp, tolerance: Duration) -> bool {
+    updated.duration_since(created).unsigned_abs() <= tolerance
+}
+
+/// Close's spellings, or milliseconds since 1970.
+fn read_date(text: &str) -> Option<Timestamp> {
+    let millis = || {
+        Timestamp::UNIX_EPOCH
+            .checked_add(SignedDuration::from_millis(text.parse().ok()?))
+            .ok()
+    };
+    timestamp::parse(text).or_else(millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use serde_json::value::to_raw_value;
+    use serde_json::{Value, json};
+    use shared::change::{Change, EventType, Identity};
+    use shared::poller_configuration::parse;
+
+    use super::to_change;
+
+    fn change(configuration: &Value, record: &Value) -> Change {
+        let resource = parse(&json!({"contacts": configuration}).to_string())
+            .unwrap()
+            .remove(0);
+        let watermark = "2026-06-19T12:00:00Z".parse().unwrap();
+        to_change(
+            to_raw_value(record).unwrap(),
+            &resource,
+            watermark,
+            Timestamp::UNIX_EPOCH,
+        )
+    }
+
+    fn event_type(created: &str, updated: &str) -> EventType {
+        let record = json!({"id": "cont_1", "date_created": created, "date_updated": updated});
+        change(&json!({"url": "/hubs/crm/contacts"}), &record).event_type
+    }
+
+    #[test]
+    fn untouched_since_its_creation_or_newer_than_the_watermark_is_created() {
+        assert_eq!(
+            event_type("2026-06-19T11:00:00+00:00", "2026-06-19T11:00:10+00:00"),
+            EventType::Created
+        );
+        assert_eq!(
+            event_type("2026-06-19T11:00:00+00:00", "2026-06-19T11:00:10.001+00:00"),
+            EventType::Updated
+        );
+        assert_eq!(
+            event_type("2026-06-19T12:00:00.001+00:00", "2026-06-19T12:30:00+00:00"),
+            EventType::Created
+        );
+        assert_eq!(
+            event_type("2026-06-19T12:00:00+00:00", "2026-06-19T12:30:00+00:00"),
+            EventType::Updated
+        );
+    }
+
+    #[test]
+    fn id_and_dates_are_found_by_path_but_the_date_is_closes_own() {
+        let configuration = json!({
+            "url": "/hubs/crm/contacts?where=m.updated>'${epoch}'", "idField": "m.key", "createdCheckTolerance": 1,
+            "datesConfiguration": {"updatedDateField": "m.updated", "updatedDateFormat": "milliseconds", "createdDateField": "m.created"},
+        });
+        let record = json!({"id": "cont_1", "date_updated": "2026-06-19T11:30:00+00:00", "m": {"key": 7, "updated": 1000, "created": "0"}});
+        let change = change(&configuration, &record);
+        assert_eq!(
+            (change.object_id.as_str(), change.event_type),
+            ("7", EventType::Created)
+        );
+        assert_eq!(
+            (change.date.to_string().as_str(), change.identity),
+            ("2026-06-19T11:30:00Z", Identity::Date)
+        );
+    }
+
+    #[test]
+    fn without_a_readable_date_it_is_told_by_its_bytes() {
+        let change = change(
+            &json!({"url": "/hubs/crm/contacts"}),
+            &json!({"id": "cont_1", "date_updated": null}),
+        );
+        assert_eq!(
+            (change.date, change.event_type),
+            (Timestamp::UNIX_EPOCH, EventType::Updated)
+        );
+        assert!(matches!(change.identity, Identity::Parts(_)));
+    }
+}

@@ -1,0 +1,3 @@
+//! Where records come from, oldest first.
+
+pub mod search;

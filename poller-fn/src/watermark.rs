@@ -1,0 +1,254 @@
+//! How far the polling of one resource has come.
+//!
+//! The invariant: **everything dated up to the watermark that was visible when it was read has been published, and what
+//! becomes visible within the overlap behind it still will be.**
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use shared::event::EventId;
+use shared::watermark_table::{Commit, StoredPosition, StoredResource};
+
+use crate::seen::Seen;
+
+/// Close's search shows a change late: a row is stamped before it is committed and indexed after.
+pub const SEARCH_OVERLAP: Duration = Duration::from_mins(10);
+/// A record dated further ahead than clocks differ has a date that somebody made up.
+const FUTURE: SignedDuration = SignedDuration::from_mins(5);
+
+/// The watermark of one resource during one poll.
+#[derive(Debug)]
+pub struct Watermark {
+    position: Timestamp,
+    start: Timestamp,
+    overlap: SignedDuration,
+    is_stored: bool,
+    is_moved: bool,
+    seen: Seen,
+}
+
+/// What to do with a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is new.
+    Publish,
+    /// It was published, or is older than the instance.
+    Skip,
+    /// It is dated at or after the poll's start: the next poll reads it.
+    Leave,
+}
+
+impl Watermark {
+    /// The watermark as stored; or at `start`, when the resource was never polled.
+    pub fn restore(stored: StoredResource, start: Timestamp, overlap: Duration) -> Self {
+        let position = stored.position.map(from_stored);
+        let (position, start) = position.unwrap_or((start, start));
+        Self {
+            position,
+            start,
+            overlap: SignedDuration::try_from(overlap).unwrap_or(SignedDuration::MAX),
+            is_stored: stored.position.is_some(),
+            is_moved: false,
+            seen: Seen::restore(stored.chunks),
+        }
+    }
+
+    /// The largest date that was read and handled.
+    pub fn position(&self) -> Timestamp {
+        self.position
+    }
+
+    /// The earliest date that this poll reads, inclusive: a little before the watermark, for what became visible late.
+    pub fn floor(&self) -> Timestamp {
+        self.position
+            .saturating_sub(self.overlap)
+            .unwrap_or(Timestamp::MIN)
+    }
+
+    /// What to do with the event `id` dated `date`, in a poll that ends at `until`.
+    pub fn judge(&self, id: EventId, date: Timestamp, until: Timestamp) -> Verdict {
+        if date < self.start || self.seen.contains(id) {
+            Verdict::Skip
+        } else if date < until || FUTURE < date.duration_since(until) {
+            Verdict::Publish
+        } else {
+            Verdict::Leave
+        }
+    }
+
+    /// Notes that the event was published. One of the future is remembered but moves nothing.
+    pub fn published(&mut self, id: EventId, date: Timestamp, until: Timestamp) {
+        self.seen.insert(id, date);
+        self.handled(date, until);
+    }
+
+    /// Notes that a record was read and needs nothing more.
+    pub fn handled(&mut self, date: Timestamp, until: Timestamp) {
+        if self.position < date && date < until {
+            self.position = date;
+            self.is_moved = true;
+        }
+    }
+
+    /// What to store of the work since the last commit, if anything.
+    pub fn take_commit(&mut self, resource: &str) -> Option<Commit> {
+        if self.is_stored && !self.is_moved && !self.seen.is_changed() {
+            return None;
+        }
+        self.seen.forget_before(self.floor());
+        let forgotten = self.seen.shrink_to_capacity();
+        if 0 < forgotten {
+            tracing::warn!(
+                resource,
+                forgotten,
+                "too many changes inside the overlap: some may be published again, with their ids"
+            );
+        }
+        let (put_chunks, delete_chunks) = self.seen.take_changes();
+        (self.is_stored, self.is_moved) = (true, false);
+        let position = StoredPosition {
+            watermark: self.position.as_microsecond(),
+            start: self.start.as_microsecond(),
+        };
+        Some(Commit {
+            resource: resource.to_owned(),
+            position,
+            put_chunks,
+            delete_chunks,
+        })
+    }
+}
+
+fn from_stored(stored: StoredPosition) -> (Timestamp, Timestamp) {
+    let at = |micros| Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MIN);
+    (at(stored.watermark), at(stored.start))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use shared::event::EventId;
+    use shared::watermark_table::{Commit, StoredPosition, StoredResource};
+
+    use super::{SEARCH_OVERLAP, Verdict, Watermark};
+
+    const ID: EventId = EventId([1; 16]);
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// A watermark at 10,000 s of an instance that began at 9,000 s.
+    fn watermark() -> Watermark {
+        let position = Some(StoredPosition {
+            watermark: 10_000_000_000,
+            start: 9_000_000_000,
+        });
+        Watermark::restore(
+            StoredResource {
+                position,
+                chunks: Vec::new(),
+            },
+            at(0),
+            SEARCH_OVERLAP,
+        )
+    }
+
+    fn stored(commit: &Commit) -> Watermark {
+        let stored = StoredResource {
+            position: Some(commit.position),
+            chunks: commit.put_chunks.clone(),
+        };
+        Watermark::restore(stored, at(0), SEARCH_OVERLAP)
+    }
+
+    #[test]
+    fn reads_the_overlap_again_and_publishes_nothing_twice() {
+        let mut watermark = watermark();
+        assert_eq!(watermark.floor(), at(9_400));
+        assert_eq!(watermark.judge(ID, at(9_400), at(20_000)), Verdict::Publish);
+        watermark.published(ID, at(9_400), at(20_000));
+        let commit = watermark.take_commit("contacts").unwrap();
+        assert_eq!(commit.position.watermark, 10_000_000_000);
+        assert_eq!(
+            stored(&commit).judge(ID, at(9_400), at(30_000)),
+            Verdict::Skip
+        );
+    }
+
+    #[test]
+    fn a_record_exactly_at_the_watermark_is_published() {
+        assert_eq!(
+            watermark().judge(ID, at(10_000), at(20_000)),
+            Verdict::Publish
+        );
+    }
+
+    #[test]
+    fn what_is_dated_from_the_start_of_the_poll_on_waits_for_the_next_and_moves_nothing() {
+        let mut watermark = watermark();
+        assert_eq!(
+            watermark.judge(ID, at(19_999), at(20_000)),
+            Verdict::Publish
+        );
+        assert_eq!(watermark.judge(ID, at(20_000), at(20_000)), Verdict::Leave);
+        assert_eq!(watermark.judge(ID, at(20_300), at(20_000)), Verdict::Leave);
+        watermark.handled(at(20_000), at(20_000));
+        assert_eq!(watermark.position(), at(10_000));
+    }
+
+    #[test]
+    fn the_future_is_published_once_and_never_moves_the_watermark() {
+        let mut watermark = watermark();
+        assert_eq!(
+            watermark.judge(ID, at(20_301), at(20_000)),
+            Verdict::Publish
+        );
+        watermark.published(ID, at(20_301), at(20_000));
+        assert_eq!(watermark.judge(ID, at(20_301), at(20_000)), Verdict::Skip);
+        assert_eq!(watermark.position(), at(10_000));
+        let commit = watermark.take_commit("contacts").unwrap();
+        assert_eq!(
+            stored(&commit).judge(ID, at(20_301), at(20_400)),
+            Verdict::Skip
+        );
+    }
+
+    #[test]
+    fn what_is_older_than_the_instance_is_not_ours() {
+        assert_eq!(watermark().judge(ID, at(8_999), at(20_000)), Verdict::Skip);
+        assert_eq!(
+            watermark().judge(ID, at(9_000), at(20_000)),
+            Verdict::Publish
+        );
+    }
+
+    #[test]
+    fn a_first_poll_stores_where_it_began_and_an_idle_one_stores_nothing() {
+        let mut first = Watermark::restore(StoredResource::default(), at(9_000), SEARCH_OVERLAP);
+        let commit = first.take_commit("contacts").unwrap();
+        assert_eq!(
+            commit.position,
+            StoredPosition {
+                watermark: 9_000_000_000,
+                start: 9_000_000_000
+            }
+        );
+        assert_eq!(
+            (
+                first.take_commit("contacts"),
+                watermark().take_commit("contacts")
+            ),
+            (None, None)
+        );
+    }
+
+    #[test]
+    fn the_watermark_never_moves_back() {
+        let mut watermark = watermark();
+        watermark.published(ID, at(9_500), at(20_000));
+        assert_eq!(watermark.position(), at(10_000));
+        watermark.handled(at(12_000), at(20_000));
+        assert_eq!(watermark.position(), at(12_000));
+    }
+}

@@ -1,0 +1,32 @@
+//! The AWS SDK's clients, with timeouts that leave a function time to answer.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+
+/// One attempt of one call. DynamoDB and EventBridge answer in milliseconds; one that takes longer than this is retried.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// One call with its retries. A webhook makes at most four calls in its 10 s.
+const OPERATION_TIMEOUT: Duration = Duration::from_millis(2_400);
+/// The SDK's default of 1 s makes two throttles cost over 3 s.
+const INITIAL_BACKOFF: Duration = Duration::from_millis(50);
+
+/// Loads region, credentials and endpoints as the SDK does; endpoints can be changed only by the SDK's own variables.
+pub async fn load_config() -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(3)
+                .with_initial_backoff(INITIAL_BACKOFF),
+        )
+        .timeout_config(
+            TimeoutConfig::builder()
+                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                .operation_timeout(OPERATION_TIMEOUT)
+                .build(),
+        )
+        .load()
+        .await
+}

@@ -1,0 +1,34 @@
+//! What can go wrong with a request to Close, by what a caller can do about it.
+
+use std::time::Duration;
+
+/// A request to Close failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CloseError {
+    /// The API key is not, or no longer, good.
+    #[error("Close refused the API key with status {status}: give the instance a key that works")]
+    Unauthorized {
+        /// 401 or 403.
+        status: u16,
+    },
+    /// Too many requests for now.
+    #[error("Close's rate limit is used up for {} s", wait.as_secs_f64())]
+    RateLimited {
+        /// How long.
+        wait: Duration,
+    },
+    /// The cursor of a search has outlived its 30 s.
+    #[error("Close's search cursor expired")]
+    ExpiredCursor,
+    /// The request is one that Close will never take.
+    #[error("Close rejected the request with status {status}: {message}")]
+    Rejected {
+        /// 4xx.
+        status: u16,
+        /// Close's own words, shortened.
+        message: String,
+    },
+    /// No answer, or none that can be read: later it may work.
+    #[error("Close is unavailable: {0}")]
+    Unavailable(String),
+}

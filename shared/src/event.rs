@@ -1,0 +1,383 @@
+//! The normalized event: the product. Its shape changes only by adding.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use crate::change::{Change, EventType, Identity};
+use crate::close::json;
+use crate::instance::Instance;
+use crate::instance_id::InstanceId;
+use crate::settings::Settings;
+
+/// `Source` of every event about a change, and the element's key.
+pub const SOURCE: &str = "closeio";
+
+/// EventBridge's limit on `DetailType`, in characters.
+const MAX_DETAIL_TYPE: usize = 128;
+
+/// An event's id: the same for one change on every retry, after every crash and on either channel.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EventId(pub [u8; 16]);
+
+/// How a change reached us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Channel {
+    /// Close sent it.
+    Webhook,
+    /// We asked Close.
+    Polling,
+}
+
+/// One change of one instance, ready to be published.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Consumers dedupe on this.
+    pub id: EventId,
+    /// What changed.
+    pub change: Change,
+    instance_id: InstanceId,
+    instance_name: String,
+    instance_tags: Vec<String>,
+    callback: bool,
+    base_url: String,
+    channel: Channel,
+}
+
+/// A `PutEvents` entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Who publishes.
+    pub source: &'static str,
+    /// What a rule selects on first.
+    pub detail_type: String,
+    /// The change's own time.
+    pub time: Timestamp,
+    /// JSON.
+    pub detail: String,
+}
+
+/// How an event carries what Close sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RawForm {
+    Json,
+    Text,
+    Omitted,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Detail<'a> {
+    id: EventId,
+    instance_id: InstanceId,
+    instance_name: &'a str,
+    instance_tags: &'a [String],
+    element_key: &'static str,
+    object_type: &'a str,
+    object_id: &'a str,
+    event_type: EventType,
+    action: &'a str,
+    date: String,
+    channel: Channel,
+    callback: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_hidden: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw_text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw_omitted: Option<RawOmitted>,
+}
+
+#[derive(Serialize)]
+struct RawOmitted {
+    bytes: usize,
+    href: String,
+}
+
+impl Event {
+    /// The event of a change of an instance.
+    pub fn new(instance: &Instance, settings: &Settings, channel: Channel, change: Change) -> Self {
+        Self {
+            id: EventId::of(instance.id, &change),
+            change,
+            instance_id: instance.id,
+            instance_name: instance.name.clone(),
+            instance_tags: instance.tags.clone(),
+            callback: settings.callback_url.is_some(),
+            base_url: settings.base_url.clone(),
+            channel,
+        }
+    }
+
+    /// The entry to publish: `raw` as Close sent it, as text where EventBridge would refuse the JSON, and left out where
+    /// the entry would be larger than `max_bytes`.
+    pub fn to_entry(&self, max_bytes: usize) -> Entry {
+        let form = if json::suits_event_bridge(&self.change.raw) {
+            RawForm::Json
+        } else {
+            RawForm::Text
+        };
+        self.fitting(form, max_bytes)
+    }
+
+    /// The entry to try when EventBridge refused [`Self::to_entry`]'s: nothing in it is Close's JSON.
+    pub fn to_plain_entry(&self, max_bytes: usize) -> Entry {
+        self.fitting(RawForm::Text, max_bytes)
+    }
+
+    fn fitting(&self, form: RawForm, max_bytes: usize) -> Entry {
+        // The text alone is over the limit for most that does not fit, and spares building the whole.
+        let may_fit = self.change.raw.get().len() < max_bytes;
+        let entry = may_fit
+            .then(|| self.entry(form))
+            .filter(|entry| entry.size() <= max_bytes);
+        entry.unwrap_or_else(|| self.entry(RawForm::Omitted))
+    }
+
+    fn entry(&self, form: RawForm) -> Entry {
+        let detail_type = format!(
+            "{}.{}",
+            self.change.object_type,
+            self.change.event_type.lower_case()
+        );
+        Entry {
+            source: SOURCE,
+            detail_type: detail_type.chars().take(MAX_DETAIL_TYPE).collect(),
+            time: self.change.date,
+            detail: to_json(&self.detail(form)),
+        }
+    }
+
+    fn detail(&self, form: RawForm) -> Detail<'_> {
+        let change = &self.change;
+        Detail {
+            id: self.id,
+            instance_id: self.instance_id,
+            instance_name: &self.instance_name,
+            instance_tags: &self.instance_tags,
+            element_key: SOURCE,
+            object_type: &change.object_type,
+            object_id: &change.object_id,
+            event_type: change.event_type,
+            action: &change.action,
+            date: format_date(change.date),
+            channel: self.channel,
+            callback: self.callback,
+            data_hidden: change.data_hidden.then_some(true),
+            raw: (form == RawForm::Json).then_some(&change.raw),
+            raw_text: (form == RawForm::Text).then(|| change.raw.get()),
+            raw_omitted: (form == RawForm::Omitted).then(|| RawOmitted {
+                bytes: change.raw.get().len(),
+                href: format!("{}/{}", self.base_url, change.href),
+            }),
+        }
+    }
+}
+
+impl Entry {
+    /// An entry of `value` as JSON.
+    pub fn new(
+        source: &'static str,
+        detail_type: &str,
+        time: Timestamp,
+        value: &impl Serialize,
+    ) -> Self {
+        Self {
+            source,
+            detail_type: detail_type.to_owned(),
+            time,
+            detail: to_json(value),
+        }
+    }
+
+    /// The entry's size as AWS counts it: 14 for `Time` and the UTF-8 bytes of the rest.
+    /// Source: docs.aws.amazon.com/eventbridge, "Calculating PutEvents event entry size".
+    pub fn size(&self) -> usize {
+        14 + self.source.len() + self.detail_type.len() + self.detail.len()
+    }
+}
+
+impl EventId {
+    /// The first 128 bits of SHA-256 over what tells the change from all others. Every part is led by its length, so
+    /// that no two lists of parts run together.
+    pub fn of(instance_id: InstanceId, change: &Change) -> Self {
+        let mut parts = vec![
+            instance_id.to_string(),
+            change.object_type.clone(),
+            change.object_id.clone(),
+        ];
+        match &change.identity {
+            Identity::Date => parts.push(change.date.as_microsecond().to_string()),
+            Identity::Parts(others) => parts.extend(others.iter().cloned()),
+        }
+        parts.push(kind_of_change(&change.action).to_owned());
+        let mut sha256 = Sha256::new();
+        for part in parts {
+            sha256.update((part.len() as u64).to_be_bytes());
+            sha256.update(part);
+        }
+        let mut id = [0; 16];
+        id.copy_from_slice(&sha256.finalize()[..16]);
+        Self(id)
+    }
+}
+
+/// Created and updated are one kind, for a poll cannot always tell them apart; `completed` beside the `updated` of the
+/// same moment is another.
+fn kind_of_change(action: &str) -> &str {
+    match action {
+        "created" | "updated" => "changed",
+        other => other,
+    }
+}
+
+/// ISO 8601 in UTC with milliseconds, which is what Close keeps, or with all digits where there are more.
+fn format_date(date: Timestamp) -> String {
+    if date.subsec_nanosecond() % 1_000_000 == 0 {
+        format!("{date:.3}")
+    } else {
+        format!("{date:.6}")
+    }
+}
+
+fn to_json(value: &impl Serialize) -> String {
+    #[expect(
+        clippy::expect_used,
+        reason = "strings, numbers and valid JSON always serialize"
+    )]
+    serde_json::to_string(value).expect("a detail serializes")
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EventId({self})")
+    }
+}
+
+impl Serialize for EventId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::Timestamp;
+    use serde_json::Value;
+    use serde_json::value::RawValue;
+
+    use super::{Channel, Entry, Event, EventId};
+    use crate::change::{Change, EventType, Identity};
+    use crate::configuration::Configuration;
+    use crate::instance::Instance;
+    use crate::settings::{Policy, Settings};
+
+    fn change(action: &str, date: &str, raw: &str) -> Change {
+        Change {
+            object_type: "contact".to_owned(),
+            object_id: "cont_1".to_owned(),
+            event_type: EventType::of("contact", action),
+            action: action.to_owned(),
+            date: date.parse().unwrap(),
+            identity: Identity::Date,
+            data_hidden: false,
+            href: "contact/cont_1/".to_owned(),
+            raw: Arc::from(RawValue::from_string(raw.to_owned()).unwrap()),
+        }
+    }
+
+    fn event(change: Change) -> Event {
+        let mut configuration = Configuration::default();
+        configuration.set_default("username", "api_key");
+        let settings = Settings::parse(&configuration, &Policy::default()).unwrap();
+        let instance = Instance {
+            id: 20931.try_into().unwrap(),
+            name: "Test".to_owned(),
+            tags: vec!["Test".to_owned()],
+            configuration,
+            token_hash: String::new(),
+            created_date: Timestamp::UNIX_EPOCH,
+            disabled: false,
+        };
+        Event::new(&instance, &settings, Channel::Polling, change)
+    }
+
+    fn entry(raw: &str, max_bytes: usize) -> Entry {
+        event(change("updated", "2026-06-19T12:06:45.242Z", raw)).to_entry(max_bytes)
+    }
+
+    fn id(action: &str, date: &str) -> EventId {
+        event(change(action, date, "{}")).id
+    }
+
+    #[test]
+    fn an_entry_has_the_published_shape() {
+        let entry = entry(r#"{"id": "cont_1",  "n": 1.50}"#, 1_000);
+        assert_eq!(
+            (entry.source, entry.detail_type.as_str()),
+            ("closeio", "contact.updated")
+        );
+        insta::assert_snapshot!(entry.detail, @r#"{"id":"479e76ad29a077976e08103ed6e66062","instanceId":20931,"instanceName":"Test","instanceTags":["Test"],"elementKey":"closeio","objectType":"contact","objectId":"cont_1","eventType":"UPDATED","action":"updated","date":"2026-06-19T12:06:45.242Z","channel":"polling","callback":false,"raw":{"id": "cont_1",  "n": 1.50}}"#);
+    }
+
+    #[test]
+    fn the_id_tells_changes_apart_and_nothing_else() {
+        let date = "2026-06-19T12:06:45.242Z";
+        assert_eq!(id("created", date), id("updated", date));
+        for (action, other_date) in [
+            ("deleted", date),
+            ("completed", date),
+            ("updated", "2026-06-19T12:06:45.242001Z"),
+        ] {
+            assert_ne!(
+                id("updated", date),
+                id(action, other_date),
+                "{action} {other_date}"
+            );
+        }
+    }
+
+    #[test]
+    fn raw_over_the_limit_is_left_out_and_the_limit_is_exact() {
+        let size = entry("\"12345\"", 1_000).size();
+        assert!(entry("\"12345\"", size).detail.contains(r#""raw":"12345""#));
+        let detail: Value = serde_json::from_str(&entry("\"12345\"", size - 1).detail).unwrap();
+        assert_eq!(
+            detail["rawOmitted"].to_string(),
+            r#"{"bytes":7,"href":"https://api.close.com/api/v1/contact/cont_1/"}"#
+        );
+        assert_eq!(detail.get("raw"), None);
+    }
+
+    #[test]
+    fn what_event_bridge_would_refuse_goes_as_text() {
+        let detail: Value =
+            serde_json::from_str(&entry(r#"{"n":9223372036854775808}"#, 1_000).detail).unwrap();
+        assert_eq!(detail["rawText"], r#"{"n":9223372036854775808}"#);
+        assert_eq!(detail.get("raw"), None);
+    }
+
+    #[test]
+    fn a_detail_type_has_128_characters_at_most() {
+        let mut change = change("updated", "2026-06-19T12:06:45Z", "{}");
+        change.object_type = "ü".repeat(200);
+        assert_eq!(
+            event(change).to_entry(10_000).detail_type.chars().count(),
+            128
+        );
+    }
+}

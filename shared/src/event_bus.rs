@@ -1,0 +1,321 @@
+//! Publishing to EventBridge.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::config::retry::RetryConfig;
+use aws_sdk_eventbridge::error::DisplayErrorContext;
+use aws_sdk_eventbridge::primitives::DateTime;
+use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
+use tokio::time::Instant;
+
+use crate::event::{Entry, Event, EventId};
+
+/// Entries that one `PutEvents` call holds. Source: the API reference of `PutEvents`.
+const MAX_ENTRIES: usize = 10;
+
+/// What an entry and a call may hold by default: EventBridge takes 1 MiB, but an event must still fit the envelope and the
+/// limits of SQS and asynchronous Lambda.
+pub const DEFAULT_MAX_BYTES: usize = 960 * 1024;
+
+/// Failures of a single entry that pass by themselves. AWS documents `InternalFailure` and has sent `InternalException`.
+const TRANSIENT_CODES: [&str; 3] = [
+    "ThrottlingException",
+    "InternalFailure",
+    "InternalException",
+];
+
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+const MAX_BACKOFF: Duration = Duration::from_secs(2);
+
+/// The stack's event bus.
+#[derive(Debug, Clone)]
+pub struct EventBus {
+    client: Client,
+    name: String,
+    max_bytes: usize,
+}
+
+/// What became of events that were handed in.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// On the bus.
+    pub published: usize,
+    /// Refused by EventBridge in every form, for a reason that would not pass. Each has been logged.
+    pub unpublishable: usize,
+}
+
+/// Some events are not on the bus, and may be with another try.
+#[derive(Debug, thiserror::Error)]
+#[error("{} of the events were not accepted in time, last: {reason}", unpublished.len())]
+pub struct PublishError {
+    /// The ids of those events.
+    pub unpublished: HashSet<EventId>,
+    /// EventBridge's last answer.
+    pub reason: String,
+}
+
+/// Entries, by their place in what was handed in, that EventBridge did not take.
+#[derive(Debug, Default)]
+struct Remainder {
+    /// Refused for good, with the code.
+    refused: Vec<(usize, String)>,
+    /// Not taken by the deadline.
+    late: Vec<usize>,
+    /// Why they are late.
+    reason: String,
+}
+
+impl EventBus {
+    /// The bus called `name`. `max_bytes` bounds an entry and a call, as AWS counts.
+    pub fn new(config: &aws_config::SdkConfig, name: String, max_bytes: usize) -> Self {
+        // Retries are ours: the SDK's would repeat a call but not the failed entries of one.
+        let config = aws_sdk_eventbridge::config::Builder::from(config)
+            .retry_config(RetryConfig::disabled())
+            .build();
+        Self {
+            client: Client::from_conf(config),
+            name,
+            max_bytes,
+        }
+    }
+
+    /// Publishes the events in their order, again and again those that fail for a passing reason, until the deadline.
+    ///
+    /// An entry that EventBridge refuses for another reason is sent once more without Close's JSON in it; if that is
+    /// refused too, it is logged and counted, and the work goes on.
+    ///
+    /// # Errors
+    /// When some event is neither on the bus nor refused by the deadline.
+    pub async fn publish(
+        &self,
+        events: &[Event],
+        deadline: Instant,
+    ) -> Result<Published, PublishError> {
+        let entries: Vec<_> = events
+            .iter()
+            .map(|event| event.to_entry(self.max_bytes))
+            .collect();
+        let first = self
+            .put(&entries, |index| Some(events[index].id), deadline)
+            .await;
+        let refused: Vec<_> = first
+            .refused
+            .iter()
+            .map(|(index, _)| &events[*index])
+            .collect();
+        let entries: Vec<_> = refused
+            .iter()
+            .map(|event| event.to_plain_entry(self.max_bytes))
+            .collect();
+        let second = self
+            .put(&entries, |index| Some(refused[index].id), deadline)
+            .await;
+
+        for (index, code) in &second.refused {
+            report_unpublishable(refused[*index], code);
+        }
+        let late = first.late.iter().map(|index| events[*index].id);
+        let unpublished: HashSet<_> = late
+            .chain(second.late.iter().map(|index| refused[*index].id))
+            .collect();
+        if unpublished.is_empty() {
+            let unpublishable = second.refused.len();
+            Ok(Published {
+                published: events.len() - unpublishable,
+                unpublishable,
+            })
+        } else {
+            let reason = if first.reason.is_empty() {
+                second.reason
+            } else {
+                first.reason
+            };
+            Err(PublishError {
+                unpublished,
+                reason,
+            })
+        }
+    }
+
+    /// Publishes entries that are not about changes. Returns the places of those that are on the bus.
+    pub async fn publish_entries(&self, entries: &[Entry], deadline: Instant) -> Vec<usize> {
+        let remainder = self.put(entries, |_| None, deadline).await;
+        let missing: HashSet<_> = remainder
+            .late
+            .into_iter()
+            .chain(remainder.refused.into_iter().map(|(index, _)| index))
+            .collect();
+        (0..entries.len())
+            .filter(|index| !missing.contains(index))
+            .collect()
+    }
+
+    async fn put(
+        &self,
+        entries: &[Entry],
+        id: impl Fn(usize) -> Option<EventId>,
+        deadline: Instant,
+    ) -> Remainder {
+        let mut remainder = Remainder::default();
+        for batch in batches(entries, self.max_bytes) {
+            if remainder.late.is_empty() {
+                self.put_batch(entries, batch, deadline, &mut remainder)
+                    .await;
+            } else {
+                // The deadline has passed; order is kept by sending nothing behind what is late.
+                remainder.late.extend(batch);
+            }
+        }
+        for (index, code) in &remainder.refused {
+            tracing::warn!(event.id = ?id(*index), code, "EventBridge refused an entry");
+        }
+        remainder
+    }
+
+    async fn put_batch(
+        &self,
+        entries: &[Entry],
+        batch: Vec<usize>,
+        deadline: Instant,
+        remainder: &mut Remainder,
+    ) {
+        let mut pending = batch;
+        let mut backoff = FIRST_BACKOFF;
+        loop {
+            let call = self.client.put_events().set_entries(Some(
+                pending
+                    .iter()
+                    .map(|index| self.request_entry(&entries[*index]))
+                    .collect(),
+            ));
+            match tokio::time::timeout_at(deadline, call.send()).await {
+                Ok(Ok(output)) => {
+                    pending = sort_out(&pending, output.entries(), remainder);
+                }
+                Ok(Err(error)) => remainder.reason = DisplayErrorContext(error).to_string(),
+                Err(_elapsed) => {
+                    "EventBridge did not answer in time".clone_into(&mut remainder.reason);
+                }
+            }
+            let wait = backoff.mul_f64(0.5 + fastrand::f64() / 2.0);
+            if pending.is_empty() || deadline < Instant::now() + wait {
+                break;
+            }
+            tokio::time::sleep(wait).await;
+            backoff = (backoff * 2).min(MAX_BACKOFF);
+        }
+        remainder.late.extend(pending);
+    }
+
+    fn request_entry(&self, entry: &Entry) -> PutEventsRequestEntry {
+        PutEventsRequestEntry::builder()
+            .event_bus_name(&self.name)
+            .source(entry.source)
+            .detail_type(&entry.detail_type)
+            .time(to_aws(entry.time))
+            .detail(&entry.detail)
+            .build()
+    }
+}
+
+/// Groups entries, in order, into calls of at most ten entries and `max_bytes` bytes. An entry alone may be larger: then
+/// EventBridge says so.
+fn batches(entries: &[Entry], max_bytes: usize) -> Vec<Vec<usize>> {
+    let mut batches: Vec<Vec<usize>> = Vec::new();
+    let mut bytes = 0;
+    for (index, entry) in entries.iter().enumerate() {
+        let size = entry.size();
+        match batches.last_mut() {
+            Some(batch) if batch.len() < MAX_ENTRIES && bytes + size <= max_bytes => {
+                batch.push(index);
+                bytes += size;
+            }
+            _ => {
+                batches.push(vec![index]);
+                bytes = size;
+            }
+        }
+    }
+    batches
+}
+
+/// Returns the entries that are worth another try. An entry without an answer is one of them.
+fn sort_out(
+    sent: &[usize],
+    results: &[PutEventsResultEntry],
+    remainder: &mut Remainder,
+) -> Vec<usize> {
+    let mut again = Vec::new();
+    for (place, &index) in sent.iter().enumerate() {
+        let result = results.get(place);
+        match result.map(PutEventsResultEntry::error_code) {
+            Some(None) if result.is_some_and(|result| result.event_id().is_some()) => {}
+            Some(Some(code)) if !TRANSIENT_CODES.contains(&code) => {
+                remainder.refused.push((index, code.to_owned()));
+            }
+            code => {
+                let code = code.flatten().unwrap_or("no answer for an entry");
+                code.clone_into(&mut remainder.reason);
+                again.push(index);
+            }
+        }
+    }
+    again
+}
+
+fn report_unpublishable(event: &Event, code: &str) {
+    tracing::error!(
+        event.id = %event.id,
+        close.object_type = event.change.object_type,
+        close.object_id = event.change.object_id,
+        code,
+        "event.unpublishable: EventBridge refused the event in every form; read the object at Close"
+    );
+}
+
+fn to_aws(time: jiff::Timestamp) -> DateTime {
+    DateTime::from_millis(time.as_millisecond())
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::batches;
+    use crate::event::Entry;
+
+    fn entries(sizes: &[usize]) -> Vec<Entry> {
+        let entry = |size: &usize| {
+            Entry::new(
+                "closeio",
+                "x",
+                Timestamp::UNIX_EPOCH,
+                &"d".repeat(size - 24),
+            )
+        };
+        sizes.iter().map(entry).collect()
+    }
+
+    #[test]
+    fn a_call_holds_ten_entries() {
+        let sizes: Vec<_> = batches(&entries(&[30; 23]), 1_000_000)
+            .iter()
+            .map(Vec::len)
+            .collect();
+        assert_eq!(sizes, [10, 10, 3]);
+    }
+
+    #[test]
+    fn a_call_holds_the_byte_limit_to_the_byte() {
+        let entries = entries(&[40, 60, 30]);
+        assert_eq!(
+            entries.iter().map(Entry::size).collect::<Vec<_>>(),
+            [40, 60, 30]
+        );
+        assert_eq!(batches(&entries, 100), [vec![0, 1], vec![2]]);
+        assert_eq!(batches(&entries, 99), [vec![0], vec![1, 2]]);
+        assert_eq!(batches(&entries, 10), [vec![0], vec![1], vec![2]]);
+    }
+}

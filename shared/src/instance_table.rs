@@ -1,0 +1,344 @@
+//! The Instances table: configuration, and when and by whom an instance is polled.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ConditionCheck, ReturnValue, ReturnValuesOnConditionCheckFailure,
+};
+use jiff::Timestamp;
+
+use crate::instance::Instance;
+use crate::instance_id::InstanceId;
+use crate::table::TableError;
+
+/// The sparse index of polled instances: an instance is in it while it has a `shard` and a `nextPollAt`.
+const DUE_INDEX: &str = "due";
+
+/// Partitions of that index, so that no single one takes all writes. Ids are random, so their remainders spread.
+pub const SHARDS: u64 = 16;
+
+/// Instances on a page of that index.
+const DUE_PAGE: i32 = 500;
+
+type Item = HashMap<String, AttributeValue>;
+
+/// The Instances table.
+#[derive(Debug, Clone)]
+pub struct InstanceTable {
+    client: Client,
+    name: String,
+}
+
+/// An instance whose poll is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// Which.
+    pub id: InstanceId,
+    /// Since when.
+    pub next_poll_at: Timestamp,
+}
+
+/// Some of the instances whose poll is due.
+#[derive(Debug)]
+pub struct DuePage {
+    /// The instances.
+    pub due: Vec<Due>,
+    /// Where to go on, if there may be more.
+    pub next: Option<DueCursor>,
+}
+
+/// Where a page of due instances ended.
+#[derive(Debug)]
+pub struct DueCursor(Item);
+
+/// The right to poll an instance, until it is released or expires.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// Of which instance.
+    pub id: InstanceId,
+    /// Random, so that nobody holds another's.
+    pub token: String,
+}
+
+/// What became of the wish to poll an instance.
+#[derive(Debug)]
+pub enum Acquired {
+    /// The lease is ours.
+    Held(Box<Instance>),
+    /// Another poll has it.
+    ByAnother,
+    /// There is no such instance, or it is not polled.
+    NotPolled,
+}
+
+impl InstanceTable {
+    /// The table called `name`.
+    pub fn new(config: &aws_config::SdkConfig, name: String) -> Self {
+        Self {
+            client: Client::new(config),
+            name,
+        }
+    }
+
+    /// Stores a new instance. One that is polled is due at once.
+    ///
+    /// # Errors
+    /// [`TableError::Conflict`] when the id is taken.
+    pub async fn insert(&self, instance: &Instance, is_polled: bool) -> Result<(), TableError> {
+        let mut item: Item = serde_dynamo::to_item(instance)?;
+        if is_polled {
+            item.insert("shard".to_owned(), number(u64::from(instance.id) % SHARDS));
+            item.insert("nextPollAt".to_owned(), time(instance.created_date));
+        }
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item));
+        let result = put
+            .condition_expression("attribute_not_exists(id)")
+            .send()
+            .await;
+        result
+            .map(drop)
+            .map_err(|error| match error.as_service_error() {
+                Some(service) if service.is_conditional_check_failed_exception() => {
+                    TableError::Conflict
+                }
+                _ => TableError::unavailable(error),
+            })
+    }
+
+    /// The instance, if there is one.
+    ///
+    /// # Errors
+    /// When the table does not answer or the item cannot be read.
+    pub async fn get(&self, id: InstanceId) -> Result<Option<Instance>, TableError> {
+        let get = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .key("id", number(id.into()))
+            .consistent_read(true);
+        let output = get.send().await.map_err(TableError::unavailable)?;
+        output.item.map(from_item).transpose()
+    }
+
+    /// Makes an instance take nothing more: no webhook, no poll, and no commit of a poll that runs.
+    ///
+    /// # Errors
+    /// [`TableError::Conflict`] when there is no such instance.
+    pub async fn retire(&self, id: InstanceId) -> Result<(), TableError> {
+        let update = self.update(id).update_expression(
+            "SET disabled = :true REMOVE shard, nextPollAt, leaseToken, leaseExpiresAt",
+        );
+        let update = update.expression_attribute_values(":true", AttributeValue::Bool(true));
+        update
+            .condition_expression("attribute_exists(id)")
+            .send()
+            .await
+            .map(drop)
+            .map_err(conflict_or_unavailable)
+    }
+
+    /// Removes an instance.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn delete(&self, id: InstanceId) -> Result<(), TableError> {
+        let delete = self
+            .client
+            .delete_item()
+            .table_name(&self.name)
+            .key("id", number(id.into()));
+        delete
+            .send()
+            .await
+            .map(drop)
+            .map_err(TableError::unavailable)
+    }
+
+    /// A page of the instances of a shard whose poll is due, longest first. The index is a little behind the table, so
+    /// go on from the page before instead of asking anew.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn due(
+        &self,
+        shard: u64,
+        now: Timestamp,
+        after: Option<DueCursor>,
+    ) -> Result<DuePage, TableError> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(DUE_INDEX)
+            .limit(DUE_PAGE);
+        let query = query
+            .key_condition_expression("shard = :shard AND nextPollAt <= :now")
+            .expression_attribute_values(":shard", number(shard))
+            .expression_attribute_values(":now", time(now))
+            .set_exclusive_start_key(after.map(|DueCursor(key)| key));
+        let output = query.send().await.map_err(TableError::unavailable)?;
+        let due = output
+            .items()
+            .iter()
+            .map(to_due)
+            .collect::<Result<_, _>>()?;
+        Ok(DuePage {
+            due,
+            next: output.last_evaluated_key.map(DueCursor),
+        })
+    }
+
+    /// Moves a due instance's next poll, unless somebody else has moved it.
+    ///
+    /// # Errors
+    /// [`TableError::Conflict`] when somebody has.
+    pub async fn defer(&self, due: Due, until: Timestamp) -> Result<(), TableError> {
+        let update = self
+            .update(due.id)
+            .update_expression("SET nextPollAt = :until");
+        let update = update
+            .condition_expression("nextPollAt = :read")
+            .expression_attribute_values(":until", time(until))
+            .expression_attribute_values(":read", time(due.next_poll_at));
+        update
+            .send()
+            .await
+            .map(drop)
+            .map_err(conflict_or_unavailable)
+    }
+
+    /// Takes the lease of an instance and reads the instance, in one call.
+    ///
+    /// # Errors
+    /// When the table does not answer or the item cannot be read.
+    pub async fn acquire(
+        &self,
+        lease: &Lease,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> Result<Acquired, TableError> {
+        let update = self
+            .update(lease.id)
+            .update_expression("SET leaseToken = :token, leaseExpiresAt = :expires");
+        let update = update
+            .condition_expression(
+                "attribute_exists(shard) AND (attribute_not_exists(leaseExpiresAt) OR leaseExpiresAt < :now)",
+            )
+            .expression_attribute_values(":token", AttributeValue::S(lease.token.clone()))
+            .expression_attribute_values(":expires", time(expires))
+            .expression_attribute_values(":now", time(now))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match update.send().await {
+            Ok(output) => from_item(output.attributes.unwrap_or_default())
+                .map(Box::new)
+                .map(Acquired::Held),
+            Err(error) => refusal(error),
+        }
+    }
+
+    /// Gives the lease back and sets the next poll.
+    ///
+    /// # Errors
+    /// [`TableError::Conflict`] when the lease is no longer ours.
+    pub async fn release(&self, lease: &Lease, next_poll_at: Timestamp) -> Result<(), TableError> {
+        let update = self.update(lease.id);
+        let update = update
+            .update_expression("SET nextPollAt = :next REMOVE leaseToken, leaseExpiresAt")
+            .condition_expression(HOLDS_LEASE)
+            .expression_attribute_values(":next", time(next_poll_at))
+            .expression_attribute_values(":token", AttributeValue::S(lease.token.clone()));
+        update
+            .send()
+            .await
+            .map(drop)
+            .map_err(conflict_or_unavailable)
+    }
+
+    /// The part of a transaction that makes it fail unless the lease is still held.
+    ///
+    /// # Errors
+    /// Never in practice: all that the check needs is given here.
+    pub fn check_lease(&self, lease: &Lease) -> Result<ConditionCheck, TableError> {
+        ConditionCheck::builder()
+            .table_name(&self.name)
+            .key("id", number(lease.id.into()))
+            .condition_expression(HOLDS_LEASE)
+            .expression_attribute_values(":token", AttributeValue::S(lease.token.clone()))
+            .build()
+            .map_err(|error| TableError::Malformed(error.to_string()))
+    }
+
+    fn update(
+        &self,
+        id: InstanceId,
+    ) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.name)
+            .key("id", number(id.into()))
+    }
+}
+
+const HOLDS_LEASE: &str = "leaseToken = :token";
+
+/// How long an instance that was dispatched waits to be dispatched again, should its poll never begin.
+pub const DISPATCH_LEASE: Duration = Duration::from_mins(5);
+
+fn number(value: u64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// Times are kept as milliseconds since 1970, which sort as numbers.
+fn time(time: Timestamp) -> AttributeValue {
+    AttributeValue::N(time.as_millisecond().to_string())
+}
+
+fn from_item(item: Item) -> Result<Instance, TableError> {
+    Ok(serde_dynamo::from_item(item)?)
+}
+
+fn to_due(item: &Item) -> Result<Due, TableError> {
+    let number = |key: &str| item.get(key)?.as_n().ok()?.parse::<i64>().ok();
+    let due = || {
+        let id = u64::try_from(number("id")?).ok()?.try_into().ok()?;
+        Some(Due {
+            id,
+            next_poll_at: Timestamp::from_millisecond(number("nextPollAt")?).ok()?,
+        })
+    };
+    due().ok_or_else(|| {
+        TableError::Malformed("an entry of the index `due` has no id or no nextPollAt".to_owned())
+    })
+}
+
+fn refusal(error: SdkError<UpdateItemError>) -> Result<Acquired, TableError> {
+    match error.as_service_error() {
+        Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
+            let is_polled = refused
+                .item()
+                .is_some_and(|item| item.contains_key("shard"));
+            Ok(if is_polled {
+                Acquired::ByAnother
+            } else {
+                Acquired::NotPolled
+            })
+        }
+        _ => Err(TableError::unavailable(error)),
+    }
+}
+
+fn conflict_or_unavailable(error: SdkError<UpdateItemError>) -> TableError {
+    match error.as_service_error() {
+        Some(UpdateItemError::ConditionalCheckFailedException(_)) => TableError::Conflict,
+        _ => TableError::unavailable(error),
+    }
+}

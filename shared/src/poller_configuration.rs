@@ -1,0 +1,242 @@
+//! `event.poller.configuration`: what an instance polls.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::date_pattern;
+use crate::settings::FieldError;
+use crate::where_clause::{ObjectType, parse_query_url};
+
+/// The configuration's key, and the start of the field names in its errors.
+pub const KEY: &str = "event.poller.configuration";
+
+/// Objects on a page of Close's search. It takes up to 200, but 100 is what every resource of Close takes.
+const DEFAULT_PAGE_SIZE: u16 = 100;
+/// Source: the greatest `_limit` seen to work on Close's search.
+const MAX_PAGE_SIZE: u16 = 200;
+const DEFAULT_CREATED_TOLERANCE: Duration = Duration::from_secs(10);
+const ID_FIELD: &str = "id";
+const UPDATED_FIELD: &str = "date_updated";
+const CREATED_FIELD: &str = "date_created";
+
+/// One polled resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// Its key in the configuration: the watermark's name, and `objectType` in callbacks.
+    pub name: String,
+    /// What it reads.
+    pub object_type: ObjectType,
+    /// Where a record has its id, as a dotted path.
+    pub id_field: String,
+    /// Where a record has the dates that tell created from updated, as dotted paths.
+    pub updated_field: String,
+    /// See `updated_field`.
+    pub created_field: String,
+    /// A record updated within this of its creation is a new one.
+    pub created_tolerance: Duration,
+    /// Objects on a page.
+    pub page_size: u16,
+    /// Read this much further back, beside the overlap.
+    pub poll_delay: Duration,
+}
+
+/// Reads the configuration's JSON.
+///
+/// # Errors
+/// Everything that is missing or wrong, each with its field.
+pub fn parse(json: &str) -> Result<Vec<Resource>, Vec<FieldError>> {
+    let resources = match serde_json::from_str(json) {
+        Ok(Value::Object(resources)) if !resources.is_empty() => resources,
+        Ok(_) => {
+            return Err(vec![FieldError::new(
+                KEY,
+                "expected an object with a `url` per resource",
+            )]);
+        }
+        Err(error) => {
+            return Err(vec![FieldError::new(
+                KEY,
+                format!("expected JSON, but found {error}"),
+            )]);
+        }
+    };
+    let mut errors = Vec::new();
+    let resources = resources
+        .iter()
+        .map(|(name, members)| parse_resource(name, members, &mut errors))
+        .collect();
+    if errors.is_empty() {
+        Ok(resources)
+    } else {
+        Err(errors)
+    }
+}
+
+fn parse_resource(name: &str, members: &Value, errors: &mut Vec<FieldError>) -> Resource {
+    let mut reader = MemberReader {
+        path: format!("{KEY}.{name}"),
+        members,
+        errors,
+    };
+    check_name(name, &mut reader);
+    for key in ["updatedDateFormat", "createdDateFormat"] {
+        reader.check_pattern(&format!("datesConfiguration.{key}"));
+    }
+    let updated_field = reader
+        .text("datesConfiguration.updatedDateField")
+        .unwrap_or(UPDATED_FIELD)
+        .to_owned();
+    Resource {
+        name: name.to_owned(),
+        object_type: reader.url(&updated_field),
+        id_field: reader.text("idField").unwrap_or(ID_FIELD).to_owned(),
+        created_field: reader
+            .text("datesConfiguration.createdDateField")
+            .unwrap_or(CREATED_FIELD)
+            .to_owned(),
+        updated_field,
+        created_tolerance: reader
+            .seconds("createdCheckTolerance")
+            .unwrap_or(DEFAULT_CREATED_TOLERANCE),
+        page_size: reader.page_size(),
+        poll_delay: reader.seconds("pollDelay").unwrap_or_default(),
+    }
+}
+
+/// A resource's name becomes part of a sort key, where `#` divides it from the rest.
+fn check_name(name: &str, reader: &mut MemberReader<'_>) {
+    if name.is_empty() || 64 < name.len() || name.contains('#') {
+        reader.fail("", "expected a resource name of 1 to 64 bytes without `#`");
+    }
+}
+
+/// Reads the members of one resource and notes what is wrong with them.
+struct MemberReader<'a> {
+    path: String,
+    members: &'a Value,
+    errors: &'a mut Vec<FieldError>,
+}
+
+impl<'a> MemberReader<'a> {
+    fn fail(&mut self, key: &str, message: impl Into<String>) {
+        let field = if key.is_empty() {
+            self.path.clone()
+        } else {
+            format!("{}.{key}", self.path)
+        };
+        self.errors.push(FieldError::new(&field, message));
+    }
+
+    fn member(&self, path: &str) -> Option<&'a Value> {
+        let member = path
+            .split('.')
+            .try_fold(self.members, |value, key| value.get(key));
+        member.filter(|value| !value.is_null() && value.as_str() != Some(""))
+    }
+
+    fn text(&mut self, key: &str) -> Option<&'a str> {
+        let text = self.member(key)?.as_str();
+        if text.is_none() {
+            self.fail(key, "expected a text");
+        }
+        text
+    }
+
+    /// A whole number, as a number or as text.
+    fn number(&mut self, key: &str) -> Option<u64> {
+        let member = self.member(key)?;
+        let number = member
+            .as_u64()
+            .or_else(|| member.as_str()?.trim().parse().ok());
+        if number.is_none() {
+            self.fail(key, "expected a whole number");
+        }
+        number
+    }
+
+    fn seconds(&mut self, key: &str) -> Option<Duration> {
+        self.number(key)
+            .map(|seconds| Duration::from_secs(seconds.min(u64::from(u32::MAX))))
+    }
+
+    fn page_size(&mut self) -> u16 {
+        let size = self.number("pageSize").unwrap_or(DEFAULT_PAGE_SIZE.into());
+        u16::try_from(size)
+            .unwrap_or(MAX_PAGE_SIZE)
+            .clamp(1, MAX_PAGE_SIZE)
+    }
+
+    fn check_pattern(&mut self, key: &str) {
+        if let Some(Err(error)) = self.text(key).map(date_pattern::check) {
+            self.fail(key, error.to_string());
+        }
+    }
+
+    fn url(&mut self, updated_field: &str) -> ObjectType {
+        match self.member("url").map(Value::as_str) {
+            Some(Some(url)) => match parse_query_url(url, updated_field) {
+                Ok(object_type) => return object_type,
+                Err(error) => self.fail("url", error.to_string()),
+            },
+            Some(None) => self.fail("url", "expected a text"),
+            None => self.fail(
+                "url",
+                "is required: the query to poll with, such as /hubs/crm/contacts",
+            ),
+        }
+        // Only a placeholder: an error has been noted, so the caller never sees it.
+        ObjectType::Lead
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::parse;
+    use crate::where_clause::ObjectType;
+
+    #[test]
+    fn reads_numbers_as_text_and_fills_in_the_defaults() {
+        let json = r#"{"contacts":{"url":"/hubs/crm/contacts","createdCheckTolerance":"60","pageSize":500,"pollDelay":5,"other":1}}"#;
+        let resources = parse(json).unwrap();
+        let resource = &resources[0];
+        assert_eq!(
+            (resource.name.as_str(), resource.object_type),
+            ("contacts", ObjectType::Contact)
+        );
+        assert_eq!(
+            (resource.created_tolerance, resource.poll_delay),
+            (Duration::from_mins(1), Duration::from_secs(5))
+        );
+        assert_eq!(
+            (resource.page_size, resource.id_field.as_str()),
+            (200, "id")
+        );
+    }
+
+    #[test]
+    fn names_everything_that_is_wrong_at_once() {
+        let json = r#"{"a":{},"b":{"url":7,"pageSize":"x","datesConfiguration":{"updatedDateFormat":"yyyy'"}},"c#":{"url":"/hubs/crm/leads"}}"#;
+        let errors: Vec<_> = parse(json)
+            .unwrap_err()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        insta::assert_snapshot!(errors.join("\n"), @r"
+        event.poller.configuration.a.url: is required: the query to poll with, such as /hubs/crm/contacts
+        event.poller.configuration.b.datesConfiguration.updatedDateFormat: the single quote at position 5 is never closed
+        event.poller.configuration.b.url: expected a text
+        event.poller.configuration.b.pageSize: expected a whole number
+        event.poller.configuration.c#: expected a resource name of 1 to 64 bytes without `#`
+        ");
+    }
+
+    #[test]
+    fn is_an_object_with_a_resource() {
+        for json in ["[]", "{}", "null", "{", "\"contacts\""] {
+            assert_eq!(parse(json).unwrap_err().len(), 1, "{json}");
+        }
+    }
+}

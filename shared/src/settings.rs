@@ -1,0 +1,320 @@
+//! What an instance's configuration means.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::Serialize;
+use url::Url;
+
+use crate::close::timestamp;
+use crate::configuration::Configuration;
+use crate::poller_configuration::{self, Resource};
+
+/// Where Close's API is.
+pub const DEFAULT_BASE_URL: &str = "https://api.close.com/api/v1";
+/// Close's API under its present and its former name.
+const CLOSE_HOSTS: [&str; 4] = [
+    "api.close.com",
+    "app.close.com",
+    "api.close.io",
+    "app.close.io",
+];
+
+const DEFAULT_REFRESH_INTERVAL_MINUTES: u64 = 15;
+/// A year; longer would be a mistake.
+const MAX_REFRESH_INTERVAL_MINUTES: u64 = 366 * 24 * 60;
+
+/// The fields of the configuration, as errors name them.
+pub mod field {
+    /// The Close API key.
+    pub const USERNAME: &str = "username";
+    /// Close's API.
+    pub const BASE_URL: &str = "base.url";
+    /// Whether events are wanted.
+    pub const ENABLED: &str = "event.notification.enabled";
+    /// Where notifications go.
+    pub const CALLBACK_URL: &str = "event.notification.callback.url";
+    /// `webhook` for callbacks, `eventbridge` for rules alone.
+    pub const NOTIFICATION_TYPE: &str = "event.notification.type";
+    /// `polling` or `webhook`.
+    pub const VENDOR_TYPE: &str = "event.vendor.type";
+    /// Minutes between polls.
+    pub const REFRESH_INTERVAL: &str = "event.poller.refresh_interval";
+    /// Where the first poll starts.
+    pub const POLLER_START: &str = "event.poller.start";
+    /// The key with which Close signs its webhooks, in hex.
+    pub const SIGNATURE_KEY: &str = "event.webhook.signature.key";
+}
+
+/// One thing that is wrong with what a client sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    /// The member, with its path.
+    pub field: String,
+    /// What was expected and what was found, never a secret.
+    pub message: String,
+}
+
+/// What the operator allows.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    /// Base URLs beside Close's own.
+    pub close_base_urls: Vec<String>,
+    /// Whether this stack delivers callbacks.
+    pub callbacks_enabled: bool,
+}
+
+/// An instance's configuration, read and checked.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Close's API, without a slash at the end.
+    pub base_url: String,
+    /// The Close API key.
+    pub api_key: SecretString,
+    /// Whether events are wanted.
+    pub events_enabled: bool,
+    /// Where notifications go, beside the bus.
+    pub callback_url: Option<Url>,
+    /// The key with which Close signs its webhooks; without one the URL itself is the secret.
+    pub signature_key: Option<SecretString>,
+    /// What to poll, for a polling instance whose events are wanted.
+    pub poller: Option<Poller>,
+}
+
+/// What to poll and how often.
+#[derive(Debug, Clone)]
+pub struct Poller {
+    /// The time between polls, whole minutes.
+    pub interval: Duration,
+    /// Where the first poll starts, if not at the instance's creation.
+    pub start: Option<Timestamp>,
+    /// What to poll.
+    pub resources: Vec<Resource>,
+}
+
+impl FieldError {
+    /// An error about `field`.
+    pub fn new(field: &str, message: impl Into<String>) -> Self {
+        Self {
+            field: field.to_owned(),
+            message: message.into(),
+        }
+    }
+
+    fn required(field: &str, what: &str) -> Self {
+        Self::new(field, format!("is required: {what}"))
+    }
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.message)
+    }
+}
+
+impl Settings {
+    /// Reads a configuration.
+    ///
+    /// # Errors
+    /// Everything that is missing or wrong, each with its field.
+    pub fn parse(configuration: &Configuration, policy: &Policy) -> Result<Self, Vec<FieldError>> {
+        let mut reader = Reader {
+            configuration,
+            policy,
+            errors: Vec::new(),
+        };
+        let events_enabled = reader.boolean(field::ENABLED);
+        let settings = Self {
+            base_url: reader.base_url(),
+            api_key: reader.api_key(),
+            events_enabled,
+            callback_url: reader.callback_url(events_enabled),
+            signature_key: reader.signature_key(),
+            poller: reader.poller(events_enabled),
+        };
+        if reader.errors.is_empty() {
+            Ok(settings)
+        } else {
+            Err(reader.errors)
+        }
+    }
+}
+
+struct Reader<'a> {
+    configuration: &'a Configuration,
+    policy: &'a Policy,
+    errors: Vec<FieldError>,
+}
+
+impl Reader<'_> {
+    fn fail(&mut self, field: &str, message: &str) {
+        self.errors.push(FieldError::new(field, message));
+    }
+
+    fn boolean(&mut self, key: &str) -> bool {
+        match self
+            .configuration
+            .get(key)
+            .map(str::to_ascii_lowercase)
+            .as_deref()
+        {
+            Some("true") => true,
+            Some("false") | None => false,
+            Some(_) => {
+                self.fail(key, "expected true or false");
+                false
+            }
+        }
+    }
+
+    fn api_key(&mut self) -> SecretString {
+        if self.configuration.get(field::USERNAME).is_none() {
+            self.errors
+                .push(FieldError::required(field::USERNAME, "the Close API key"));
+        }
+        self.configuration
+            .get(field::USERNAME)
+            .unwrap_or_default()
+            .into()
+    }
+
+    /// The base URL gets the API key, so it must be Close's, or one that the operator named.
+    fn base_url(&mut self) -> String {
+        let text = self
+            .configuration
+            .get(field::BASE_URL)
+            .unwrap_or(DEFAULT_BASE_URL)
+            .trim_end_matches('/');
+        let is_allowed = self
+            .policy
+            .close_base_urls
+            .iter()
+            .any(|allowed| allowed.trim_end_matches('/') == text);
+        if !is_allowed && !is_close(text) {
+            self.fail(
+                field::BASE_URL,
+                "expected the https URL of Close's API, https://api.close.com/api/v1",
+            );
+        }
+        text.to_owned()
+    }
+
+    fn callback_url(&mut self, events_enabled: bool) -> Option<Url> {
+        let notification_type = self
+            .configuration
+            .get(field::NOTIFICATION_TYPE)
+            .unwrap_or("webhook");
+        let text = self.configuration.get(field::CALLBACK_URL);
+        match (notification_type, text) {
+            ("webhook", Some(_)) if events_enabled && !self.policy.callbacks_enabled => {
+                self.fail(field::CALLBACK_URL, "this stack delivers no callbacks: deploy it with EnableCallbacks=true, or set event.notification.type to eventbridge and subscribe with a rule");
+            }
+            ("webhook", None) if events_enabled => {
+                self.errors.push(FieldError::required(
+                    field::CALLBACK_URL,
+                    "where notifications go, unless event.notification.type is eventbridge",
+                ));
+            }
+            ("webhook" | "eventbridge", _) => {}
+            _ => self.fail(field::NOTIFICATION_TYPE, "expected webhook or eventbridge"),
+        }
+        let url = text.map(|text| Url::parse(text).ok().filter(|url| url.scheme() == "https"));
+        if url == Some(None) {
+            self.fail(field::CALLBACK_URL, "expected an https URL");
+        }
+        url.flatten().filter(|_| notification_type == "webhook")
+    }
+
+    fn signature_key(&mut self) -> Option<SecretString> {
+        let key = self.configuration.get(field::SIGNATURE_KEY)?;
+        if hex::decode(key).is_err() {
+            self.fail(
+                field::SIGNATURE_KEY,
+                "expected the signature_key of the webhook subscription, in hex",
+            );
+        }
+        Some(key.into())
+    }
+
+    fn poller(&mut self, events_enabled: bool) -> Option<Poller> {
+        let vendor_type = self
+            .configuration
+            .get(field::VENDOR_TYPE)
+            .map(str::to_ascii_lowercase);
+        match vendor_type.as_deref() {
+            None if events_enabled => self.errors.push(FieldError::required(
+                field::VENDOR_TYPE,
+                "polling or webhook",
+            )),
+            None | Some("webhook" | "webhooks") => {}
+            Some("polling") if !events_enabled => {}
+            Some("polling") => {
+                return Some(Poller {
+                    interval: self.interval(),
+                    start: self.start(),
+                    resources: self.resources(),
+                });
+            }
+            Some(_) => self.fail(field::VENDOR_TYPE, "expected polling or webhook"),
+        }
+        None
+    }
+
+    fn interval(&mut self) -> Duration {
+        let minutes = self
+            .configuration
+            .get(field::REFRESH_INTERVAL)
+            .map(|text| text.trim().parse());
+        let minutes = minutes.unwrap_or(Ok(DEFAULT_REFRESH_INTERVAL_MINUTES));
+        if !minutes
+            .as_ref()
+            .is_ok_and(|minutes| (1..=MAX_REFRESH_INTERVAL_MINUTES).contains(minutes))
+        {
+            self.fail(
+                field::REFRESH_INTERVAL,
+                "expected whole minutes, 1 to 527040",
+            );
+        }
+        Duration::from_secs(60 * minutes.unwrap_or(DEFAULT_REFRESH_INTERVAL_MINUTES))
+    }
+
+    fn start(&mut self) -> Option<Timestamp> {
+        let start = timestamp::parse(self.configuration.get(field::POLLER_START)?);
+        if start.is_none() {
+            self.fail(
+                field::POLLER_START,
+                "expected a time such as 2026-06-19T12:00:00Z",
+            );
+        }
+        start
+    }
+
+    fn resources(&mut self) -> Vec<Resource> {
+        let Some(json) = self.configuration.get(poller_configuration::KEY) else {
+            self.errors.push(FieldError::required(
+                poller_configuration::KEY,
+                "the resources to poll, each with its url",
+            ));
+            return Vec::new();
+        };
+        poller_configuration::parse(json).unwrap_or_else(|errors| {
+            self.errors.extend(errors);
+            Vec::new()
+        })
+    }
+}
+
+fn is_close(text: &str) -> bool {
+    let Ok(url) = Url::parse(text) else {
+        return false;
+    };
+    let is_plain = url.username().is_empty() && url.password().is_none() && url.port().is_none();
+    let is_plain = is_plain && url.query().is_none() && url.fragment().is_none();
+    is_plain
+        && url.scheme() == "https"
+        && url
+            .host_str()
+            .is_some_and(|host| CLOSE_HOSTS.contains(&host))
+}

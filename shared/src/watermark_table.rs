@@ -1,0 +1,333 @@
+//! The Watermarks table: per instance and resource how far polling has come, and what it has published lately.
+//!
+//! A watermark's sort key is its resource's name; the chunks of its `seen` stand beside it as `{resource}#seen#{n}`, so
+//! that one query reads all of an instance and one transaction commits a unit of work.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, Delete, DeleteRequest, Put, TransactWriteItem, Update,
+    WriteRequest,
+};
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::instance_id::InstanceId;
+use crate::instance_table::{InstanceTable, Lease};
+use crate::table::TableError;
+
+/// Divides a resource's name from the number of its chunk.
+const SEEN: &str = "#seen#";
+/// Items in one `BatchWriteItem`. Source: docs.aws.amazon.com/amazondynamodb, "`BatchWriteItem`".
+const MAX_BATCH: usize = 25;
+/// A transaction that meets another is tried again this often.
+const MAX_CONFLICTS: u32 = 5;
+const CONFLICT_PAUSE: Duration = Duration::from_millis(40);
+
+type Item = HashMap<String, AttributeValue>;
+
+/// The Watermarks table.
+#[derive(Debug, Clone)]
+pub struct WatermarkTable {
+    client: Client,
+    name: String,
+}
+
+/// What is stored of one resource.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoredResource {
+    /// The watermark, once there is one.
+    pub position: Option<StoredPosition>,
+    /// The chunks of `seen` by number.
+    pub chunks: Vec<(u32, Vec<u8>)>,
+}
+
+/// Two instants, in microseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoredPosition {
+    /// The largest `date_updated` that was read and handled.
+    pub watermark: i64,
+    /// Where polling began; what is dated before was never ours to publish.
+    pub start: i64,
+}
+
+/// What a unit of work changes, all of it or nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    /// Which resource.
+    pub resource: String,
+    /// Its new position.
+    pub position: StoredPosition,
+    /// Chunks of `seen` that are new or changed.
+    pub put_chunks: Vec<(u32, Vec<u8>)>,
+    /// Chunks that nobody needs any more.
+    pub delete_chunks: Vec<u32>,
+}
+
+impl WatermarkTable {
+    /// The table called `name`.
+    pub fn new(config: &aws_config::SdkConfig, name: String) -> Self {
+        Self {
+            client: Client::new(config),
+            name,
+        }
+    }
+
+    /// All that is stored of an instance, by resource.
+    ///
+    /// # Errors
+    /// When the table does not answer or an item cannot be read.
+    pub async fn load(
+        &self,
+        id: InstanceId,
+    ) -> Result<HashMap<String, StoredResource>, TableError> {
+        let mut resources: HashMap<String, StoredResource> = HashMap::new();
+        for item in self.items(id).await? {
+            let key = text(&item, "resource")?;
+            match key.split_once(SEEN) {
+                None => {
+                    resources.entry(key.to_owned()).or_default().position =
+                        Some(to_position(&item)?);
+                }
+                Some((resource, chunk)) => {
+                    let chunk = chunk.parse().map_err(|_| malformed("resource"))?;
+                    resources
+                        .entry(resource.to_owned())
+                        .or_default()
+                        .chunks
+                        .push((chunk, to_ids(&item)?));
+                }
+            }
+        }
+        Ok(resources)
+    }
+
+    /// Stores a unit of work, if the lease is still held.
+    ///
+    /// # Errors
+    /// [`TableError::Conflict`] when the lease is lost: nothing was stored, and the poll must stop.
+    pub async fn commit(
+        &self,
+        instances: &InstanceTable,
+        lease: &Lease,
+        commit: &Commit,
+    ) -> Result<(), TableError> {
+        let mut items = vec![
+            TransactWriteItem::builder()
+                .condition_check(instances.check_lease(lease)?)
+                .build(),
+        ];
+        items.push(
+            TransactWriteItem::builder()
+                .update(self.advance(lease.id, commit)?)
+                .build(),
+        );
+        for (chunk, ids) in &commit.put_chunks {
+            items.push(
+                TransactWriteItem::builder()
+                    .put(self.put_chunk(lease.id, commit, *chunk, ids)?)
+                    .build(),
+            );
+        }
+        for chunk in &commit.delete_chunks {
+            items.push(
+                TransactWriteItem::builder()
+                    .delete(self.delete_chunk(lease.id, commit, *chunk)?)
+                    .build(),
+            );
+        }
+        let mut conflicts = 0;
+        loop {
+            let result = self
+                .client
+                .transact_write_items()
+                .set_transact_items(Some(items.clone()))
+                .send()
+                .await;
+            match result {
+                Ok(_) => return Ok(()),
+                Err(error) if conflicts < MAX_CONFLICTS && met_another(&error) => {
+                    conflicts += 1;
+                    tokio::time::sleep(CONFLICT_PAUSE * conflicts).await;
+                }
+                Err(error) => return Err(lost_or_unavailable(error)),
+            }
+        }
+    }
+
+    /// Removes all that is stored of an instance.
+    ///
+    /// # Errors
+    /// When the table does not answer; some may be removed by then, so call again.
+    pub async fn delete_all(&self, id: InstanceId) -> Result<(), TableError> {
+        let items = self.items(id).await?;
+        for batch in items.chunks(MAX_BATCH) {
+            let mut requests = batch
+                .iter()
+                .map(|item| to_delete_request(id, item))
+                .collect::<Result<Vec<_>, _>>()?;
+            while !requests.is_empty() {
+                let write = self
+                    .client
+                    .batch_write_item()
+                    .request_items(&self.name, requests);
+                let output = write.send().await.map_err(TableError::unavailable)?;
+                requests = output
+                    .unprocessed_items
+                    .and_then(|mut tables| tables.remove(&self.name))
+                    .unwrap_or_default();
+            }
+        }
+        Ok(())
+    }
+
+    async fn items(&self, id: InstanceId) -> Result<Vec<Item>, TableError> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true);
+        let query = query
+            .key_condition_expression("instanceId = :id")
+            .expression_attribute_values(":id", AttributeValue::N(id.to_string()));
+        query
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<_, _>>()
+            .await
+            .map_err(TableError::unavailable)
+    }
+
+    fn advance(&self, id: InstanceId, commit: &Commit) -> Result<Update, TableError> {
+        // The lease makes this writer the only one; the condition keeps even a wrong one from moving back.
+        Update::builder()
+            .table_name(&self.name)
+            .set_key(Some(key(id, &commit.resource)))
+            .update_expression(
+                "SET watermark = :watermark, startedAt = if_not_exists(startedAt, :start)",
+            )
+            .condition_expression("attribute_not_exists(watermark) OR watermark <= :watermark")
+            .expression_attribute_values(
+                ":watermark",
+                AttributeValue::N(commit.position.watermark.to_string()),
+            )
+            .expression_attribute_values(
+                ":start",
+                AttributeValue::N(commit.position.start.to_string()),
+            )
+            .build()
+            .map_err(|error| TableError::Malformed(error.to_string()))
+    }
+
+    fn put_chunk(
+        &self,
+        id: InstanceId,
+        commit: &Commit,
+        chunk: u32,
+        ids: &[u8],
+    ) -> Result<Put, TableError> {
+        let mut item = key(id, &chunk_key(&commit.resource, chunk));
+        item.insert("ids".to_owned(), AttributeValue::B(Blob::new(ids)));
+        let put = Put::builder().table_name(&self.name).set_item(Some(item));
+        put.build()
+            .map_err(|error| TableError::Malformed(error.to_string()))
+    }
+
+    fn delete_chunk(
+        &self,
+        id: InstanceId,
+        commit: &Commit,
+        chunk: u32,
+    ) -> Result<Delete, TableError> {
+        let delete = Delete::builder()
+            .table_name(&self.name)
+            .set_key(Some(key(id, &chunk_key(&commit.resource, chunk))));
+        delete
+            .build()
+            .map_err(|error| TableError::Malformed(error.to_string()))
+    }
+}
+
+fn key(id: InstanceId, resource: &str) -> Item {
+    HashMap::from([
+        ("instanceId".to_owned(), AttributeValue::N(id.to_string())),
+        (
+            "resource".to_owned(),
+            AttributeValue::S(resource.to_owned()),
+        ),
+    ])
+}
+
+/// Zero-padded, so that the query returns chunks in their order.
+fn chunk_key(resource: &str, chunk: u32) -> String {
+    format!("{resource}{SEEN}{chunk:010}")
+}
+
+fn to_position(item: &Item) -> Result<StoredPosition, TableError> {
+    let micros = |key: &'static str| {
+        let number = item.get(key).and_then(|value| value.as_n().ok());
+        number
+            .and_then(|number| number.parse().ok())
+            .ok_or_else(|| malformed(key))
+    };
+    Ok(StoredPosition {
+        watermark: micros("watermark")?,
+        start: micros("startedAt")?,
+    })
+}
+
+fn to_ids(item: &Item) -> Result<Vec<u8>, TableError> {
+    let ids = item
+        .get("ids")
+        .and_then(|value| value.as_b().ok())
+        .ok_or_else(|| malformed("ids"))?;
+    Ok(ids.as_ref().to_vec())
+}
+
+fn to_delete_request(id: InstanceId, item: &Item) -> Result<WriteRequest, TableError> {
+    let delete = DeleteRequest::builder()
+        .set_key(Some(key(id, text(item, "resource")?)))
+        .build();
+    let delete = delete.map_err(|error| TableError::Malformed(error.to_string()))?;
+    Ok(WriteRequest::builder().delete_request(delete).build())
+}
+
+fn text<'a>(item: &'a Item, key: &'static str) -> Result<&'a str, TableError> {
+    item.get(key)
+        .and_then(|value| value.as_s().ok())
+        .map(String::as_str)
+        .ok_or_else(|| malformed(key))
+}
+
+fn malformed(key: &str) -> TableError {
+    TableError::Malformed(format!("`{key}` is missing or of another kind"))
+}
+
+fn reasons(error: &SdkError<TransactWriteItemsError>) -> &[CancellationReason] {
+    match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
+            canceled.cancellation_reasons()
+        }
+        _ => &[],
+    }
+}
+
+fn met_another(error: &SdkError<TransactWriteItemsError>) -> bool {
+    let codes = || reasons(error).iter().filter_map(CancellationReason::code);
+    codes().any(|code| code == "TransactionConflict")
+        && codes().all(|code| code != "ConditionalCheckFailed")
+}
+
+fn lost_or_unavailable(error: SdkError<TransactWriteItemsError>) -> TableError {
+    let is_lost = reasons(&error)
+        .iter()
+        .any(|reason| reason.code() == Some("ConditionalCheckFailed"));
+    if is_lost {
+        TableError::Conflict
+    } else {
+        TableError::unavailable(error)
+    }
+}

@@ -1,0 +1,163 @@
+//! From a request to its answer.
+
+use std::convert::Infallible;
+
+use aws_config::SdkConfig;
+use jiff::Timestamp;
+use lambda_http::http::{HeaderMap, StatusCode, header};
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, Request, RequestExt, Response};
+use serde::Serialize;
+use serde_json::Value;
+use shared::clock::Clock;
+use shared::event_bus::EventBus;
+use shared::instance_table::InstanceTable;
+use shared::watermark_table::WatermarkTable;
+
+use crate::authorization::Credentials;
+use crate::config::Config;
+use crate::error::HandlerError;
+use crate::instance_cache::InstanceCache;
+use crate::instances::{create, delete, read};
+use crate::ledger_table::LedgerTable;
+use crate::receive::receive;
+use crate::route::{self, Route};
+
+/// What the function works with, set up once.
+#[derive(Debug)]
+pub struct App {
+    /// The settings.
+    pub config: Config,
+    /// The Instances table.
+    pub instances: InstanceTable,
+    /// What was read of it lately.
+    pub cache: InstanceCache,
+    /// The Watermarks table.
+    pub watermarks: WatermarkTable,
+    /// The Ledger table.
+    pub ledger: LedgerTable,
+    /// The bus.
+    pub bus: EventBus,
+}
+
+/// A request as the handlers see it.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// Lower-case names.
+    pub headers: &'a HeaderMap,
+    /// The bytes that the client sent.
+    pub body: &'a [u8],
+    /// What webhook URLs begin with.
+    pub public_url: String,
+    /// The time, and the time left.
+    pub clock: Clock,
+    /// When Lambda ends the invocation.
+    pub deadline: Timestamp,
+}
+
+impl App {
+    /// Sets up the adapters; no call is made.
+    pub fn new(config: Config, aws: &SdkConfig) -> Self {
+        Self {
+            instances: InstanceTable::new(aws, config.instances_table.clone()),
+            cache: InstanceCache::default(),
+            watermarks: WatermarkTable::new(aws, config.watermarks_table.clone()),
+            ledger: LedgerTable::new(aws, config.ledger_table.clone()),
+            bus: EventBus::new(aws, config.event_bus_name.clone(), config.event_max_bytes),
+            config,
+        }
+    }
+}
+
+/// Answers a request. Every answer carries `Elements-Request-Id`, which is also in the log.
+///
+/// # Errors
+/// Never: a failure is an answer too.
+pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Infallible> {
+    let request_id = request
+        .lambda_context_ref()
+        .map(|context| context.request_id.clone())
+        .unwrap_or_default();
+    let answer = match answer(app, &request).await {
+        Ok(value) => respond(StatusCode::OK, &request_id, &value),
+        Err(error) => {
+            log(&error);
+            respond(error.status(), &request_id, &error.body(&request_id))
+        }
+    };
+    Ok(answer)
+}
+
+async fn answer(app: &App, request: &Request) -> Result<Value, HandlerError> {
+    let path = request.raw_http_path();
+    let route = route::find(request.method(), path).ok_or(HandlerError::UnknownRoute)?;
+    let parameters = request.path_parameters();
+    let call = Call::of(app, request);
+    let credentials = Credentials::from_headers(request.headers());
+    match route {
+        // API Gateway has decoded its parameters; the path may not be.
+        Route::Receive { encoded_id } => {
+            receive(
+                app,
+                &call,
+                parameters.first("encodedId").unwrap_or(encoded_id),
+            )
+            .await
+        }
+        Route::CreateInstance => create::create(app, &call, &credentials).await,
+        Route::ReadInstance { id } => read::read(app, &call, &credentials, id).await,
+        Route::DeleteInstance { id } => delete::delete(app, &credentials, id).await,
+    }
+}
+
+impl<'a> Call<'a> {
+    fn of(app: &App, request: &'a Request) -> Self {
+        let clock = Clock::start();
+        let deadline = request
+            .lambda_context_ref()
+            .and_then(|context| i64::try_from(context.deadline).ok());
+        Self {
+            headers: request.headers(),
+            body: request.body().as_ref(),
+            public_url: app
+                .config
+                .public_url
+                .clone()
+                .unwrap_or_else(|| own_url(request)),
+            deadline: deadline
+                .and_then(|millis| Timestamp::from_millisecond(millis).ok())
+                .unwrap_or(clock.started()),
+            clock,
+        }
+    }
+}
+
+/// The API's own address, by which the client came.
+fn own_url(request: &Request) -> String {
+    let context = request.request_context_ref();
+    let domain_name = context.and_then(|context| match context {
+        RequestContext::ApiGatewayV2(context) => context.domain_name.as_deref(),
+        _ => None,
+    });
+    format!("https://{}", domain_name.unwrap_or_default())
+}
+
+fn respond(status: StatusCode, request_id: &str, body: &impl Serialize) -> Response<Body> {
+    let body = serde_json::to_string(body).unwrap_or_default();
+    let response = Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, "application/json")
+        .header("elements-request-id", request_id)
+        .body(Body::Text(body));
+    // A request id that is no header value would be Lambda's fault; the answer matters more.
+    response.unwrap_or_default()
+}
+
+fn log(error: &HandlerError) {
+    let status = error.status().as_u16();
+    if error.status().is_server_error() {
+        tracing::error!(status, %error, cause = error.cause(), "request failed");
+    } else {
+        tracing::info!(status, %error, "request refused");
+    }
+}

@@ -1,0 +1,60 @@
+//! The function's settings.
+
+use secrecy::SecretString;
+use shared::env::{ConfigError, Reader};
+use shared::event_bus::DEFAULT_MAX_BYTES;
+use shared::settings::Policy;
+
+/// The environment of `webhook-fn`.
+#[derive(Debug)]
+pub struct Config {
+    /// `EVENT_BUS_NAME`: the bus's name.
+    pub event_bus_name: String,
+    /// `INSTANCES_TABLE`: the table's name.
+    pub instances_table: String,
+    /// `WATERMARKS_TABLE`: the table's name.
+    pub watermarks_table: String,
+    /// `LEDGER_TABLE`: the table's name.
+    pub ledger_table: String,
+    /// `EVENT_MAX_BYTES`: what an entry may hold, default 983040.
+    pub event_max_bytes: usize,
+    /// `PUBLIC_URL`: what webhook URLs begin with; by default the request's own domain name, over https.
+    pub public_url: Option<String>,
+    /// `USER_SECRET`: what `Authorization: User …` must carry.
+    pub user_secret: SecretString,
+    /// `ORGANIZATION_SECRET`: what `Authorization: …, Organization …` must carry.
+    pub organization_secret: SecretString,
+    /// `CLOSE_BASE_URLS`: base URLs beside Close's own, divided by commas. `CALLBACKS_ENABLED`: `true` or `false`, default
+    /// `true`.
+    pub policy: Policy,
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// Everything that is missing or cannot be parsed, by name.
+    pub fn read(mut reader: Reader) -> Result<Self, ConfigError> {
+        let config = Self {
+            event_bus_name: reader.required("EVENT_BUS_NAME"),
+            instances_table: reader.required("INSTANCES_TABLE"),
+            watermarks_table: reader.required("WATERMARKS_TABLE"),
+            ledger_table: reader.required("LEDGER_TABLE"),
+            event_max_bytes: reader.parsed(
+                "EVENT_MAX_BYTES",
+                DEFAULT_MAX_BYTES,
+                "a number of bytes",
+            ),
+            public_url: reader
+                .optional("PUBLIC_URL")
+                .map(|url| url.trim_end_matches('/').to_owned()),
+            user_secret: reader.secret("USER_SECRET"),
+            organization_secret: reader.secret("ORGANIZATION_SECRET"),
+            policy: Policy {
+                close_base_urls: reader.list("CLOSE_BASE_URLS"),
+                callbacks_enabled: reader.parsed("CALLBACKS_ENABLED", true, "true or false"),
+            },
+        };
+        reader.finish(config)
+    }
+}

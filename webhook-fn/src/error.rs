@@ -1,0 +1,122 @@
+//! Why a request is refused, and with which status.
+
+use lambda_http::http::StatusCode;
+use serde::Serialize;
+use shared::event_bus::PublishError;
+use shared::instance_id::{InstanceId, InstanceIdError};
+use shared::settings::FieldError;
+use shared::table::TableError;
+
+use crate::payload::PayloadError;
+use crate::signature::SignatureError;
+
+/// A request was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum HandlerError {
+    /// No such route.
+    #[error("there is nothing at this method and path")]
+    UnknownRoute,
+    /// The id in the path is none.
+    #[error(transparent)]
+    InstanceId(#[from] InstanceIdError),
+    /// No such instance.
+    #[error("there is no instance {0}")]
+    UnknownInstance(InstanceId),
+    /// It takes nothing.
+    #[error("instance {0} is disabled")]
+    Disabled(InstanceId),
+    /// The webhook is not proven to be Close's.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// The webhook's body is none.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// The caller may not do this. Which part was wrong stays ours.
+    #[error("Invalid Organization or User secret, or invalid Element token provided.")]
+    Unauthorized,
+    /// The body is larger than any instance's.
+    #[error("expected a body of at most {limit} bytes, but found {found}")]
+    TooLarge {
+        /// In bytes.
+        limit: usize,
+        /// In bytes.
+        found: usize,
+    },
+    /// The body is not JSON.
+    #[error("expected JSON: {0}")]
+    NotJson(String),
+    /// Parts of the body are missing or wrong.
+    #[error("{}", describe(.0))]
+    Invalid(Vec<FieldError>),
+    /// EventBridge did not take the event; Close will send it again.
+    #[error("the event could not be published; send it again")]
+    Publish(#[from] PublishError),
+    /// DynamoDB did not answer.
+    #[error("the data could not be reached; try again")]
+    Table(#[from] TableError),
+    /// What was stored cannot be used any more.
+    #[error("the instance's stored configuration is not valid; provision it anew")]
+    Configuration(Vec<FieldError>),
+    /// No random numbers.
+    #[error("the system's random generator failed; try again")]
+    Random(#[from] getrandom::Error),
+}
+
+/// An error's body.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErrorBody<'a> {
+    request_id: &'a str,
+    message: String,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldError],
+}
+
+impl HandlerError {
+    /// 4xx where the sender must change something, 5xx where the same request may work later, so that Close sends it again.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::InstanceId(_) | Self::Payload(_) | Self::NotJson(_) | Self::Invalid(_) => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::Signature(_) | Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Disabled(_) => StatusCode::FORBIDDEN,
+            Self::UnknownRoute | Self::UnknownInstance(_) => StatusCode::NOT_FOUND,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Configuration(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Publish(_) | Self::Table(_) | Self::Random(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// What the sender is told.
+    pub fn body<'a>(&'a self, request_id: &'a str) -> ErrorBody<'a> {
+        let errors = if let Self::Invalid(errors) = self {
+            errors.as_slice()
+        } else {
+            &[]
+        };
+        ErrorBody {
+            request_id,
+            message: self.to_string(),
+            errors,
+        }
+    }
+
+    /// What the log is told beside that: the cause, which is none of the sender's business.
+    pub fn cause(&self) -> Option<String> {
+        match self {
+            Self::Publish(error) => Some(error.to_string()),
+            Self::Table(error) => Some(error.to_string()),
+            Self::Configuration(errors) => Some(describe(errors)),
+            _ => None,
+        }
+    }
+}
+
+fn describe(errors: &[FieldError]) -> String {
+    errors
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
+}

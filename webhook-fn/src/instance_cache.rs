@@ -1,0 +1,59 @@
+//! The instances that webhooks came for lately.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use shared::instance::Instance;
+use shared::instance_id::InstanceId;
+use shared::settings::Settings;
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// A change made through another sandbox takes this long to be noticed by this one.
+const MAX_AGE: Duration = Duration::from_mins(1);
+/// Instances kept, a few KB each.
+const CAPACITY: usize = 1_000;
+
+/// An instance and what its configuration means.
+#[derive(Debug)]
+pub struct Known {
+    /// As stored.
+    pub instance: Instance,
+    /// As read.
+    pub settings: Settings,
+}
+
+/// Instances by id, none older than a minute.
+#[derive(Debug, Default)]
+pub struct InstanceCache {
+    known: Mutex<HashMap<InstanceId, (Instant, Arc<Known>)>>,
+}
+
+impl InstanceCache {
+    /// The instance, if it was read within the last minute.
+    pub fn get(&self, id: InstanceId) -> Option<Arc<Known>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known
+            .get(&id)
+            .filter(|(read_at, _)| read_at.elapsed() < MAX_AGE)
+            .map(|(_, known)| Arc::clone(known))
+    }
+
+    /// Keeps an instance that was just read.
+    pub fn insert(&self, entry: Arc<Known>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if CAPACITY <= known.len() {
+            known.clear();
+        }
+        known.insert(entry.instance.id, (Instant::now(), entry));
+    }
+
+    /// Forgets an instance that is about to change.
+    pub fn remove(&self, id: InstanceId) {
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&id);
+    }
+}

@@ -1,0 +1,173 @@
+//! The body of a provisioning request.
+
+use serde_json::{Map, Value};
+use shared::configuration::Configuration;
+use shared::settings::{FieldError, Policy, Settings};
+
+use crate::error::HandlerError;
+
+/// Larger bodies are nobody's instance.
+const MAX_BODY: usize = 256 * 1024;
+/// Name and tags are in every event.
+const MAX_TEXT: usize = 256;
+const MAX_TAGS: usize = 50;
+/// What a word processor makes of quotes.
+const CURLY_QUOTES: [char; 6] = ['“', '”', '„', '‘', '’', '‚'];
+
+const ELEMENT_KEY: &str = "closeio";
+
+/// A checked request.
+#[derive(Debug)]
+pub struct Provision {
+    /// The instance's name.
+    pub name: String,
+    /// Its labels; its name where none are given.
+    pub tags: Vec<String>,
+    /// Its configuration, with the defaults filled in.
+    pub configuration: Configuration,
+}
+
+/// Reads and checks the body.
+///
+/// # Errors
+/// When it is too large or not JSON; else all that is missing or wrong, at once.
+pub fn parse(body: &[u8], policy: &Policy) -> Result<Provision, HandlerError> {
+    let members = parse_object(body)?;
+    let mut errors = Vec::new();
+    check_element(&members, &mut errors);
+    let name = parse_name(&members, &mut errors);
+    let tags = parse_tags(&members, &name, &mut errors);
+    let configuration = parse_configuration(&members, policy, &mut errors);
+    if errors.is_empty() {
+        Ok(Provision {
+            name,
+            tags,
+            configuration,
+        })
+    } else {
+        Err(HandlerError::Invalid(errors))
+    }
+}
+
+fn parse_object(body: &[u8]) -> Result<Map<String, Value>, HandlerError> {
+    if MAX_BODY < body.len() {
+        return Err(HandlerError::TooLarge {
+            limit: MAX_BODY,
+            found: body.len(),
+        });
+    }
+    let text =
+        std::str::from_utf8(body).map_err(|error| HandlerError::NotJson(error.to_string()))?;
+    match serde_json::from_str(text) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Err(HandlerError::NotJson("the body is no object".to_owned())),
+        Err(error) => Err(HandlerError::NotJson(explain(text, &error))),
+    }
+}
+
+/// The parser's words, with line and column; or what they are about, when somebody's editor has bent the quotes.
+fn explain(text: &str, error: &serde_json::Error) -> String {
+    let position = text.lines().enumerate().find_map(|(index, line)| {
+        let column = line
+            .chars()
+            .position(|character| CURLY_QUOTES.contains(&character))?;
+        Some((index + 1, column + 1))
+    });
+    match position {
+        Some((line, column)) if line <= error.line() => {
+            format!("curly quotes at line {line} column {column}: use straight quotes, \" and '")
+        }
+        _ => error.to_string(),
+    }
+}
+
+fn check_element(members: &Map<String, Value>, errors: &mut Vec<FieldError>) {
+    let key = members
+        .get("element")
+        .and_then(|element| element.get("key"));
+    match key.and_then(Value::as_str) {
+        Some(ELEMENT_KEY) => {}
+        None if key.is_none() => {
+            errors.push(FieldError::new("element.key", "is required: closeio"));
+        }
+        _ => errors.push(FieldError::new("element.key", "expected closeio")),
+    }
+}
+
+fn parse_name(members: &Map<String, Value>, errors: &mut Vec<FieldError>) -> String {
+    let name = members
+        .get("name")
+        .and_then(Value::as_str)
+        .map(str::trim)
+        .unwrap_or_default();
+    match members.get("name") {
+        None | Some(Value::Null) => errors.push(FieldError::new(
+            "name",
+            "is required: what to call the instance",
+        )),
+        _ if !is_label(name) => errors.push(FieldError::new(
+            "name",
+            "expected a text of 1 to 256 characters",
+        )),
+        _ => {}
+    }
+    name.to_owned()
+}
+
+fn parse_tags(
+    members: &Map<String, Value>,
+    name: &str,
+    errors: &mut Vec<FieldError>,
+) -> Vec<String> {
+    let default = || vec![name.to_owned()];
+    match members.get("tags") {
+        None | Some(Value::Null) => default(),
+        Some(Value::Array(tags)) if tags.len() <= MAX_TAGS && tags.iter().all(is_label_value) => {
+            tags.iter()
+                .filter_map(Value::as_str)
+                .map(|tag| tag.trim().to_owned())
+                .collect()
+        }
+        Some(_) => {
+            errors.push(FieldError::new(
+                "tags",
+                "expected a list of up to 50 texts of 1 to 256 characters",
+            ));
+            default()
+        }
+    }
+}
+
+fn is_label_value(value: &Value) -> bool {
+    value.as_str().map(str::trim).is_some_and(is_label)
+}
+
+fn is_label(text: &str) -> bool {
+    !text.is_empty() && text.chars().count() <= MAX_TEXT
+}
+
+fn parse_configuration(
+    members: &Map<String, Value>,
+    policy: &Policy,
+    errors: &mut Vec<FieldError>,
+) -> Configuration {
+    let mut configuration = match members.get("configuration") {
+        Some(Value::Object(members)) => Configuration::from_json(members.clone()),
+        None | Some(Value::Null) => Configuration::default(),
+        Some(_) => {
+            errors.push(FieldError::new("configuration", "expected an object"));
+            return Configuration::default();
+        }
+    };
+    if let Err(problems) = Settings::parse(&configuration, policy) {
+        let prefixed = |problem: FieldError| {
+            FieldError::new(&format!("configuration.{}", problem.field), problem.message)
+        };
+        errors.extend(problems.into_iter().map(prefixed));
+    }
+    // Part of every answer of the service that this one follows.
+    configuration.set_default("base.url", shared::settings::DEFAULT_BASE_URL);
+    configuration.set_default("pagination.max", "100");
+    configuration.set_default("pagination.offset", "true");
+    configuration
+}

@@ -1,0 +1,44 @@
+//! An instance as answers show it.
+
+use serde_json::{Value, json};
+use shared::instance::Instance;
+use shared::settings::Settings;
+
+/// The instance as JSON, its secrets masked, with the URL that Close must post to.
+pub fn to_json(instance: &Instance, settings: &Settings, public_url: &str) -> Value {
+    json!({
+        "id": instance.id,
+        "name": instance.name,
+        "createdDate": format!("{:.0}", instance.created_date),
+        "element": element(),
+        "provisionInteractions": [],
+        "valid": true,
+        "disabled": instance.disabled,
+        "maxCacheSize": 0,
+        "cacheTimeToLive": 0,
+        "configuration": instance.configuration.masked(),
+        "eventsEnabled": settings.events_enabled,
+        "cachingEnabled": false,
+        "tags": instance.tags,
+        "webhookUrl": format!("{public_url}/elements/api-v2/events/closeio/{}", instance.id.to_base64()),
+    })
+}
+
+/// The connector's own entry in the catalogue, as the service that this one follows showed it.
+fn element() -> Value {
+    json!({
+        "id": 146,
+        "name": "Close.io",
+        "key": "closeio",
+        "description": "Add a Close.io CRM Instance to connect your existing Close.io account to the CRM Hub, allowing you to manage contacts, accounts, opportunities, etc. across multiple CRM Elements. You will need your Close.io CRM account information to add an instance.",
+        "image": "https://pbs.twimg.com/profile_images/497905627948015616/vNCOkr1Z.png",
+        "active": true,
+        "deleted": false,
+        "typeOauth": false,
+        "trialAccount": false,
+        "transformationsEnabled": true,
+        "authentication": {"type": "basic"},
+        "hub": "crm",
+        "parameters": [],
+    })
+}

@@ -1,0 +1,126 @@
+//! `POST /events/closeio/{encodedId}`: a webhook becomes events.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use shared::event::{Channel, Event, EventId};
+use shared::event_bus::PublishError;
+use shared::instance_id::InstanceId;
+use shared::settings::Settings;
+
+use crate::app::{App, Call};
+use crate::error::HandlerError;
+use crate::instance_cache::Known;
+use crate::payload;
+use crate::signature;
+
+/// What is left for the ledger and the answer when publishing has used up its time.
+const ANSWER_MARGIN: SignedDuration = SignedDuration::from_secs(3);
+/// The ledger is a convenience: Close must not wait for it.
+const LEDGER_TIMEOUT: Duration = Duration::from_millis(1_200);
+
+/// Takes a webhook. 200 only when its events are on the bus, or were before.
+///
+/// # Errors
+/// 4xx for what Close, or whoever sent it, would have to change; 5xx for what works when Close sends it again.
+pub async fn receive(app: &App, call: &Call<'_>, encoded_id: &str) -> Result<Value, HandlerError> {
+    let id = InstanceId::from_base64(encoded_id)?;
+    let known = known_instance(app, id).await?;
+    if let Some(key) = &known.settings.signature_key {
+        signature::verify(key, call.headers, call.body)?;
+    }
+    let changes = payload::to_changes(call.body, call.clock.started())?;
+    let to_event = |change| Event::new(&known.instance, &known.settings, Channel::Webhook, change);
+    let events: Vec<_> = changes.into_iter().map(to_event).collect();
+    let ids: Vec<_> = events.iter().map(|event| event.id).collect();
+
+    let recorded = recorded(app, call, &ids).await;
+    let new: Vec<_> = events
+        .into_iter()
+        .filter(|event| !recorded.contains(&event.id))
+        .collect();
+    if new.is_empty() {
+        tracing::info!(instance.id = %id, events = ?ids, "a webhook came again");
+        return Ok(json!({"duplicate": true}));
+    }
+    let published = publish(app, call, &new).await;
+    record(app, call, &new, published.as_ref().err()).await;
+    published?;
+    Ok(json!({"events": ids}))
+}
+
+/// The instance, from memory or from the table, if it takes webhooks.
+async fn known_instance(app: &App, id: InstanceId) -> Result<Arc<Known>, HandlerError> {
+    if let Some(known) = app.cache.get(id) {
+        return Ok(known);
+    }
+    let instance = app
+        .instances
+        .get(id)
+        .await?
+        .ok_or(HandlerError::UnknownInstance(id))?;
+    if instance.disabled {
+        return Err(HandlerError::Disabled(id));
+    }
+    let settings = Settings::parse(&instance.configuration, &app.config.policy)
+        .map_err(HandlerError::Configuration)?;
+    let known = Arc::new(Known { instance, settings });
+    app.cache.insert(Arc::clone(&known));
+    Ok(known)
+}
+
+/// A ledger that cannot be read knows nothing: better an event twice, with one id, than none.
+async fn recorded(app: &App, call: &Call<'_>, ids: &[EventId]) -> HashSet<EventId> {
+    match tokio::time::timeout(
+        LEDGER_TIMEOUT,
+        app.ledger.recorded(ids, call.clock.started()),
+    )
+    .await
+    {
+        Ok(Ok(recorded)) => recorded,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the ledger could not be read; publishing anyway");
+            HashSet::new()
+        }
+        Err(_elapsed) => {
+            tracing::warn!("the ledger did not answer in time; publishing anyway");
+            HashSet::new()
+        }
+    }
+}
+
+async fn publish(app: &App, call: &Call<'_>, events: &[Event]) -> Result<(), PublishError> {
+    let stop_at = call
+        .deadline
+        .saturating_sub(ANSWER_MARGIN)
+        .unwrap_or(call.deadline);
+    let published = app
+        .bus
+        .publish(events, call.clock.instant_at(stop_at))
+        .await?;
+    tracing::info!(
+        published = published.published,
+        unpublishable = published.unpublishable,
+        "a webhook was published"
+    );
+    Ok(())
+}
+
+/// Records what is on the bus, also where the rest is not. If that fails, the webhook is still done.
+async fn record(app: &App, call: &Call<'_>, events: &[Event], failure: Option<&PublishError>) {
+    let is_published =
+        |id: &EventId| failure.is_none_or(|failure| !failure.unpublished.contains(id));
+    let ids = events.iter().map(|event| event.id).filter(is_published);
+    match tokio::time::timeout(LEDGER_TIMEOUT, app.ledger.record(ids, call.clock.started())).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the ledger could not be written; a retry would publish again");
+        }
+        Err(_elapsed) => {
+            tracing::warn!("the ledger did not answer in time; a retry would publish again");
+        }
+    }
+}
