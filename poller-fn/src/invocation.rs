@@ -2,8 +2,8 @@
 
 use aws_config::SdkConfig;
 use jiff::Timestamp;
-use lambda_runtime::{Error, LambdaEvent};
-use serde::Deserialize;
+use lambda_runtime::{Diagnostic, LambdaEvent};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::clock::Clock;
 use shared::close::client::CloseClient;
@@ -86,18 +86,33 @@ impl Poller {
 ///
 /// # Errors
 /// When nothing could be done: the invocation counts as failed and goes to the dead-letter queue.
-pub async fn handle(poller: &Poller, event: LambdaEvent<Value>) -> Result<Value, Error> {
+pub async fn handle(poller: &Poller, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
     let clock = Clock::start();
-    let deadline = i64::try_from(event.context.deadline)
-        .ok()
-        .and_then(|millis| Timestamp::from_millisecond(millis).ok());
-    let deadline = deadline.unwrap_or(clock.started());
-    match parse(event.payload)? {
-        Invocation::Dispatch => Ok(serde_json::to_value(dispatch(poller, &clock).await?)?),
-        Invocation::Poll(id) => Ok(serde_json::to_value(
-            poll_instance(poller, id, &clock, deadline).await?,
-        )?),
+    let deadline = i64::try_from(event.context.deadline).ok();
+    let deadline = deadline.and_then(|millis| Timestamp::from_millisecond(millis).ok());
+    match parse(event.payload).map_err(|error| diagnostic("UnknownInvocation", &error))? {
+        Invocation::Dispatch => {
+            let dispatched = dispatch(poller, &clock).await;
+            to_value(&dispatched.map_err(|error| diagnostic("TableUnavailable", &error))?)
+        }
+        Invocation::Poll(id) => {
+            let polled =
+                poll_instance(poller, id, &clock, deadline.unwrap_or(clock.started())).await;
+            to_value(&polled.map_err(|error| diagnostic(error.reason(), &error))?)
+        }
     }
+}
+
+/// What Lambda records of a failure.
+fn diagnostic(reason: &str, error: &dyn std::error::Error) -> Diagnostic {
+    Diagnostic {
+        error_type: reason.to_owned(),
+        error_message: error.to_string(),
+    }
+}
+
+fn to_value(summary: &impl Serialize) -> Result<Value, Diagnostic> {
+    serde_json::to_value(summary).map_err(|error| diagnostic("Summary", &error))
 }
 
 fn parse(payload: Value) -> Result<Invocation, UnknownInvocation> {

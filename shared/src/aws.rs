@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 /// One attempt of one call. DynamoDB and EventBridge answer in milliseconds; one that takes longer than this is retried.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1_500);
@@ -29,4 +30,31 @@ pub async fn load_config() -> SdkConfig {
         )
         .load()
         .await
+}
+
+/// What went wrong with a call, in AWS's words. The SDK's own way to print an error prints the whole answer, which may
+/// hold what was stored.
+pub fn describe<E, R>(error: &SdkError<E, R>) -> String
+where
+    E: ProvideErrorMetadata,
+    SdkError<E, R>: std::error::Error,
+{
+    match error.as_service_error() {
+        Some(service) => {
+            let code = service.code().unwrap_or("an error without a code");
+            format!("{code}: {}", service.message().unwrap_or("no message"))
+        }
+        None => causes(error),
+    }
+}
+
+/// An error and what caused it.
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let mut texts = vec![error.to_string()];
+    let mut source = error.source();
+    while let Some(cause) = source {
+        texts.push(cause.to_string());
+        source = cause.source();
+    }
+    texts.join(": ")
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::config::retry::RetryConfig;
-use aws_sdk_eventbridge::error::DisplayErrorContext;
 use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
 use tokio::time::Instant;
 
+use crate::aws;
 use crate::event::{Entry, Event, EventId};
 
 /// Entries that one `PutEvents` call holds. Source: the API reference of `PutEvents`.
@@ -194,7 +194,7 @@ impl EventBus {
                 Ok(Ok(output)) => {
                     pending = sort_out(&pending, output.entries(), remainder);
                 }
-                Ok(Err(error)) => remainder.reason = DisplayErrorContext(error).to_string(),
+                Ok(Err(error)) => remainder.reason = aws::describe(&error),
                 Err(_elapsed) => {
                     "EventBridge did not answer in time".clone_into(&mut remainder.reason);
                 }

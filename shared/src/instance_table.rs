@@ -18,6 +18,10 @@ use crate::table::TableError;
 /// The sparse index of polled instances: an instance is in it while it has a `shard` and a `nextPollAt`.
 const DUE_INDEX: &str = "due";
 
+/// `shard` is a reserved word of DynamoDB's, so expressions name it by a placeholder.
+const SHARD: &str = "shard";
+const SHARD_NAME: &str = "#shard";
+
 /// Partitions of that index, so that no single one takes all writes. Ids are random, so their remainders spread.
 pub const SHARDS: u64 = 16;
 
@@ -91,7 +95,7 @@ impl InstanceTable {
     pub async fn insert(&self, instance: &Instance, is_polled: bool) -> Result<(), TableError> {
         let mut item: Item = serde_dynamo::to_item(instance)?;
         if is_polled {
-            item.insert("shard".to_owned(), number(u64::from(instance.id) % SHARDS));
+            item.insert(SHARD.to_owned(), number(u64::from(instance.id) % SHARDS));
             item.insert("nextPollAt".to_owned(), time(instance.created_date));
         }
         let put = self
@@ -134,10 +138,11 @@ impl InstanceTable {
     /// [`TableError::Conflict`] when there is no such instance.
     pub async fn retire(&self, id: InstanceId) -> Result<(), TableError> {
         let update = self.update(id).update_expression(
-            "SET disabled = :true REMOVE shard, nextPollAt, leaseToken, leaseExpiresAt",
+            "SET disabled = :true REMOVE #shard, nextPollAt, leaseToken, leaseExpiresAt",
         );
-        let update = update.expression_attribute_values(":true", AttributeValue::Bool(true));
         update
+            .expression_attribute_names(SHARD_NAME, SHARD)
+            .expression_attribute_values(":true", AttributeValue::Bool(true))
             .condition_expression("attribute_exists(id)")
             .send()
             .await
@@ -180,7 +185,8 @@ impl InstanceTable {
             .index_name(DUE_INDEX)
             .limit(DUE_PAGE);
         let query = query
-            .key_condition_expression("shard = :shard AND nextPollAt <= :now")
+            .key_condition_expression("#shard = :shard AND nextPollAt <= :now")
+            .expression_attribute_names(SHARD_NAME, SHARD)
             .expression_attribute_values(":shard", number(shard))
             .expression_attribute_values(":now", time(now))
             .set_exclusive_start_key(after.map(|DueCursor(key)| key));
@@ -230,8 +236,9 @@ impl InstanceTable {
             .update_expression("SET leaseToken = :token, leaseExpiresAt = :expires");
         let update = update
             .condition_expression(
-                "attribute_exists(shard) AND (attribute_not_exists(leaseExpiresAt) OR leaseExpiresAt < :now)",
+                "attribute_exists(#shard) AND (attribute_not_exists(leaseExpiresAt) OR leaseExpiresAt < :now)",
             )
+            .expression_attribute_names(SHARD_NAME, SHARD)
             .expression_attribute_values(":token", AttributeValue::S(lease.token.clone()))
             .expression_attribute_values(":expires", time(expires))
             .expression_attribute_values(":now", time(now))
@@ -323,9 +330,7 @@ fn to_due(item: &Item) -> Result<Due, TableError> {
 fn refusal(error: SdkError<UpdateItemError>) -> Result<Acquired, TableError> {
     match error.as_service_error() {
         Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
-            let is_polled = refused
-                .item()
-                .is_some_and(|item| item.contains_key("shard"));
+            let is_polled = refused.item().is_some_and(|item| item.contains_key(SHARD));
             Ok(if is_polled {
                 Acquired::ByAnother
             } else {

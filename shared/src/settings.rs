@@ -66,6 +66,15 @@ pub struct Policy {
     pub callbacks_enabled: bool,
 }
 
+impl Policy {
+    /// The base URL of an instance that names none: the operator's first, or Close's own.
+    pub fn default_base_url(&self) -> &str {
+        self.close_base_urls
+            .first()
+            .map_or(DEFAULT_BASE_URL, String::as_str)
+    }
+}
+
 /// An instance's configuration, read and checked.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -185,7 +194,7 @@ impl Reader<'_> {
         let text = self
             .configuration
             .get(field::BASE_URL)
-            .unwrap_or(DEFAULT_BASE_URL)
+            .unwrap_or(self.policy.default_base_url())
             .trim_end_matches('/');
         let is_allowed = self
             .policy

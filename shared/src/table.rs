@@ -1,6 +1,8 @@
 //! What can go wrong with a DynamoDB table.
 
-use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+
+use crate::aws;
 
 /// A call to a table failed.
 #[derive(Debug, thiserror::Error)]
@@ -20,9 +22,10 @@ impl TableError {
     /// Any failure of a call that carries no condition.
     pub fn unavailable<E, R>(error: SdkError<E, R>) -> Self
     where
+        E: ProvideErrorMetadata,
         SdkError<E, R>: std::error::Error,
     {
-        Self::Unavailable(DisplayErrorContext(error).to_string())
+        Self::Unavailable(aws::describe(&error))
     }
 }
 

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::error::CloseError;
 use super::rate_limit;
 use super::search::{Page, Search};
+use crate::aws;
 
 /// Close answers a search in well under a second; a page of large leads may take some.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -141,11 +142,5 @@ fn shortened(body: &str) -> String {
     reason = "it is what `map_err` hands over"
 )]
 fn unavailable(error: reqwest::Error) -> CloseError {
-    let mut causes = vec![error.to_string()];
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
-        causes.push(cause.to_string());
-        source = cause.source();
-    }
-    CloseError::Unavailable(causes.join(": "))
+    CloseError::Unavailable(aws::causes(&error))
 }

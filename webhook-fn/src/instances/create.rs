@@ -6,7 +6,6 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use shared::instance::Instance;
 use shared::instance_id::{InstanceId, MAX_INSTANCE_ID};
-use shared::settings::Settings;
 use shared::table::TableError;
 
 use super::request::{self, Provision};
@@ -32,10 +31,8 @@ pub async fn create(
         name,
         tags,
         configuration,
+        settings,
     } = request::parse(call.body, &app.config.policy)?;
-    // It was parsed to be checked; once more is cheaper than to carry it.
-    let settings =
-        Settings::parse(&configuration, &app.config.policy).map_err(HandlerError::Invalid)?;
     let token = random_token()?;
     let mut instance = Instance {
         id: random_id()?,

@@ -25,6 +25,8 @@ pub struct Provision {
     pub tags: Vec<String>,
     /// Its configuration, with the defaults filled in.
     pub configuration: Configuration,
+    /// What that means.
+    pub settings: Settings,
 }
 
 /// Reads and checks the body.
@@ -38,14 +40,16 @@ pub fn parse(body: &[u8], policy: &Policy) -> Result<Provision, HandlerError> {
     let name = parse_name(&members, &mut errors);
     let tags = parse_tags(&members, &name, &mut errors);
     let configuration = parse_configuration(&members, policy, &mut errors);
-    if errors.is_empty() {
-        Ok(Provision {
+    let settings = Settings::parse(&configuration, policy)
+        .map_err(|problems| errors.extend(prefixed(problems)));
+    match settings {
+        Ok(settings) if errors.is_empty() => Ok(Provision {
             name,
             tags,
             configuration,
-        })
-    } else {
-        Err(HandlerError::Invalid(errors))
+            settings,
+        }),
+        _ => Err(HandlerError::Invalid(errors)),
     }
 }
 
@@ -156,18 +160,19 @@ fn parse_configuration(
         None | Some(Value::Null) => Configuration::default(),
         Some(_) => {
             errors.push(FieldError::new("configuration", "expected an object"));
-            return Configuration::default();
+            Configuration::default()
         }
     };
-    if let Err(problems) = Settings::parse(&configuration, policy) {
-        let prefixed = |problem: FieldError| {
-            FieldError::new(&format!("configuration.{}", problem.field), problem.message)
-        };
-        errors.extend(problems.into_iter().map(prefixed));
-    }
     // Part of every answer of the service that this one follows.
-    configuration.set_default("base.url", shared::settings::DEFAULT_BASE_URL);
+    configuration.set_default("base.url", policy.default_base_url());
     configuration.set_default("pagination.max", "100");
     configuration.set_default("pagination.offset", "true");
     configuration
+}
+
+/// Names each field by its place in the body.
+fn prefixed(problems: Vec<FieldError>) -> impl Iterator<Item = FieldError> {
+    problems.into_iter().map(|problem| {
+        FieldError::new(&format!("configuration.{}", problem.field), problem.message)
+    })
 }

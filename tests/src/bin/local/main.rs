@@ -1,0 +1,252 @@
+//! `cargo local`: the whole of closeio-events on this machine, nothing installed.
+
+mod options;
+mod provision;
+mod screen;
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use local_stack::binaries::Progress;
+use local_stack::bus::event::Event;
+use local_stack::close::CloseSimulator;
+use local_stack::close::activity::{self, Activity};
+use local_stack::close::change::Changed;
+use local_stack::close::settings::Settings;
+use local_stack::function::Line;
+use local_stack::schedule::Mode;
+use local_stack::sdk;
+use local_stack::stack::LocalStack;
+use options::Options;
+use provision::{ORGANIZATION_SECRET, USER_SECRET};
+use screen::Screen;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use shared::event::Entry;
+use shared::event_bus::{DEFAULT_MAX_BYTES, EventBus};
+use tokio::sync::broadcast;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// The key of the simulated organization.
+const API_KEY: &str = "api_local_simulated_key";
+/// Between two simulated changes, on average.
+const PERIOD: Duration = Duration::from_millis(800);
+/// The schedule's tick, unless it is kept as the template has it.
+const TICK: Duration = Duration::from_secs(2);
+/// A poll reads what is dated before its start in whole seconds, by Close's clock: this much later a change is read.
+const READABLE_AFTER: Duration = Duration::from_millis(1_100);
+/// Events and lines to keep; the run may last for days.
+const KEEP: usize = 10_000;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<ExitCode> {
+    let options = Options::parse();
+    let screen = Screen::new(options.events_json);
+    let simulated = Simulated::start(&options).await?;
+    let stack = start_stack(&options, simulated.as_ref(), &screen).await?;
+    let events = stack.bus().events().subscribe();
+    let lines = stack.output().subscribe();
+    let polled = provision(&options, simulated.as_ref(), &stack, &screen).await?;
+    let _activity = simulated
+        .as_ref()
+        .map(|simulated| simulated.change_things(options.seed));
+    let follow = async {
+        match &simulated {
+            Some(simulated) if !options.real_time => {
+                follow(simulated.close.subscribe(), &stack, polled).await
+            }
+            _ => std::future::pending().await,
+        }
+    };
+    let end = options.run_for.map(|time| Instant::now() + time);
+    let channels = tokio::select! {
+        result = watch(events, lines, &screen, end) => result?,
+        result = follow => result?,
+    };
+    stack.shutdown().await?;
+    let is_silent = options.run_for.is_some() && simulated.is_some() && channels.len() < 2;
+    if is_silent {
+        screen.say("a channel was silent")?;
+    }
+    Ok(if is_silent {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// Shows what happens until `end` or Ctrl-C. Returns the channels on which there were events.
+async fn watch(
+    mut events: UnboundedReceiver<Arc<Event>>,
+    mut lines: UnboundedReceiver<Arc<Line>>,
+    screen: &Screen,
+    end: Option<Instant>,
+) -> Result<BTreeSet<String>> {
+    let mut channels = BTreeSet::new();
+    loop {
+        tokio::select! {
+            Some(event) = events.recv() => show(&event, screen, &mut channels)?,
+            Some(line) = lines.recv() => screen.trouble(&line.function, &line.text)?,
+            () = wait_until(end) => return Ok(channels),
+            result = tokio::signal::ctrl_c() => {
+                result?;
+                return Ok(channels);
+            }
+        }
+    }
+}
+
+/// A Close with one organization.
+struct Simulated {
+    close: CloseSimulator,
+    organization: local_stack::close::organization::Organization,
+}
+
+impl Simulated {
+    async fn start(options: &Options) -> Result<Option<Self>> {
+        if options.close.is_some() {
+            return Ok(None);
+        }
+        // Close itself takes longer to tell of an update: it waits for the next one.
+        let settings = Settings {
+            consolidation: Duration::from_secs(1),
+            updated_delay: Duration::from_secs(1),
+            ..Settings::default()
+        };
+        let close = CloseSimulator::start(settings).await?;
+        let organization = close.organization("Acme", API_KEY);
+        Ok(Some(Self {
+            close,
+            organization,
+        }))
+    }
+
+    fn change_things(&self, seed: u64) -> Activity {
+        activity::simulate(&self.organization, PERIOD, seed)
+    }
+}
+
+async fn start_stack(
+    options: &Options,
+    simulated: Option<&Simulated>,
+    screen: &Screen,
+) -> Result<LocalStack> {
+    screen.say("building webhook-fn and poller-fn; the first time takes about three minutes")?;
+    let base_url = base_url(options, simulated);
+    let schedule = if options.real_time {
+        Mode::Template
+    } else {
+        Mode::Every(TICK)
+    };
+    let stack = LocalStack::builder()
+        .parameter("CloseBaseUrls", base_url)
+        .secret("UserSecret", USER_SECRET)
+        .secret("OrganizationSecret", ORGANIZATION_SECRET)
+        .listen(options.listen)
+        .schedule(schedule)
+        .progress(Progress::Stderr)
+        .keep(KEEP);
+    stack.start().await
+}
+
+fn base_url(options: &Options, simulated: Option<&Simulated>) -> String {
+    let own = simulated.map(|simulated| simulated.close.base_url());
+    own.or_else(|| options.close.clone()).unwrap_or_default()
+}
+
+/// Makes the instances and says where everything is. Returns the id of the polled one.
+async fn provision(
+    options: &Options,
+    simulated: Option<&Simulated>,
+    stack: &LocalStack,
+    screen: &Screen,
+) -> Result<u64> {
+    let real_key = options
+        .close_api_key
+        .as_ref()
+        .map(ExposeSecret::expose_secret);
+    let api_key = if simulated.is_some() {
+        API_KEY
+    } else {
+        real_key.context("CLOSE_API_KEY is not set")?
+    };
+    let polled = provision::polling(stack, &base_url(options, simulated), api_key).await?;
+    provision::documented(stack).await?;
+    screen.say(&format!(
+        "\n  API            {}/elements/api-v2",
+        stack.url()
+    ))?;
+    screen.say(&format!(
+        "  Authorization  User {USER_SECRET}, Organization {ORGANIZATION_SECRET}"
+    ))?;
+    screen.say(&format!(
+        "  Close          {}",
+        base_url(options, simulated)
+    ))?;
+    screen.say(&format!(
+        "  polling        instance {polled}: leads and contacts"
+    ))?;
+    if let Some(simulated) = simulated {
+        let url =
+            provision::webhook(stack, &simulated.close, &simulated.organization, API_KEY).await?;
+        screen.say(&format!("  webhook        {url}, signed"))?;
+    }
+    screen.say(&format!(
+        "  webhook        {}/elements/api-v2/events/closeio/MjA5MzE=, unsigned",
+        stack.url()
+    ))?;
+    screen.say("\nReady. Each event on the bus, by the time of its change; Ctrl-C ends.\n")?;
+    Ok(polled)
+}
+
+/// Asks for a poll whenever something changed, as anybody may who cannot wait for the schedule.
+async fn follow(
+    mut changes: broadcast::Receiver<Changed>,
+    stack: &LocalStack,
+    polled: u64,
+) -> Result<BTreeSet<String>> {
+    let bus = stack
+        .template()
+        .buses
+        .first()
+        .context("the template has no bus")?
+        .name
+        .clone();
+    let bus = EventBus::new(&sdk::config(&stack.bus().url()), bus, DEFAULT_MAX_BYTES);
+    loop {
+        if let Err(broadcast::error::RecvError::Closed) = changes.recv().await {
+            std::future::pending::<()>().await;
+        }
+        sleep(READABLE_AFTER).await;
+        changes = changes.resubscribe();
+        let request = json!({"instanceId": polled});
+        let request = Entry::new(
+            "closeio.poller",
+            "poll.requested",
+            jiff::Timestamp::UNIX_EPOCH,
+            &request,
+        );
+        bus.publish_entries(&[request], Instant::now() + TICK).await;
+    }
+}
+
+fn show(event: &Event, screen: &Screen, channels: &mut BTreeSet<String>) -> Result<()> {
+    if event.source != "closeio" {
+        return Ok(());
+    }
+    let detail: Value = event.parse_detail()?;
+    channels.insert(detail["channel"].as_str().unwrap_or_default().to_owned());
+    screen.event(event)
+}
+
+async fn wait_until(end: Option<Instant>) {
+    match end {
+        Some(end) => sleep_until(end).await,
+        None => std::future::pending().await,
+    }
+}

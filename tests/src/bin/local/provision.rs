@@ -1,0 +1,122 @@
+//! The instances that a run begins with, made as a user makes them.
+
+use anyhow::{Context as _, Result, ensure};
+use jiff::Timestamp;
+use local_stack::close::CloseSimulator;
+use local_stack::close::organization::Organization;
+use local_stack::sdk;
+use local_stack::stack::LocalStack;
+use serde_json::{Value, json};
+use shared::configuration::Configuration;
+use shared::instance::Instance;
+use shared::instance_id::InstanceId;
+use shared::instance_table::InstanceTable;
+
+/// What `Authorization` carries on this machine.
+pub(crate) const USER_SECRET: &str = "user-secret";
+pub(crate) const ORGANIZATION_SECRET: &str = "organization-secret";
+
+/// The id of the documentation's example URL, `…/closeio/MjA5MzE=`.
+const DOCUMENTED_ID: u64 = 20931;
+
+/// A polling instance for leads and contacts. Returns its id.
+pub(crate) async fn polling(stack: &LocalStack, base_url: &str, api_key: &str) -> Result<u64> {
+    let resource = |name: &str| {
+        let pattern = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX";
+        json!({"createdCheckTolerance": 1, "url": format!("/hubs/crm/{name}?where=date_updated>'${{gmtDate:{pattern}}}'")})
+    };
+    let configuration = json!({
+        "username": api_key,
+        "base.url": base_url,
+        "event.notification.enabled": true,
+        "event.notification.type": "eventbridge",
+        "event.vendor.type": "polling",
+        "event.poller.refresh_interval": 1,
+        "event.poller.configuration": {"leads": resource("leads"), "contacts": resource("contacts")},
+    });
+    let answer = create(stack, "Polled", configuration).await?;
+    answer["id"].as_u64().context("the answer has no id")
+}
+
+/// A webhook instance whose subscription at Close posts to it, signed. Returns its URL.
+pub(crate) async fn webhook(
+    stack: &LocalStack,
+    close: &CloseSimulator,
+    organization: &Organization,
+    api_key: &str,
+) -> Result<String> {
+    // Close shows the key when the subscription is made, and the URL is known when the instance is.
+    let events = ["lead", "contact"]
+        .map(|object_type| ["created", "updated", "deleted"].map(|action| (object_type, action)));
+    let merged = [("lead", "merged")];
+    let events: Vec<_> = events.into_iter().flatten().chain(merged).collect();
+    let subscription = organization.create_webhook("http://127.0.0.1:9/", &events)?;
+    let configuration = json!({
+        "username": api_key,
+        "base.url": close.base_url(),
+        "event.notification.enabled": true,
+        "event.notification.type": "eventbridge",
+        "event.vendor.type": "webhook",
+        "event.webhook.signature.key": subscription.signature_key,
+    });
+    let answer = create(stack, "Subscribed", configuration).await?;
+    let url = answer["webhookUrl"]
+        .as_str()
+        .context("the answer has no webhookUrl")?;
+    let subscription = format!("{}/webhook/{}/", close.base_url(), subscription.id);
+    let http = reqwest::Client::builder().build()?;
+    let request = http.put(subscription).basic_auth(api_key, Some(""));
+    request
+        .json(&json!({"url": url}))
+        .send()
+        .await?
+        .error_for_status()?;
+    Ok(url.to_owned())
+}
+
+/// The instance of the documentation's example, which takes the unsigned bodies of 2014.
+pub(crate) async fn documented(stack: &LocalStack) -> Result<()> {
+    let table = InstanceTable::new(
+        &sdk::config(&stack.store().url()),
+        stack.store().table("InstancesTable")?,
+    );
+    let mut configuration = Configuration::default();
+    configuration.set_default("username", "none");
+    let instance = Instance {
+        id: InstanceId::try_from(DOCUMENTED_ID)?,
+        name: "Test".to_owned(),
+        tags: vec!["Test".to_owned()],
+        configuration,
+        token_hash: String::new(),
+        created_date: now(),
+        disabled: false,
+    };
+    table
+        .insert(&instance, false)
+        .await
+        .context("instance 20931 cannot be made")
+}
+
+async fn create(stack: &LocalStack, name: &str, configuration: Value) -> Result<Value> {
+    let body = json!({"element": {"key": "closeio"}, "name": name, "configuration": configuration});
+    let http = reqwest::Client::builder().build()?;
+    let request = http.post(format!("{}/elements/api-v2/instances", stack.url()));
+    let secrets = format!("User {USER_SECRET}, Organization {ORGANIZATION_SECRET}");
+    let response = request
+        .header("authorization", secrets)
+        .json(&body)
+        .send()
+        .await?;
+    let status = response.status();
+    let answer: Value = response.json().await?;
+    ensure!(status.is_success(), "instance {name} was refused: {answer}");
+    Ok(answer)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this binary has no clock to be handed"
+)]
+fn now() -> Timestamp {
+    Timestamp::now()
+}

@@ -1,0 +1,275 @@
+//! EventBridge: `PutEvents`, as strict as AWS, and the rules of the template.
+//!
+//! A call is checked as a whole ([`request`]), then entry by entry ([`entry`]). What is accepted becomes an event in the
+//! journal and goes to the targets of the rules that match it ([`rules`], [`delivery`](crate::delivery)).
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::Result;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde_json::json;
+
+mod detail;
+pub mod entry;
+pub mod event;
+mod request;
+mod rules;
+
+use entry::{Entry, Refusal};
+use event::Event;
+use rules::Rules;
+
+use crate::aws_json::{Dialect, target};
+use crate::background::Background;
+use crate::delivery::{Delivery, Targets};
+use crate::fault::{Calls, Fault, Plan};
+use crate::hold::Hold;
+use crate::http::{ANY_PORT, Connection, Server, bind};
+use crate::journal::Journal;
+use crate::template::{BusSpec, RuleSpec};
+
+const OPERATION: &str = "PutEvents";
+
+const DIALECT: Dialect = Dialect {
+    content_type: "application/x-amz-json-1.1",
+    throttled: "ThrottlingException",
+    internal: "InternalFailure",
+};
+
+/// The stack's EventBridge.
+#[derive(Debug)]
+pub struct Bus {
+    shared: Arc<Shared>,
+    server: Server,
+}
+
+#[derive(Debug)]
+struct Shared {
+    buses: Vec<BusSpec>,
+    rules: Mutex<Arc<Rules>>,
+    delivery: Delivery,
+    background: Background,
+    events: Journal<Event>,
+    calls: Journal<PutCall>,
+    unexpected: Journal<String>,
+    plan: Plan,
+    refusals: Mutex<Vec<RefusalRule>>,
+}
+
+/// One call that reached `PutEvents`, whatever became of it.
+#[derive(Debug, Clone)]
+pub struct PutCall {
+    /// The body as it came.
+    pub body: String,
+    /// The entries, if the body could be read.
+    pub entries: Vec<Entry>,
+}
+
+/// Whether to refuse the entry at a position.
+type Refuses = dyn Fn(usize, &Entry) -> bool + Send;
+
+/// Entries that a test wants refused.
+struct RefusalRule {
+    code: String,
+    refuses: Box<Refuses>,
+    once: bool,
+}
+
+impl std::fmt::Debug for RefusalRule {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("RefusalRule")
+            .field("code", &self.code)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Bus {
+    /// Starts the service, without rules: their targets need its address first. It keeps about `keep` events and calls.
+    pub(crate) async fn start(
+        buses: Vec<BusSpec>,
+        delivery: Delivery,
+        keep: usize,
+    ) -> Result<Self> {
+        let shared = Arc::new(Shared {
+            buses,
+            rules: Mutex::default(),
+            delivery,
+            background: Background::default(),
+            events: Journal::new(keep),
+            calls: Journal::new(keep),
+            unexpected: Journal::new(keep),
+            plan: Plan::default(),
+            refusals: Mutex::default(),
+        });
+        let router = Router::new()
+            .fallback(answer)
+            .layer(DefaultBodyLimit::disable())
+            .with_state(shared.clone());
+        let server = Server::start(bind(ANY_PORT).await?, router)?;
+        Ok(Self { shared, server })
+    }
+
+    /// Puts the template's rules in force.
+    pub(crate) fn set_rules(&self, specs: Vec<RuleSpec>, targets: Arc<Targets>) -> Result<()> {
+        *lock(&self.shared.rules) = Arc::new(Rules::new(specs, targets)?);
+        Ok(())
+    }
+
+    /// The endpoint that the functions are given.
+    pub fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// The events that the template's buses accepted, in order.
+    pub fn events(&self) -> &Journal<Event> {
+        &self.shared.events
+    }
+
+    /// The calls up to now, refused ones too.
+    pub fn calls(&self) -> &Journal<PutCall> {
+        &self.shared.calls
+    }
+
+    /// Requests for anything but `PutEvents`.
+    pub fn unexpected(&self) -> &Journal<String> {
+        &self.shared.unexpected
+    }
+
+    /// Lets calls fail.
+    pub fn fail(&self, fault: Fault) {
+        self.shared.plan.fail(fault);
+    }
+
+    /// Refuses the entries at `positions` of the next call, with an error code.
+    pub fn refuse_positions(&self, positions: &[usize], code: &str) {
+        let positions = positions.to_vec();
+        lock(&self.shared.refusals).push(RefusalRule {
+            code: code.to_owned(),
+            refuses: Box::new(move |position, _| positions.contains(&position)),
+            once: true,
+        });
+    }
+
+    /// Refuses, with an error code, every entry that `refuses` picks, until [`Bus::accept_all`].
+    pub fn refuse(&self, code: &str, refuses: impl Fn(&Entry) -> bool + Send + 'static) {
+        lock(&self.shared.refusals).push(RefusalRule {
+            code: code.to_owned(),
+            refuses: Box::new(move |_, entry| refuses(entry)),
+            once: false,
+        });
+    }
+
+    /// Ends all refusals that a test asked for.
+    pub fn accept_all(&self) {
+        lock(&self.shared.refusals).clear();
+    }
+
+    /// Accepts the next of `calls` and holds its answer back.
+    pub fn hold(&self, calls: Calls) -> Hold {
+        self.shared.plan.hold(calls)
+    }
+}
+
+async fn answer(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(connection): ConnectInfo<Connection>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    if target(&headers) != Some(("AWSEvents", OPERATION)) {
+        let name = headers
+            .get("x-amz-target")
+            .and_then(|name| name.to_str().ok());
+        shared.unexpected.push(name.unwrap_or_default().to_owned());
+        return DIALECT.error(StatusCode::BAD_REQUEST, "UnknownOperationException", "");
+    }
+    let entries = request::read(&body);
+    shared.calls.push(PutCall {
+        body: String::from_utf8_lossy(&body).into_owned(),
+        entries: entries.clone().unwrap_or_default(),
+    });
+    let sources = entries.as_deref().map(sources).unwrap_or_default();
+    let fault = shared.plan.fault(OPERATION, &sources);
+    if let Some(fault) = fault.as_ref().filter(|fault| !fault.performed) {
+        return DIALECT.failure(&fault.failure, &connection);
+    }
+    let entries = match entries.and_then(request::check) {
+        Ok(entries) => entries,
+        Err(error) => return DIALECT.error(StatusCode::BAD_REQUEST, error.code, &error.message),
+    };
+    let response = shared.put(&entries);
+    shared.plan.pass(OPERATION, &sources).await;
+    match fault {
+        Some(fault) => DIALECT.failure(&fault.failure, &connection),
+        None => response,
+    }
+}
+
+fn sources(entries: &[Entry]) -> Vec<String> {
+    let sources = entries.iter().filter_map(|entry| entry.source.clone());
+    sources.collect()
+}
+
+impl Shared {
+    fn put(&self, entries: &[Entry]) -> Response {
+        let asked = self.refusals_asked_for(entries);
+        let results: Vec<_> = entries
+            .iter()
+            .zip(asked)
+            .map(
+                |(entry, asked)| match asked.map_or_else(|| entry::check(entry), Err) {
+                    Ok(checked) => json!({"EventId": self.accept(Event::new(entry, checked))}),
+                    Err(refusal) => {
+                        json!({"ErrorCode": refusal.code, "ErrorMessage": refusal.message})
+                    }
+                },
+            )
+            .collect();
+        let failed = results
+            .iter()
+            .filter(|result| result["ErrorCode"].is_string());
+        let body = json!({"FailedEntryCount": failed.count(), "Entries": results});
+        DIALECT.answer(body.to_string())
+    }
+
+    fn refusals_asked_for(&self, entries: &[Entry]) -> Vec<Option<Refusal>> {
+        let mut rules = lock(&self.refusals);
+        let refusal = |position, entry: &Entry| {
+            let rule = rules.iter().find(|rule| (rule.refuses)(position, entry))?;
+            Some(Refusal::new(&rule.code, "A refusal that a test asked for."))
+        };
+        let numbered = entries.iter().enumerate();
+        let asked = numbered
+            .map(|(position, entry)| refusal(position, entry))
+            .collect();
+        rules.retain(|rule| !rule.once);
+        asked
+    }
+
+    /// Files the event and sends it to the targets; an event for an unknown bus is dropped, as AWS drops it.
+    fn accept(&self, event: Event) -> String {
+        let id = event.id.clone();
+        if self.buses.iter().any(|bus| bus.name == event.bus) {
+            let rules = lock(&self.rules).clone();
+            let matching = rules.matching(&event);
+            self.events.push(event);
+            for matched in matching {
+                let delivery = self.delivery.clone();
+                self.background.spawn(delivery.deliver(matched));
+            }
+        }
+        id
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,57 @@
+//! What makes EventBridge refuse a whole call.
+
+use serde::Deserialize;
+
+use super::entry::Entry;
+
+/// At most so many entries in a call.
+const MAXIMUM_ENTRIES: usize = 10;
+/// At most so many bytes in a call, by EventBridge's own way of counting.
+const MAXIMUM_BYTES: usize = 1024 * 1024;
+
+/// A call refused as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Rejection {
+    pub(super) code: &'static str,
+    pub(super) message: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Request {
+    entries: Vec<Entry>,
+}
+
+/// Reads a body. Fields that EventBridge does not have are refused too: they can only be mistakes.
+pub(super) fn read(body: &[u8]) -> Result<Vec<Entry>, Rejection> {
+    serde_json::from_slice::<Request>(body)
+        .map(|request| request.entries)
+        .map_err(|error| Rejection {
+            code: "SerializationException",
+            message: error.to_string(),
+        })
+}
+
+/// Checks the limits of a call.
+pub(super) fn check(entries: Vec<Entry>) -> Result<Vec<Entry>, Rejection> {
+    let invalid = |message: String| Rejection {
+        code: "ValidationException",
+        message,
+    };
+    let constraint = |constraint| {
+        invalid(format!(
+            "1 validation error detected: Value at 'entries' failed to satisfy constraint: Member must have length {constraint}"
+        ))
+    };
+    let bytes: usize = entries.iter().map(Entry::bytes).sum();
+    match entries.len() {
+        0 => Err(constraint("greater than or equal to 1".to_owned())),
+        count if MAXIMUM_ENTRIES < count => Err(constraint(format!(
+            "less than or equal to {MAXIMUM_ENTRIES}"
+        ))),
+        _ if MAXIMUM_BYTES < bytes => Err(invalid(format!(
+            "Total size of the entries in the request is over the limit: {bytes} bytes."
+        ))),
+        _ => Ok(entries),
+    }
+}

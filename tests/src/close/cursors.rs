@@ -1,0 +1,49 @@
+//! The cursors of search walks.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::answer::Refusal;
+use super::ids;
+
+/// Where one walk stands.
+#[derive(Debug, Clone)]
+pub(super) struct Walk {
+    /// The organization, query and order that the walk belongs to.
+    pub(super) fingerprint: String,
+    /// Decides the order of ties; each walk has its own.
+    pub(super) salt: u64,
+    /// The last object returned.
+    pub(super) after: Option<Place>,
+    /// How many objects were returned.
+    pub(super) returned: usize,
+}
+
+/// The place of an object in the order of a walk: sort keys, then the tie-breaker, then the id.
+pub(super) type Place = (Vec<i128>, u64, String);
+
+/// All cursors ever handed out; an expired one is still told from an invented one.
+#[derive(Debug, Default)]
+pub(super) struct Cursors(HashMap<String, (Walk, Instant)>);
+
+impl Cursors {
+    /// Hands out a cursor that dies after `life`.
+    pub(super) fn issue(&mut self, walk: Walk, life: Duration) -> String {
+        let cursor = ids::cursor();
+        self.0.insert(cursor.clone(), (walk, Instant::now() + life));
+        cursor
+    }
+
+    /// The walk behind a cursor. A cursor may be used again, as after a lost answer, until it expires.
+    pub(super) fn resume(&self, cursor: &str, fingerprint: &str) -> Result<Walk, Refusal> {
+        let invalid = || Refusal::Field("cursor", "Invalid cursor.".to_owned());
+        let (walk, expires) = self.0.get(cursor).ok_or_else(invalid)?;
+        if *expires <= Instant::now() {
+            return Err(Refusal::Invalid("Expired cursor".to_owned()));
+        }
+        if walk.fingerprint != fingerprint {
+            return Err(invalid());
+        }
+        Ok(walk.clone())
+    }
+}

@@ -1,0 +1,326 @@
+//! What tests and the local stack do to an organization's data.
+
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Refusal};
+use super::auth::ApiKey;
+use super::change::{Change, Changed};
+use super::delivery;
+use super::record::Kind;
+use super::shape;
+use super::tenant::{Moment, Tenant};
+use super::webhooks;
+use super::world::Shared;
+
+/// A handle of one organization.
+#[derive(Debug, Clone)]
+pub struct Organization {
+    shared: Arc<Shared>,
+    position: usize,
+    id: String,
+}
+
+/// A webhook subscription that was created for a test.
+#[derive(Debug, Clone)]
+pub struct WebhookSubscription {
+    /// `whsub_…`
+    pub id: String,
+    /// The key of its signatures: 64 hexadecimal digits.
+    pub signature_key: String,
+}
+
+impl Organization {
+    pub(super) fn create(shared: &Arc<Shared>, name: &str, api_key: &str) -> Self {
+        let mut world = shared.lock();
+        let tenant = Tenant::new(name, api_key, world.clock.now());
+        let id = tenant.identity.organization_id.clone();
+        world.tenants.push(tenant);
+        Self {
+            shared: Arc::clone(shared),
+            position: world.tenants.len() - 1,
+            id,
+        }
+    }
+
+    /// `orga_…`
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Adds an API key.
+    pub fn add_key(&self, api_key: &str) {
+        self.with(|tenant| tenant.keys.push(ApiKey::new(api_key)));
+    }
+
+    /// Revokes an API key: from now on it gets 401.
+    pub fn revoke_key(&self, api_key: &str) {
+        self.with(|tenant| tenant.keys.retain(|key| !key.is(api_key)));
+    }
+
+    /// Creates a lead, with the contacts in the list `contacts` of its fields, and returns its id.
+    ///
+    /// # Errors
+    ///
+    /// If a field cannot be set.
+    pub fn create_lead(&self, fields: Value, change: Change) -> anyhow::Result<String> {
+        self.change(change, |tenant, moment| tenant.create_lead(fields, moment))
+    }
+
+    /// Creates many leads at one moment and returns their ids.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::create_lead`].
+    pub fn create_leads(&self, count: usize, change: Change) -> anyhow::Result<Vec<String>> {
+        self.change(change, |tenant, moment| {
+            let create = |n| tenant.create_lead(json!({ "name": format!("Lead {n}") }), moment);
+            (1..=count).map(create).collect()
+        })
+    }
+
+    /// Changes fields of a lead and returns its `date_updated`; setting what is already set changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such lead or a field cannot be set.
+    pub fn edit_lead(&self, id: &str, patch: Value, change: Change) -> anyhow::Result<Timestamp> {
+        self.change(change, |tenant, moment| {
+            tenant.edit(Kind::Lead, id, patch, moment)
+        })
+    }
+
+    /// Deletes a lead and its contacts.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such lead.
+    pub fn delete_lead(&self, id: &str, change: Change) -> anyhow::Result<()> {
+        self.change(change, |tenant, moment| {
+            tenant.delete(Kind::Lead, id, moment)
+        })
+    }
+
+    /// Merges the lead `source` into `destination`.
+    ///
+    /// # Errors
+    ///
+    /// If one of them does not exist or they are the same.
+    pub fn merge_leads(
+        &self,
+        source: &str,
+        destination: &str,
+        change: Change,
+    ) -> anyhow::Result<()> {
+        self.change(change, |tenant, moment| {
+            tenant.merge(source, destination, moment)
+        })
+    }
+
+    /// Adds a contact to a lead and returns its id.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such lead or a field cannot be set.
+    pub fn create_contact(
+        &self,
+        lead_id: &str,
+        fields: Value,
+        change: Change,
+    ) -> anyhow::Result<String> {
+        self.change(change, |tenant, moment| {
+            tenant.create_contact(lead_id, fields, moment)
+        })
+    }
+
+    /// Adds many contacts to a lead at one moment and returns their ids.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::create_contact`].
+    pub fn create_contacts(
+        &self,
+        lead_id: &str,
+        count: usize,
+        change: Change,
+    ) -> anyhow::Result<Vec<String>> {
+        self.change(change, |tenant, moment| {
+            let create = |n| {
+                tenant.create_contact(lead_id, json!({ "name": format!("Contact {n}") }), moment)
+            };
+            (1..=count).map(create).collect()
+        })
+    }
+
+    /// Changes fields of a contact and returns its `date_updated`; its lead is stamped some milliseconds later.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such contact or a field cannot be set.
+    pub fn edit_contact(
+        &self,
+        id: &str,
+        patch: Value,
+        change: Change,
+    ) -> anyhow::Result<Timestamp> {
+        self.change(change, |tenant, moment| {
+            tenant.edit(Kind::Contact, id, patch, moment)
+        })
+    }
+
+    /// Deletes a contact.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such contact.
+    pub fn delete_contact(&self, id: &str, change: Change) -> anyhow::Result<()> {
+        self.change(change, |tenant, moment| {
+            tenant.delete(Kind::Contact, id, moment)
+        })
+    }
+
+    /// A lead as the API shows it.
+    pub fn lead(&self, id: &str) -> Option<Value> {
+        self.object(Kind::Lead, id)
+    }
+
+    /// A contact as the API shows it.
+    pub fn contact(&self, id: &str) -> Option<Value> {
+        self.object(Kind::Contact, id)
+    }
+
+    /// A lead as events and the notifications of 2014 carry it: without what hangs on it.
+    pub fn lead_data(&self, id: &str) -> Option<Value> {
+        self.with(|tenant| {
+            let record = tenant.get(Kind::Lead, id).ok()?;
+            Some(shape::bare(&record, &tenant.identity).into())
+        })
+    }
+
+    /// The ids of all leads, sorted.
+    pub fn lead_ids(&self) -> Vec<String> {
+        self.ids(Kind::Lead)
+    }
+
+    /// The ids of all contacts, sorted.
+    pub fn contact_ids(&self) -> Vec<String> {
+        self.ids(Kind::Contact)
+    }
+
+    /// The event log, oldest entry first.
+    pub fn events(&self) -> Vec<Value> {
+        self.with(|tenant| {
+            let identity = &tenant.identity;
+            let entries = tenant.log.entries.iter();
+            entries
+                .map(|entry| entry.render(&identity.organization_id, &identity.user_id))
+                .collect()
+        })
+    }
+
+    /// Lets every change reach the search index that still waits for it.
+    pub fn release_index(&self) {
+        self.with(|tenant| {
+            for kind in [Kind::Lead, Kind::Contact] {
+                tenant.collection_mut(kind).index.release();
+            }
+        });
+    }
+
+    /// Subscribes `url` to events, given as object type and action.
+    ///
+    /// # Errors
+    ///
+    /// If Close refuses the subscription.
+    pub fn create_webhook(
+        &self,
+        url: &str,
+        events: &[(&str, &str)],
+    ) -> anyhow::Result<WebhookSubscription> {
+        let event = |(object_type, action): &(&str, &str)| json!({ "object_type": object_type, "action": action });
+        let events: Vec<_> = events.iter().map(event).collect();
+        let body = json!({ "url": url, "events": events }).to_string();
+        let mut world = self.shared.lock();
+        let now = world.clock.now_micros();
+        let created =
+            webhooks::create(&mut world.tenants[self.position], now, &body).map_err(refused)?;
+        let text = |key: &str| {
+            created[key]
+                .as_str()
+                .map(str::to_owned)
+                .with_context(|| format!("no {key}"))
+        };
+        Ok(WebhookSubscription {
+            id: text("id")?,
+            signature_key: text("signature_key")?,
+        })
+    }
+
+    /// A webhook subscription as the API shows it.
+    pub fn webhook(&self, id: &str) -> Option<Value> {
+        self.with(|tenant| webhooks::read(tenant, id).ok())
+    }
+
+    fn object(&self, kind: Kind, id: &str) -> Option<Value> {
+        self.with(|tenant| {
+            let record = tenant.get(kind, id).ok()?;
+            Some(tenant.render(&record).into())
+        })
+    }
+
+    fn ids(&self, kind: Kind) -> Vec<String> {
+        self.with(|tenant| {
+            let records = &tenant.collection(kind).records;
+            let mut ids: Vec<_> = records.keys().cloned().collect();
+            ids.sort_unstable();
+            ids
+        })
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Tenant) -> T) -> T {
+        act(&mut self.shared.lock().tenants[self.position])
+    }
+
+    /// Makes a change, plans the webhooks for it and spreads the news.
+    fn change<T>(
+        &self,
+        change: Change,
+        act: impl FnOnce(&mut Tenant, &Moment) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let mut world = self.shared.lock();
+        let moment = world.moment(change);
+        let tenant = &mut world.tenants[self.position];
+        let result = act(tenant, &moment);
+        let news = std::mem::take(&mut tenant.news);
+        let changed: Vec<_> = news
+            .iter()
+            .map(|position| self.news(tenant, *position))
+            .collect();
+        delivery::schedule(&self.shared, &mut world, self.position, &news);
+        drop(world);
+        for changed in changed {
+            // An error means that nobody listens.
+            let _ = self.shared.changes.send(changed);
+        }
+        self.shared.notify();
+        result
+    }
+
+    fn news(&self, tenant: &Tenant, position: usize) -> Changed {
+        let entry = &tenant.log.entries[position];
+        Changed {
+            organization_id: self.id.clone(),
+            object_type: entry.object_type,
+            object_id: entry.object_id.clone(),
+            action: entry.action,
+        }
+    }
+}
+
+fn refused(refusal: Refusal) -> anyhow::Error {
+    let body = Answer::from(refusal).body.unwrap_or_default();
+    anyhow!("Close refused the subscription: {body}")
+}

@@ -1,0 +1,153 @@
+//! Which path is answered by what, after the checks that all have in common.
+
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Refusal};
+use super::auth;
+use super::list;
+use super::record::Kind;
+use super::request_log::LoggedRequest;
+use super::search;
+use super::stamp;
+use super::tenant::Tenant;
+use super::webhooks;
+use super::world::World;
+
+/// What a request asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Route {
+    Me,
+    Search,
+    List(Kind),
+    Read(Kind, String),
+    CreateWebhook,
+    ListWebhooks,
+    ReadWebhook(String),
+    ChangeWebhook(String),
+    DeleteWebhook(String),
+}
+
+impl Route {
+    fn of(request: &LoggedRequest) -> Result<Self, Refusal> {
+        let segments: Vec<_> = request.path.trim_matches('/').split('/').collect();
+        let kind = segments.first().and_then(|name| Kind::from_name(name));
+        match (request.method.as_str(), &segments[..], kind) {
+            ("GET", ["me"], _) => Ok(Self::Me),
+            ("POST", ["data", "search"], _) => Ok(Self::Search),
+            ("GET", [_], Some(kind)) => Ok(Self::List(kind)),
+            ("GET", [_, id], Some(kind)) => Ok(Self::Read(kind, (*id).to_owned())),
+            ("POST", ["webhook"], _) => Ok(Self::CreateWebhook),
+            ("GET", ["webhook"], _) => Ok(Self::ListWebhooks),
+            ("GET", ["webhook", id], _) => Ok(Self::ReadWebhook((*id).to_owned())),
+            ("PUT", ["webhook", id], _) => Ok(Self::ChangeWebhook((*id).to_owned())),
+            ("DELETE", ["webhook", id], _) => Ok(Self::DeleteWebhook((*id).to_owned())),
+            _ => Err(Refusal::NotSimulated(404, "no such path".to_owned())),
+        }
+    }
+
+    /// The endpoint group, which has a rate limit of its own.
+    fn group(&self) -> &'static str {
+        match self {
+            Self::Me => "GET /me/",
+            Self::Search => "POST /data/search/",
+            Self::List(Kind::Lead) => "GET /lead/",
+            Self::List(Kind::Contact) => "GET /contact/",
+            Self::Read(Kind::Lead, _) => "GET /lead/{id}/",
+            Self::Read(Kind::Contact, _) => "GET /contact/{id}/",
+            Self::CreateWebhook => "POST /webhook/",
+            Self::ListWebhooks => "GET /webhook/",
+            Self::ReadWebhook(_) => "GET /webhook/{id}/",
+            Self::ChangeWebhook(_) => "PUT /webhook/{id}/",
+            Self::DeleteWebhook(_) => "DELETE /webhook/{id}/",
+        }
+    }
+}
+
+/// Answers a request; what is not simulated is remembered as unexpected.
+pub(super) fn respond(world: &mut World, request: &LoggedRequest, key: Option<&str>) -> Answer {
+    if !request.path.ends_with('/') {
+        return redirect(request);
+    }
+    let route = match Route::of(request) {
+        Ok(route) => route,
+        Err(refusal) => return refuse(world, request, refusal),
+    };
+    let tenant = match auth::authorize(&world.tenants, key) {
+        Ok(tenant) => tenant,
+        Err(refusal) => return refuse(world, request, refusal),
+    };
+    let verdict = world.settings.rate_limit.map(|rate| {
+        let organization = &world.tenants[tenant].identity.organization_id;
+        let key = request.key_id.as_deref().unwrap_or_default();
+        let verdict = world.buckets.charge(key, organization, route.group(), rate);
+        (verdict, rate)
+    });
+    let mut answer = match verdict {
+        Some((verdict, rate)) if !verdict.allows() => verdict.answer(rate),
+        _ => match answer(world, tenant, route, request) {
+            Ok(body) => Answer::json(200, body),
+            Err(refusal) => refuse(world, request, refusal),
+        },
+    };
+    answer
+        .headers
+        .extend(verdict.map(|(verdict, _)| verdict.header()));
+    answer
+}
+
+fn answer(
+    world: &mut World,
+    tenant: usize,
+    route: Route,
+    request: &LoggedRequest,
+) -> Result<Value, Refusal> {
+    let now = world.clock.now_micros();
+    let tenant = &mut world.tenants[tenant];
+    match route {
+        Route::Me => Ok(me(tenant)),
+        Route::Search => search::search(tenant, &mut world.cursors, &world.settings, &request.body),
+        Route::List(kind) => list::list(tenant, kind, &request.query),
+        Route::Read(kind, id) => list::read(tenant, kind, &id, &request.query),
+        Route::CreateWebhook => webhooks::create(tenant, now, &request.body),
+        Route::ListWebhooks => Ok(webhooks::list(tenant)),
+        Route::ReadWebhook(id) => webhooks::read(tenant, &id),
+        Route::ChangeWebhook(id) => webhooks::change(tenant, now, &id, &request.body),
+        Route::DeleteWebhook(id) => webhooks::delete(tenant, &id),
+    }
+}
+
+fn refuse(world: &mut World, request: &LoggedRequest, refusal: Refusal) -> Answer {
+    if let Refusal::NotSimulated(_, what) = &refusal {
+        let LoggedRequest { method, path, .. } = request;
+        world.unexpected.push(format!("{method} {path}: {what}"));
+    }
+    refusal.into()
+}
+
+/// Close redirects a path without its trailing slash.
+fn redirect(request: &LoggedRequest) -> Answer {
+    Answer {
+        status: 308,
+        headers: vec![("location", format!("/api/v1{}/", request.path))],
+        body: None,
+    }
+}
+
+/// `GET /me/`: the user that the key belongs to.
+fn me(tenant: &Tenant) -> Value {
+    let identity = &tenant.identity;
+    let (first_name, last_name) = identity
+        .user_name
+        .split_once(' ')
+        .unwrap_or((&identity.user_name, ""));
+    json!({
+        "date_created": stamp::zoned(tenant.date_created),
+        "date_updated": stamp::zoned(tenant.date_created),
+        "email": "sample.user@example.com",
+        "first_name": first_name,
+        "id": identity.user_id,
+        "image": null,
+        "last_name": last_name,
+        "organizations": [{ "id": identity.organization_id, "name": identity.organization_name }],
+    })
+}

@@ -1,0 +1,457 @@
+//! `POST /data/search/`: one page of a walk over the live index.
+//!
+//! Nothing is frozen while a walk goes on: a page holds what sorts after the last object returned at the moment of
+//! asking, so a record edited in the middle of a walk by `date_updated` moves to its end.
+
+use std::ops::{Bound, RangeBounds};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::answer::Refusal;
+use super::cursors::{Cursors, Place, Walk};
+use super::index::{Group, Index};
+use super::record::{DateField, Record};
+use super::search_request::{DateRange, SearchRequest, SortKey};
+use super::settings::Settings;
+use super::tenant::Tenant;
+
+/// Answers a search of one organization.
+pub(super) fn search(
+    tenant: &mut Tenant,
+    cursors: &mut Cursors,
+    settings: &Settings,
+    body: &str,
+) -> Result<Value, Refusal> {
+    let request = SearchRequest::parse(body)?;
+    check_fields(tenant, &request)?;
+    let mut walk = walk(tenant, cursors, &request)?;
+    let collection = tenant.collection_mut(request.kind);
+    collection.index.catch_up();
+    let index = &tenant.collection(request.kind).index;
+
+    let cap = settings
+        .walk_cap
+        .min(request.results_limit.unwrap_or(usize::MAX));
+    let size = request.limit.min(cap.saturating_sub(walk.returned));
+    let page = page(index, &request, &walk, size);
+    walk.returned += page.len();
+    let full = page.len() == request.limit && walk.returned < cap;
+    let data: Vec<_> = page
+        .iter()
+        .map(|record| select(tenant, record, &request))
+        .collect();
+    let counts = request
+        .include_counts
+        .then(|| count(index, &request.ranges, cap));
+    let last = page
+        .last()
+        .map(|record| place(record, &request.sort, walk.salt));
+    walk.after = last.or(walk.after);
+    let cursor = full.then(|| cursors.issue(walk, settings.cursor_life));
+    let mut answer = json!({ "data": data, "cursor": cursor });
+    if let Some(counts) = counts {
+        answer["count"] = counts;
+    }
+    Ok(answer)
+}
+
+/// A selected custom field that the organization does not have is an error, unlike any other unknown field.
+fn check_fields(tenant: &Tenant, request: &SearchRequest) -> Result<(), Refusal> {
+    let known = &tenant.collection(request.kind).custom_fields;
+    let mut selectors = request.fields.iter().flatten();
+    match selectors.find(|name| name.starts_with("custom.") && !known.contains(*name)) {
+        Some(unknown) => Err(Refusal::Field(
+            "_fields",
+            format!("Unknown field: {unknown}"),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn walk(tenant: &Tenant, cursors: &Cursors, request: &SearchRequest) -> Result<Walk, Refusal> {
+    let organization = &tenant.identity.organization_id;
+    let (kind, ranges, sort) = (request.kind, &request.ranges, &request.sort);
+    let fingerprint = format!("{organization} {kind:?} {ranges:?} {sort:?}");
+    match &request.cursor {
+        Some(cursor) => cursors.resume(cursor, &fingerprint),
+        None => Ok(Walk {
+            fingerprint,
+            salt: fastrand::u64(..),
+            after: None,
+            returned: 0,
+        }),
+    }
+}
+
+/// The next `size` objects of the walk.
+fn page(index: &Index, request: &SearchRequest, walk: &Walk, size: usize) -> Vec<Arc<Record>> {
+    let Some(first) = request.sort.first() else {
+        let all = index.groups(DateField::Updated, ..).flat_map(Group::values);
+        return next_records(all, request, walk, size);
+    };
+    let start = walk.after.as_ref().map(|(keys, _, _)| keys[0]);
+    let range = narrowed(*first, start, &request.ranges);
+    if is_empty(range) {
+        return Vec::new();
+    }
+    let groups = index.groups(first.field, range);
+    let groups: Box<dyn Iterator<Item = &Group>> = if first.descending {
+        Box::new(groups.rev())
+    } else {
+        Box::new(groups)
+    };
+    let records = groups.flat_map(|group| next_records(group.values(), request, walk, size));
+    records.take(size).collect()
+}
+
+/// The first `size` of those objects that match and come after the walk's last one, in order.
+fn next_records<'a>(
+    records: impl Iterator<Item = &'a Arc<Record>>,
+    request: &SearchRequest,
+    walk: &Walk,
+    size: usize,
+) -> Vec<Arc<Record>> {
+    let mut places: Vec<_> = records
+        .filter(|record| matches(record, &request.ranges))
+        .map(|record| (place(record, &request.sort, walk.salt), record))
+        .filter(|(place, _)| walk.after.as_ref().is_none_or(|after| after < place))
+        .collect();
+    if size < places.len() {
+        places.select_nth_unstable_by(size, |(one, _), (other, _)| one.cmp(other));
+        places.truncate(size);
+    }
+    places.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    let records = places.into_iter().map(|(_, record)| Arc::clone(record));
+    records.collect()
+}
+
+/// The order of equal dates means nothing and differs between walks, so that nobody can rely on it.
+fn place(record: &Record, sort: &[SortKey], salt: u64) -> Place {
+    let keys = sort.iter().map(|key| {
+        let nanoseconds = record.date(key.field).as_nanosecond();
+        if key.descending {
+            -nanoseconds
+        } else {
+            nanoseconds
+        }
+    });
+    (keys.collect(), record.tie ^ salt, record.id.clone())
+}
+
+fn matches(record: &Record, ranges: &[DateRange]) -> bool {
+    ranges
+        .iter()
+        .all(|range| (range.from, range.to).contains(&record.date(range.field)))
+}
+
+/// The part of the index that can still hold results, by the first sort key.
+fn narrowed(
+    first: SortKey,
+    start: Option<i128>,
+    ranges: &[DateRange],
+) -> (Bound<Timestamp>, Bound<Timestamp>) {
+    let of_field = || ranges.iter().filter(|range| range.field == first.field);
+    let mut from: Vec<_> = of_field().map(|range| range.from).collect();
+    let mut to: Vec<_> = of_field().map(|range| range.to).collect();
+    let start = start.map(|key| if first.descending { -key } else { key });
+    if let Some(start) = start.and_then(|start| Timestamp::from_nanosecond(start).ok()) {
+        let side = if first.descending { &mut to } else { &mut from };
+        side.push(Bound::Included(start));
+    }
+    (tightest(from, true), tightest(to, false))
+}
+
+fn tightest(bounds: Vec<Bound<Timestamp>>, lower: bool) -> Bound<Timestamp> {
+    // An exclusive bound is tighter than an inclusive one at the same time, on either side.
+    let rank = |bound: &Bound<Timestamp>| match bound {
+        Bound::Unbounded => None,
+        Bound::Included(time) => Some((time.as_nanosecond() * if lower { 1 } else { -1 }, false)),
+        Bound::Excluded(time) => Some((time.as_nanosecond() * if lower { 1 } else { -1 }, true)),
+    };
+    bounds
+        .into_iter()
+        .max_by_key(rank)
+        .unwrap_or(Bound::Unbounded)
+}
+
+/// Whether nothing lies between the bounds; a tree map panics on some such ranges.
+fn is_empty((from, to): (Bound<Timestamp>, Bound<Timestamp>)) -> bool {
+    match (from, to) {
+        (Bound::Included(from), Bound::Included(to)) => to < from,
+        (
+            Bound::Included(from) | Bound::Excluded(from),
+            Bound::Included(to) | Bound::Excluded(to),
+        ) => to <= from,
+        _ => false,
+    }
+}
+
+fn count(index: &Index, ranges: &[DateRange], cap: usize) -> Value {
+    let records = index.groups(DateField::Updated, ..).flat_map(Group::values);
+    let total = records.filter(|record| matches(record, ranges)).count();
+    json!({ "limited": total.min(cap), "total": total })
+}
+
+/// The object as searched for: its type, its id, and the selected fields in the order of selection.
+fn select(tenant: &Tenant, record: &Arc<Record>, request: &SearchRequest) -> Value {
+    let mut selected = Map::new();
+    selected.insert("__object_type".to_owned(), request.kind.name().into());
+    selected.insert("id".to_owned(), record.id.as_str().into());
+    let Some(fields) = &request.fields else {
+        return selected.into();
+    };
+    let object = tenant.render(record);
+    for field in fields {
+        selected.extend(values_of(&object, field));
+    }
+    selected.into()
+}
+
+/// A field and its value; `custom` stands for every custom field.
+fn values_of(object: &Map<String, Value>, field: &str) -> Map<String, Value> {
+    let selected = |name: &str| name == field || (field == "custom" && name.starts_with("custom."));
+    object
+        .iter()
+        .filter(|(name, _)| selected(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::SignedDuration;
+
+    use super::super::record::Kind;
+    use super::super::settings::IndexDelay;
+    use super::super::tenant::Moment;
+    use super::*;
+
+    const SECOND: SignedDuration = SignedDuration::from_secs(1);
+
+    /// An organization to search, and the cursors of its walks.
+    struct Fixture {
+        tenant: Tenant,
+        cursors: Cursors,
+        settings: Settings,
+        start: Timestamp,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let start = "2026-06-19T12:00:00Z".parse().unwrap();
+            Self {
+                tenant: Tenant::new("Acme", "key", start),
+                cursors: Cursors::default(),
+                settings: Settings::quick(),
+                start,
+            }
+        }
+
+        fn moment(&self, date: Timestamp) -> Moment {
+            Moment {
+                now: self.start,
+                date_created: None,
+                date_updated: Some(date),
+                index: IndexDelay::Immediately,
+                consolidation: SignedDuration::ZERO,
+                quiet: true,
+            }
+        }
+
+        /// Creates leads dated so many seconds after the start.
+        fn leads(&mut self, seconds: impl IntoIterator<Item = i32>) -> Vec<String> {
+            let create = |second| {
+                let moment = self.moment(self.start + SECOND * second);
+                self.tenant
+                    .create_lead(json!({ "name": "Lead" }), &moment)
+                    .unwrap()
+            };
+            seconds.into_iter().map(create).collect()
+        }
+
+        fn search(&mut self, body: &Value) -> Result<Value, Refusal> {
+            search(
+                &mut self.tenant,
+                &mut self.cursors,
+                &self.settings,
+                &body.to_string(),
+            )
+        }
+
+        /// All pages of a walk, as ids.
+        fn walk(&mut self, mut body: Value) -> Vec<String> {
+            let mut ids = Vec::new();
+            loop {
+                let page = self.search(&body).unwrap();
+                ids.extend(page_ids(&page));
+                body["cursor"] = page["cursor"].clone();
+                if body["cursor"].is_null() {
+                    return ids;
+                }
+            }
+        }
+    }
+
+    fn page_ids(page: &Value) -> Vec<String> {
+        let data = page["data"].as_array().unwrap().iter();
+        data.map(|object| object["id"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// A search for leads dated from so many seconds after the start on.
+    fn body(direction: &str, from: i64) -> Value {
+        let field =
+            json!({ "type": "regular_field", "object_type": "lead", "field_name": "date_updated" });
+        let from = format!("2026-06-19T12:00:{from:02}+00:00");
+        let condition = json!({ "type": "moment_range", "on_or_after": { "type": "fixed_utc", "value": from } });
+        json!({
+            "query": { "type": "and", "queries": [
+                { "type": "object_type", "object_type": "lead" },
+                { "type": "field_condition", "field": field, "condition": condition },
+            ] },
+            "sort": [{ "direction": direction, "field": field }],
+            "_limit": 10,
+        })
+    }
+
+    #[test]
+    fn a_walk_returns_everything_once_in_order() {
+        let mut fixture = Fixture::new();
+        let ids = fixture.leads(0..35);
+        assert_eq!(fixture.walk(body("asc", 5)), ids[5..]);
+        let mut descending = fixture.walk(body("desc", 5));
+        descending.reverse();
+        assert_eq!(descending, ids[5..]);
+    }
+
+    #[test]
+    fn ties_are_complete_but_in_an_order_of_each_walk() {
+        let mut fixture = Fixture::new();
+        let mut ids = fixture.leads([3; 50]);
+        let (mut one, mut other) = (fixture.walk(body("asc", 3)), fixture.walk(body("asc", 3)));
+        assert_ne!(one, other);
+        for ids in [&mut ids, &mut one, &mut other] {
+            ids.sort();
+        }
+        assert_eq!((&one, &other), (&ids, &ids));
+    }
+
+    #[test]
+    fn a_walk_ends_at_its_cap_and_counts_say_so() {
+        let mut fixture = Fixture::new();
+        fixture.leads(0..35);
+        fixture.settings.walk_cap = 25;
+        let mut body = body("asc", 0);
+        assert_eq!(fixture.walk(body.clone()).len(), 25);
+        body["include_counts"] = true.into();
+        let page = fixture.search(&body).unwrap();
+        assert_eq!(page["count"], json!({ "limited": 25, "total": 35 }));
+        body["results_limit"] = 12.into();
+        assert_eq!(fixture.walk(body).len(), 12);
+    }
+
+    #[test]
+    fn a_cursor_dies_and_an_invented_one_never_lived() {
+        let mut fixture = Fixture::new();
+        fixture.leads(0..35);
+        fixture.settings.cursor_life = Duration::ZERO;
+        let mut body = body("asc", 0);
+        body["cursor"] = fixture.search(&body).unwrap()["cursor"].clone();
+        let expired = Refusal::Invalid("Expired cursor".to_owned());
+        assert_eq!(fixture.search(&body), Err(expired));
+        body["cursor"] = "x".into();
+        assert!(matches!(
+            fixture.search(&body),
+            Err(Refusal::Field("cursor", _))
+        ));
+    }
+
+    #[test]
+    fn a_record_edited_in_the_middle_of_a_walk_moves_to_its_end() {
+        let mut fixture = Fixture::new();
+        let ids = fixture.leads(0..15);
+        let mut body = body("asc", 0);
+        body["cursor"] = fixture.search(&body).unwrap()["cursor"].clone();
+        let moment = fixture.moment(fixture.start + SECOND * 30);
+        let edit = json!({ "name": "Moved" });
+        fixture
+            .tenant
+            .edit(Kind::Lead, &ids[12], edit, &moment)
+            .unwrap();
+        let order = [10, 11, 13, 14, 12].map(|n| ids[n].clone());
+        assert_eq!(page_ids(&fixture.search(&body).unwrap()), order);
+    }
+
+    #[test]
+    fn a_change_that_is_not_indexed_yet_is_not_found_and_an_older_one_never_wins() {
+        let mut fixture = Fixture::new();
+        let ids = fixture.leads([0]);
+        let edit = |fixture: &mut Fixture, second, name: &str, index| {
+            let moment = Moment {
+                index,
+                ..fixture.moment(fixture.start + SECOND * second)
+            };
+            let patch = json!({ "name": name });
+            fixture
+                .tenant
+                .edit(Kind::Lead, &ids[0], patch, &moment)
+                .unwrap();
+        };
+        edit(&mut fixture, 10, "Late", IndexDelay::UntilReleased);
+        assert!(fixture.walk(body("asc", 5)).is_empty());
+        edit(&mut fixture, 20, "Newest", IndexDelay::Immediately);
+        fixture.tenant.collection_mut(Kind::Lead).index.release();
+        assert_eq!(fixture.walk(body("asc", 20)), ids);
+    }
+
+    #[test]
+    fn only_selected_fields_are_returned_in_the_order_of_selection() {
+        let mut fixture = Fixture::new();
+        let id = fixture.leads([0]).remove(0);
+        let mut body = body("asc", 0);
+        let page = fixture.search(&body).unwrap();
+        assert_eq!(
+            page,
+            json!({ "data": [{ "__object_type": "lead", "id": id }], "cursor": null })
+        );
+        body["_fields"] = json!({ "lead": ["name", "date_updated", "nonsense"] });
+        let page = fixture.search(&body).unwrap().to_string();
+        let expected = r#""name":"Lead","date_updated":"2026-06-19T12:00:00+00:00"}"#;
+        assert!(page.contains(expected), "{page}");
+        body["_fields"] = json!({ "lead": ["custom.cf_1"] });
+        assert!(fixture.search(&body).is_err());
+    }
+
+    #[test]
+    fn what_close_refuses_and_what_is_not_simulated_is_refused() {
+        let mut fixture = Fixture::new();
+        let mut check = |key: &str, value: Value, expect: fn(&Refusal) -> bool| {
+            let mut body = body("asc", 0);
+            body[key] = value;
+            let refusal = fixture.search(&body).unwrap_err();
+            assert!(expect(&refusal), "{key}: {refusal:?}");
+        };
+        check("_limit", 201.into(), |refusal| {
+            *refusal == Refusal::MaxLimit(200)
+        });
+        check("_limit", 0.into(), |refusal| {
+            matches!(refusal, Refusal::Field("_limit", _))
+        });
+        let many = json!({ "lead": vec!["name"; 140] });
+        check("_fields", many, |refusal| {
+            matches!(refusal, Refusal::Field("_fields", _))
+        });
+        let or = json!({ "type": "or", "queries": [] });
+        check("query", or, |refusal| {
+            matches!(refusal, Refusal::NotSimulated(400, _))
+        });
+        let mut body = body("asc", 0);
+        body["_skip"] = 3.into();
+        body["nonsense"] = json!({});
+        assert!(fixture.search(&body).is_ok());
+    }
+}

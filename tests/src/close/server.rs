@@ -1,0 +1,306 @@
+//! The HTTP side: a request is logged, meets the faults planned for it, and is answered.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, Query, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::answer::Answer;
+use super::auth;
+use super::connection::{Connection, CuttableListener};
+use super::faults::{self, Fault};
+use super::ids;
+use super::request_log::LoggedRequest;
+use super::routes;
+use super::stamp;
+use super::world::Shared;
+
+/// Larger than any request that Close would take.
+const MAX_BODY: usize = 16 << 20;
+/// What every path begins with.
+const BASE: &str = "/api/v1";
+
+/// Serves until the returned sender says `true`.
+pub(super) fn spawn(shared: Arc<Shared>, listener: TcpListener) -> watch::Sender<bool> {
+    let (stop, mut stopped) = watch::channel(false);
+    let service = Router::new()
+        .fallback(handle)
+        .with_state(shared)
+        .into_make_service_with_connect_info::<Connection>();
+    tokio::spawn(async move {
+        axum::serve(CuttableListener(listener), service)
+            .with_graceful_shutdown(async move {
+                // An error means that the simulator is gone, which stops the server as well.
+                let _ = stopped.wait_for(|stop| *stop).await;
+            })
+            .await
+    });
+    stop
+}
+
+async fn handle(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(connection): ConnectInfo<Connection>,
+    request: Request,
+) -> Response {
+    let (request, key) = match read(request).await {
+        Ok(read) => read,
+        Err(error) => return (StatusCode::BAD_REQUEST, error).into_response(),
+    };
+    let (position, fault) = admit(&shared, request.clone());
+    let answer = match fault {
+        Some(Fault::CloseConnection) => {
+            connection.cut();
+            shared.notify();
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        }
+        Some(Fault::Answer(reply)) => reply.0,
+        Some(Fault::Delay(delay)) => {
+            sleep(delay).await;
+            evaluate(&shared, &request, key.as_deref())
+        }
+        Some(Fault::Hold(held)) => {
+            let answer = evaluate(&shared, &request, key.as_deref());
+            held.wait().await;
+            answer
+        }
+        None => evaluate(&shared, &request, key.as_deref()),
+    };
+    finish(&shared, position, answer)
+}
+
+/// The request as it is logged, and the API key that it bears.
+async fn read(request: Request) -> Result<(LoggedRequest, Option<String>), String> {
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, MAX_BODY)
+        .await
+        .map_err(|error| error.to_string())?;
+    let query = Query::<HashMap<String, String>>::try_from_uri(&parts.uri)
+        .map_err(|error| error.to_string())?;
+    let path = parts.uri.path();
+    let key = auth::presented_key(&parts.headers);
+    let request = LoggedRequest {
+        method: parts.method.to_string(),
+        path: path.strip_prefix(BASE).unwrap_or(path).to_owned(),
+        query: query.0,
+        body: String::from_utf8_lossy(&body).into_owned(),
+        key_id: key.as_deref().map(ids::api_key),
+        status: None,
+    };
+    Ok((request, key))
+}
+
+/// Logs a request and takes the fault that waits for it.
+fn admit(shared: &Shared, request: LoggedRequest) -> (usize, Option<Fault>) {
+    let mut world = shared.lock();
+    let fault = faults::take(&mut world.faults, &request);
+    world.requests.push(request);
+    (world.requests.len() - 1, fault)
+}
+
+fn evaluate(shared: &Shared, request: &LoggedRequest, key: Option<&str>) -> Answer {
+    let answer = routes::respond(&mut shared.lock(), request, key);
+    shared.notify();
+    answer
+}
+
+/// Logs the answer's status and turns it into a response.
+fn finish(shared: &Shared, position: usize, answer: Answer) -> Response {
+    let mut world = shared.lock();
+    world.requests[position].status = Some(answer.status);
+    let date = stamp::http_date(world.clock.now());
+    drop(world);
+    shared.notify();
+
+    let mut headers = HeaderMap::new();
+    for (name, value) in answer.headers.into_iter().chain([("date", date)]) {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+    let body = match answer.body {
+        Some(body) => {
+            headers.insert(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/json"),
+            );
+            Body::from(body.to_string())
+        }
+        None => Body::empty(),
+    };
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, headers, body).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::SignedDuration;
+    use serde_json::{Value, json};
+
+    use super::super::CloseSimulator;
+    use super::super::change::Change;
+    use super::super::faults::RequestMatch;
+    use super::super::organization::Organization;
+    use super::super::rate_limit::{RateLimit, ThrottleBody};
+    use super::super::settings::Settings;
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    async fn start() -> (CloseSimulator, Organization) {
+        let simulator = CloseSimulator::start(Settings::quick()).await.unwrap();
+        let organization = simulator.organization("Acme", "api_1.secret");
+        (simulator, organization)
+    }
+
+    /// Asks with a valid key and does not follow redirects.
+    async fn get(simulator: &CloseSimulator, path: &str) -> reqwest::Result<reqwest::Response> {
+        let policy = reqwest::redirect::Policy::none();
+        let client = reqwest::Client::builder()
+            .redirect(policy)
+            .no_proxy()
+            .build()?;
+        let request = client.get(format!("{}{path}", simulator.base_url()));
+        request.basic_auth("api_1.secret", Some("")).send().await
+    }
+
+    async fn json(simulator: &CloseSimulator, path: &str) -> (u16, Value) {
+        let response = get(simulator, path).await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn objects_and_lists_are_read() {
+        let (simulator, organization) = start().await;
+        let fields = json!({ "name": "Acme Corp", "contacts": [{ "name": "Alice Johnson" }] });
+        let id = organization.create_lead(fields, Change::now()).unwrap();
+        let lead = organization.lead(&id).unwrap();
+        assert_eq!(
+            json(&simulator, &format!("/lead/{id}/")).await,
+            (200, lead.clone())
+        );
+        let (_, leads) = json(&simulator, "/lead/?_sort=whatever").await;
+        assert_eq!(
+            leads,
+            json!({ "data": [lead], "has_more": false, "total_results": 1 })
+        );
+        let (_, contacts) = json(&simulator, "/contact/?_limit=1").await;
+        assert_eq!(
+            contacts,
+            json!({ "data": lead["contacts"], "has_more": false })
+        );
+        let (_, me) = json(&simulator, "/me/").await;
+        assert_eq!(me["organizations"][0]["id"], organization.id());
+        assert!(simulator.unexpected().is_empty());
+    }
+
+    #[tokio::test]
+    async fn wrong_keys_missing_objects_and_unknown_paths_are_told_apart() {
+        let (simulator, organization) = start().await;
+        assert_eq!(json(&simulator, "/lead/lead_x/").await.0, 404);
+        assert!(simulator.unexpected().is_empty());
+        assert_eq!(json(&simulator, "/nonsense/").await.0, 404);
+        assert_eq!(simulator.unexpected(), ["GET /nonsense/: no such path"]);
+        let redirect = get(&simulator, "/lead").await.unwrap();
+        assert_eq!(
+            (redirect.status().as_u16(), &redirect.headers()["location"]),
+            (308, &HeaderValue::from_static("/api/v1/lead/"))
+        );
+        organization.revoke_key("api_1.secret");
+        assert_eq!(json(&simulator, "/me/").await.0, 401);
+    }
+
+    #[tokio::test]
+    async fn faults_happen_and_are_logged() {
+        let (simulator, _organization) = start().await;
+        let me = || RequestMatch::to("/me/");
+        simulator.fail(me(), Fault::CloseConnection);
+        assert!(get(&simulator, "/me/").await.is_err());
+        simulator.fail(
+            me().api_key("api_1.secret"),
+            Fault::json(503, json!({ "error": "x" })),
+        );
+        assert_eq!(
+            json(&simulator, "/me/").await,
+            (503, json!({ "error": "x" }))
+        );
+        simulator.fail(
+            me(),
+            Fault::throttled(Duration::from_millis(1500), ThrottleBody::Empty),
+        );
+        let throttled = get(&simulator, "/me/").await.unwrap();
+        assert_eq!(
+            throttled.headers()["ratelimit"],
+            "limit=100, remaining=0, reset=1.5"
+        );
+        assert_eq!(throttled.headers()["retry-after"], "2");
+        assert_eq!(json(&simulator, "/me/").await.0, 200);
+        let statuses: Vec<_> = simulator
+            .requests()
+            .iter()
+            .map(|request| request.status)
+            .collect();
+        assert_eq!(statuses, [None, Some(503), Some(429), Some(200)]);
+        assert_eq!(simulator.count(&me()), 4);
+    }
+
+    #[tokio::test]
+    async fn a_held_answer_was_evaluated_before_it_was_released() {
+        let (simulator, organization) = start().await;
+        let mut hold = simulator.hold(RequestMatch::to("/lead/"));
+        let asking = json(&simulator, "/lead/");
+        let meanwhile = async {
+            hold.reached(SOON).await.unwrap();
+            organization.create_lead(json!({}), Change::now()).unwrap();
+            hold.release();
+        };
+        let ((_, leads), ()) = tokio::join!(asking, meanwhile);
+        assert_eq!(leads["total_results"], 0);
+        simulator
+            .wait_for_requests(&RequestMatch::to("/lead/"), 1, SOON)
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_limit_is_announced_and_enforced() {
+        let (simulator, _organization) = start().await;
+        simulator.set_rate_limit(Some(RateLimit {
+            limit: 1,
+            window: Duration::from_hours(1),
+            body: ThrottleBody::Flat2017,
+        }));
+        let first = get(&simulator, "/me/").await.unwrap();
+        let header = first.headers()["ratelimit"].to_str().unwrap();
+        assert!(
+            header.starts_with("limit=1, remaining=0, reset="),
+            "{header}"
+        );
+        let (status, body) = json(&simulator, "/me/").await;
+        assert_eq!((status, &body["rate_limit"]), (429, &json!(1)));
+    }
+
+    #[tokio::test]
+    async fn the_date_header_is_the_skewed_clocks() {
+        let (simulator, organization) = start().await;
+        simulator.set_clock_skew(SignedDuration::from_hours(-24 * 365 * 20));
+        let response = get(&simulator, "/me/").await.unwrap();
+        let dates: Vec<_> = response.headers().get_all("date").iter().collect();
+        let [date] = dates[..] else {
+            panic!("{dates:?}")
+        };
+        let id = organization.create_lead(json!({}), Change::now()).unwrap();
+        let lead = organization.lead(&id).unwrap();
+        let year = &lead["date_created"].as_str().unwrap()[..4];
+        assert!(date.to_str().unwrap().contains(year), "{date:?}");
+    }
+}

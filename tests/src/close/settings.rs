@@ -1,0 +1,90 @@
+//! What can be set about the simulator.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use super::rate_limit::RateLimit;
+
+/// When a change reaches the search index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IndexDelay {
+    /// With the change itself.
+    Immediately,
+    /// So long after the change.
+    After(Duration),
+    /// When [`super::organization::Organization::release_index`] is called.
+    UntilReleased,
+}
+
+/// Which `close-sig-timestamp` a retry bears; Close does not say which it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryStamp {
+    /// The time of the retry.
+    Fresh,
+    /// The time of the first attempt.
+    Original,
+}
+
+/// The simulator's settings; the default is what is known or seen of Close itself.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where to listen: loopback only; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// How long a search cursor lives.
+    pub cursor_life: Duration,
+    /// How many objects one cursor walk may return.
+    pub walk_cap: usize,
+    /// When changes reach the search index, unless a change says otherwise.
+    pub index_delay: IndexDelay,
+    /// Successive updates of one object within this time become one event. Close does not publish the length.
+    pub consolidation: Duration,
+    /// How long after the change a `created` event is delivered.
+    pub created_delay: Duration,
+    /// How long after the change any other event is delivered.
+    pub updated_delay: Duration,
+    /// How long a receiver may take to answer.
+    pub webhook_timeout: Duration,
+    /// How long connecting to a receiver may take.
+    pub webhook_connect_timeout: Duration,
+    /// How many deliveries run at once. Close does not publish the number.
+    pub webhook_concurrency: usize,
+    /// The waits between retries are multiplied by this.
+    pub retry_scale: f64,
+    /// What a retry is stamped with.
+    pub retry_stamp: RetryStamp,
+    /// Rate limits, off unless given.
+    pub rate_limit: Option<RateLimit>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            cursor_life: Duration::from_secs(30),
+            walk_cap: 10_000,
+            index_delay: IndexDelay::Immediately,
+            consolidation: Duration::from_secs(10),
+            created_delay: Duration::from_millis(650),
+            updated_delay: Duration::from_secs(10),
+            webhook_timeout: Duration::from_secs(15),
+            webhook_connect_timeout: Duration::from_secs(5),
+            webhook_concurrency: 10,
+            retry_scale: 1.0,
+            retry_stamp: RetryStamp::Fresh,
+            rate_limit: None,
+        }
+    }
+}
+
+impl Settings {
+    /// Close without the waiting, for tests: no consolidation, deliveries at once, the first retry after 61 ms.
+    pub fn quick() -> Self {
+        Self {
+            consolidation: Duration::ZERO,
+            created_delay: Duration::ZERO,
+            updated_delay: Duration::ZERO,
+            retry_scale: 0.001,
+            ..Self::default()
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! `/webhook/`: the API of webhook subscriptions.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::answer::Refusal;
+use super::event_types;
+use super::subscription::{EventType, Status, Subscription};
+use super::tenant::Tenant;
+
+/// How many subscriptions an organization may have.
+const MAX_SUBSCRIPTIONS: usize = 40;
+/// `POST /webhook/`
+pub(super) fn create(tenant: &mut Tenant, now: Timestamp, body: &str) -> Result<Value, Refusal> {
+    let body = parse(body)?;
+    let url = url(body.get("url").ok_or_else(|| required("url"))?)?;
+    let events = events(body.get("events").ok_or_else(|| required("events"))?)?;
+    let verify_ssl = body.get("verify_ssl").and_then(Value::as_bool);
+    let subscription = Subscription::new(url, events, verify_ssl.unwrap_or(true), now);
+    refuse_duplicate(tenant, &subscription)?;
+    if MAX_SUBSCRIPTIONS <= tenant.subscriptions.len() {
+        let message =
+            format!("An organization can have at most {MAX_SUBSCRIPTIONS} webhook subscriptions.");
+        return Err(Refusal::Invalid(message));
+    }
+    let answer = subscription.render_created(&tenant.identity.user_id);
+    tenant.subscriptions.push(subscription);
+    Ok(answer)
+}
+
+/// `GET /webhook/`
+pub(super) fn list(tenant: &Tenant) -> Value {
+    let user_id = &tenant.identity.user_id;
+    let subscriptions = tenant.subscriptions.iter().map(|one| one.render(user_id));
+    json!({ "data": subscriptions.collect::<Vec<_>>(), "has_more": false })
+}
+
+/// `GET /webhook/{id}/`
+pub(super) fn read(tenant: &Tenant, id: &str) -> Result<Value, Refusal> {
+    let position = position(tenant, id)?;
+    Ok(tenant.subscriptions[position]
+        .render(&tenant.identity.user_id)
+        .into())
+}
+
+/// `PUT /webhook/{id}/`, which changes what the body names.
+pub(super) fn change(
+    tenant: &mut Tenant,
+    now: Timestamp,
+    id: &str,
+    body: &str,
+) -> Result<Value, Refusal> {
+    let position = position(tenant, id)?;
+    let body = parse(body)?;
+    let mut changed = tenant.subscriptions[position].clone();
+    if let Some(value) = body.get("url") {
+        changed.url = url(value)?;
+    }
+    if let Some(value) = body.get("events") {
+        changed.events = events(value)?;
+    }
+    if let Some(value) = body.get("status") {
+        changed.status = status(value)?;
+    }
+    if let Some(verify_ssl) = body.get("verify_ssl").and_then(Value::as_bool) {
+        changed.verify_ssl = verify_ssl;
+    }
+    changed.date_updated = now;
+    if changed.is_active() {
+        refuse_duplicate(tenant, &changed)?;
+    }
+    let answer = changed.render(&tenant.identity.user_id);
+    tenant.subscriptions[position] = changed;
+    Ok(answer.into())
+}
+
+/// `DELETE /webhook/{id}/`
+pub(super) fn delete(tenant: &mut Tenant, id: &str) -> Result<Value, Refusal> {
+    let position = position(tenant, id)?;
+    tenant.subscriptions.remove(position);
+    Ok(json!({}))
+}
+
+fn position(tenant: &Tenant, id: &str) -> Result<usize, Refusal> {
+    let mut subscriptions = tenant.subscriptions.iter();
+    let found = subscriptions.position(|subscription| subscription.id == id);
+    found.ok_or(Refusal::NotFound("Webhook subscription"))
+}
+
+fn refuse_duplicate(tenant: &Tenant, subscription: &Subscription) -> Result<(), Refusal> {
+    let mut others = tenant.subscriptions.iter();
+    match others.find(|other| other.duplicates(subscription)) {
+        Some(other) => Err(Refusal::Invalid(format!(
+            "Duplicate active subscription: {}",
+            other.id
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn parse(body: &str) -> Result<Map<String, Value>, Refusal> {
+    let message = "The request body is not a JSON object.";
+    serde_json::from_str(body).map_err(|_| Refusal::Invalid(message.to_owned()))
+}
+
+fn url(value: &Value) -> Result<String, Refusal> {
+    let url = value.as_str().unwrap_or_default();
+    if url.starts_with("https://") || url.starts_with("http://") {
+        Ok(url.to_owned())
+    } else {
+        Err(Refusal::Field("url", "Not a valid URL.".to_owned()))
+    }
+}
+
+fn status(value: &Value) -> Result<Status, Refusal> {
+    match value.as_str() {
+        Some("active") => Ok(Status::Active),
+        Some("paused") => Ok(Status::Paused),
+        _ => Err(Refusal::Field("status", "Not a valid choice.".to_owned())),
+    }
+}
+
+/// The event types, sorted as Close sorts them: the order asked for is not kept.
+fn events(value: &Value) -> Result<Vec<EventType>, Refusal> {
+    let invalid = || Refusal::Field("events", "Not a list of event types.".to_owned());
+    let list = value
+        .as_array()
+        .filter(|list| !list.is_empty())
+        .ok_or_else(invalid)?;
+    let mut events: Vec<_> = list.iter().map(event_type).collect::<Result<_, _>>()?;
+    events.sort();
+    events.dedup();
+    Ok(events)
+}
+
+fn event_type(value: &Value) -> Result<EventType, Refusal> {
+    if value
+        .get("extra_filter")
+        .is_some_and(|filter| !filter.is_null())
+    {
+        let message = format!("extra_filter of a webhook: {value}");
+        return Err(Refusal::NotSimulated(400, message));
+    }
+    let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
+    let (object_type, action) = (text("object_type"), text("action"));
+    if !event_types::exists(object_type, action) {
+        let message = format!("Invalid event type: {object_type}.{action}");
+        return Err(Refusal::Field("events", message));
+    }
+    Ok(EventType {
+        action: action.to_owned(),
+        object_type: object_type.to_owned(),
+    })
+}
+
+fn required(field: &'static str) -> Refusal {
+    Refusal::Field(field, "This field is required.".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subscribe(tenant: &mut Tenant, body: &Value) -> Result<Value, Refusal> {
+        create(tenant, Timestamp::UNIX_EPOCH, &body.to_string())
+    }
+
+    fn body(url: &str) -> Value {
+        json!({ "url": url, "events": [{ "object_type": "lead", "action": "created" }] })
+    }
+
+    #[test]
+    fn the_key_is_shown_at_creation_only() {
+        let recorded = include_str!("samples/webhook-subscription-created.json");
+        let recorded: Map<String, Value> = serde_json::from_str(recorded).unwrap();
+        let mut tenant = Tenant::new("Acme", "key", Timestamp::UNIX_EPOCH);
+        let created = subscribe(&mut tenant, &body("https://example.com")).unwrap();
+        let keys: Vec<_> = created.as_object().unwrap().keys().collect();
+        assert_eq!(keys, recorded.keys().collect::<Vec<_>>());
+        assert_eq!(created["signature_key"].as_str().unwrap().len(), 64);
+        let id = created["id"].as_str().unwrap();
+        assert_eq!(read(&tenant, id).unwrap().get("signature_key"), None);
+    }
+
+    #[test]
+    fn a_duplicate_names_the_other_and_the_41st_is_refused() {
+        let mut tenant = Tenant::new("Acme", "key", Timestamp::UNIX_EPOCH);
+        let first = subscribe(&mut tenant, &body("https://example.com/0")).unwrap();
+        let Err(Refusal::Invalid(message)) = subscribe(&mut tenant, &body("https://example.com/0"))
+        else {
+            panic!("a duplicate was accepted");
+        };
+        assert!(message.contains(first["id"].as_str().unwrap()));
+        for n in 1..MAX_SUBSCRIPTIONS {
+            subscribe(&mut tenant, &body(&format!("https://example.com/{n}"))).unwrap();
+        }
+        assert!(subscribe(&mut tenant, &body("https://example.com/40")).is_err());
+    }
+}

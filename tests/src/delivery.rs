@@ -1,0 +1,260 @@
+//! Asynchronous delivery: to the targets of a rule, and to a function with Lambda's retries and destinations.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::clock;
+use crate::function::{Function, FunctionError, Invocation};
+use crate::ids::uuid;
+use crate::queue::Queue;
+use crate::template::TargetSpec;
+
+/// Lambda waits 1 min before the first retry and 2 min before the second.
+pub(crate) const RETRY_DELAYS: [Duration; 2] = [Duration::from_mins(1), Duration::from_mins(2)];
+/// The largest asynchronous invocation, and the largest SQS message.
+const MAXIMUM_PAYLOAD: usize = 1024 * 1024;
+
+/// What events can be delivered to, by ARN.
+#[derive(Debug, Default)]
+pub(crate) struct Targets {
+    pub(crate) functions: BTreeMap<String, Arc<Function>>,
+    pub(crate) queues: BTreeMap<String, Arc<Queue>>,
+}
+
+/// An event on its way to one target of a rule.
+pub(crate) struct Matched {
+    pub(crate) targets: Arc<Targets>,
+    pub(crate) rule_arn: String,
+    pub(crate) target: TargetSpec,
+    pub(crate) payload: String,
+    pub(crate) trace: Option<String>,
+}
+
+/// How deliveries are made.
+#[derive(Debug, Clone)]
+pub(crate) struct Delivery {
+    /// The waits before a failed asynchronous invocation is tried again.
+    pub(crate) retry_delays: [Duration; 2],
+}
+
+impl Targets {
+    pub(crate) fn check(&self, arn: &str) -> Result<()> {
+        let known = self.functions.contains_key(arn) || self.queues.contains_key(arn);
+        ensure!(known, "the template has no function or queue {arn}");
+        Ok(())
+    }
+
+    fn send_to_queue(&self, arn: &str, body: String, attributes: &[(&str, String)]) {
+        if let Some(queue) = self.queues.get(arn) {
+            queue.send(body, attributes);
+        }
+    }
+}
+
+impl Delivery {
+    /// Delivers an event. Nothing local can refuse it but for its size, so the target's retries never come to pass.
+    pub(crate) async fn deliver(self, matched: Matched) {
+        let Matched {
+            targets,
+            rule_arn,
+            target,
+            payload,
+            trace,
+        } = matched;
+        if MAXIMUM_PAYLOAD < payload.len() {
+            if let Some(dead_letters) = &target.dead_letters {
+                let attributes = [
+                    ("RULE_ARN", rule_arn),
+                    ("TARGET_ARN", target.arn.clone()),
+                    ("ERROR_CODE", "EVENT_TOO_LARGE".to_owned()),
+                ];
+                targets.send_to_queue(dead_letters, payload, &attributes);
+            }
+        } else if let Some(function) = targets.functions.get(&target.arn) {
+            let invocation = Invocation { payload, trace };
+            self.invoke(function, &targets, invocation).await;
+        } else {
+            targets.send_to_queue(&target.arn, payload, &[]);
+        }
+    }
+
+    /// Invokes a function asynchronously, as its `EventInvokeConfig` says.
+    pub(crate) async fn invoke(
+        &self,
+        function: &Arc<Function>,
+        targets: &Targets,
+        invocation: Invocation,
+    ) {
+        let limits = &function.spec.asynchronous;
+        let expiry = Instant::now() + limits.maximum_age;
+        let mut delays = self.retry_delays.iter();
+        let mut attempts = 0;
+        let mut error = None;
+        while attempts <= limits.maximum_retries {
+            let admitted = tokio::time::timeout_at(expiry, function.admit()).await;
+            let waited_too_long = 0 < attempts && expiry <= Instant::now();
+            let (Ok(permit), false) = (admitted, waited_too_long) else {
+                return give_up(
+                    function,
+                    targets,
+                    &invocation,
+                    "EventAgeExceeded",
+                    attempts,
+                    error,
+                );
+            };
+            // A closed function takes its waiting events with it.
+            let Some(permit) = permit else { return };
+            attempts += 1;
+            match function.run_admitted(permit, invocation.clone()).await {
+                Ok(_) => return,
+                Err(failure) => error = Some(failure),
+            }
+            if attempts <= limits.maximum_retries {
+                tokio::time::sleep(delays.next().copied().unwrap_or_default()).await;
+            }
+        }
+        give_up(
+            function,
+            targets,
+            &invocation,
+            "RetriesExhausted",
+            attempts,
+            error,
+        );
+    }
+}
+
+/// Sends the record of a given-up event to the function's destination.
+fn give_up(
+    function: &Function,
+    targets: &Targets,
+    invocation: &Invocation,
+    condition: &str,
+    attempts: u64,
+    error: Option<FunctionError>,
+) {
+    let Some(destination) = &function.spec.asynchronous.on_failure else {
+        return;
+    };
+    let payload: Value = serde_json::from_str(&invocation.payload).unwrap_or_default();
+    let mut record = json!({
+        "version": "1.0",
+        "timestamp": clock::now().to_string(),
+        "requestContext": {
+            "requestId": uuid(),
+            "functionArn": format!("{}:$LATEST", function.spec.arn),
+            "condition": condition,
+            "approximateInvokeCount": attempts,
+        },
+        "requestPayload": payload,
+    });
+    if let Some(error) = error {
+        record["responseContext"] =
+            json!({"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"});
+        record["responsePayload"] = error.to_json();
+    }
+    targets.send_to_queue(destination, record.to_string(), &[]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::function::tests::{Script, spec, start};
+    use crate::template::{AsyncSpec, FunctionSpec, QueueSpec};
+
+    const SOON: Duration = Duration::from_secs(10);
+    const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:dead";
+
+    fn queue() -> Arc<Queue> {
+        let spec = QueueSpec {
+            logical_id: "Dead".to_owned(),
+            name: "dead".to_owned(),
+            url: String::new(),
+            arn: QUEUE.to_owned(),
+            attributes: Value::Null,
+        };
+        Arc::new(Queue::new(spec, usize::MAX))
+    }
+
+    /// Invokes a function that is retried once, and looks at the record that it leaves.
+    async fn check(
+        payload: &str,
+        maximum_age: Duration,
+        runs: usize,
+        condition: Option<&str>,
+    ) -> Result<()> {
+        let script = Script::new()?;
+        let asynchronous = AsyncSpec {
+            maximum_retries: 1,
+            maximum_age,
+            on_failure: Some(QUEUE.to_owned()),
+        };
+        let function = start(
+            &script.0,
+            FunctionSpec {
+                asynchronous,
+                concurrency: Some(1),
+                ..spec()
+            },
+        );
+        let (dead, functions) = (queue(), BTreeMap::new());
+        let queues = [(QUEUE.to_owned(), dead.clone())].into();
+        let targets = Targets { functions, queues };
+        let delivery = Delivery {
+            retry_delays: [Duration::ZERO; 2],
+        };
+        let invocation = Invocation {
+            payload: payload.to_owned(),
+            trace: None,
+        };
+        // With its one place taken, an event can only wait.
+        let busy = if runs == 0 {
+            function.admit().await
+        } else {
+            None
+        };
+        delivery.invoke(&function, &targets, invocation).await;
+        drop(busy);
+        let line = format!("asked to {payload}");
+        if 0 < runs {
+            function.wait_for_output(SOON, |text| text == line).await?;
+        }
+        let records = dead.messages().snapshot();
+        let record = records
+            .first()
+            .map(|message| serde_json::from_str::<Value>(&message.body));
+        let record = record.transpose()?;
+        assert_eq!(
+            record
+                .as_ref()
+                .and_then(|record| record["requestContext"]["condition"].as_str()),
+            condition
+        );
+        if let Some(record) = record {
+            assert_eq!(record["requestContext"]["approximateInvokeCount"], runs);
+            assert_eq!(record["requestPayload"].to_string(), payload);
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn success_leaves_no_record() -> Result<()> {
+        check("1", SOON, 1, None).await
+    }
+
+    #[tokio::test]
+    async fn failure_is_tried_again_and_then_recorded() -> Result<()> {
+        check(r#""fail""#, SOON, 2, Some("RetriesExhausted")).await
+    }
+
+    #[tokio::test]
+    async fn an_event_that_waited_too_long_is_recorded() -> Result<()> {
+        check("1", Duration::ZERO, 0, Some("EventAgeExceeded")).await
+    }
+}

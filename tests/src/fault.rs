@@ -1,0 +1,187 @@
+//! Faults on demand, for the local AWS services.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::hold::{Gate, Hold, hold};
+
+/// Which calls a fault or a hold is meant for.
+#[derive(Debug, Clone, Default)]
+pub struct Calls {
+    operation: Option<String>,
+    subject: Option<String>,
+    skip: usize,
+}
+
+impl Calls {
+    /// Every call.
+    pub fn any() -> Self {
+        Self::default()
+    }
+
+    /// The calls of one operation, such as `PutItem`.
+    pub fn of(operation: &str) -> Self {
+        Self {
+            operation: Some(operation.to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// Of these only the calls that touch one table, named by its key in the template.
+    #[must_use]
+    pub fn table(mut self, logical_id: &str) -> Self {
+        self.subject = Some(logical_id.to_owned());
+        self
+    }
+
+    /// Of these only the calls that put an event of this source.
+    #[must_use]
+    pub fn source(mut self, source: &str) -> Self {
+        self.subject = Some(source.to_owned());
+        self
+    }
+
+    /// Of these only what comes after the first `count`.
+    #[must_use]
+    pub fn after_first(mut self, count: usize) -> Self {
+        self.skip = count;
+        self
+    }
+
+    pub(crate) fn subject(&self) -> Option<&str> {
+        self.subject.as_deref()
+    }
+
+    /// Whether the call is meant; counts down the calls to be let through first.
+    fn accept(&mut self, operation: &str, subjects: &[String]) -> bool {
+        let operation_fits = self.operation.iter().all(|wanted| wanted == operation);
+        let subject_fits = self.subject.iter().all(|wanted| subjects.contains(wanted));
+        if !operation_fits || !subject_fits {
+            return false;
+        }
+        let due = self.skip == 0;
+        self.skip = self.skip.saturating_sub(1);
+        due
+    }
+}
+
+/// How a call fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The service's own throttling error, status 400.
+    Throttled,
+    /// The service's own internal error, status 500.
+    Internal,
+    /// The connection is closed without an answer.
+    Disconnected,
+    /// Any other error.
+    Error {
+        /// The HTTP status.
+        status: u16,
+        /// The error's code, such as `AccessDeniedException`.
+        code: String,
+    },
+}
+
+/// A failure, the calls that it hits, and how many of them.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    pub(crate) failure: Failure,
+    pub(crate) calls: Calls,
+    pub(crate) performed: bool,
+    remaining: usize,
+}
+
+impl Fault {
+    /// The next of `calls` fails and has no effect.
+    pub fn new(failure: Failure, calls: Calls) -> Self {
+        Self {
+            failure,
+            calls,
+            performed: false,
+            remaining: 1,
+        }
+    }
+
+    /// The next `count` fail.
+    #[must_use]
+    pub fn times(mut self, count: usize) -> Self {
+        self.remaining = count;
+        self
+    }
+
+    /// The call takes effect, and only its answer is the failure.
+    #[must_use]
+    pub fn after_performing(mut self) -> Self {
+        self.performed = true;
+        self
+    }
+}
+
+/// The faults and holds that a service still has before it.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    faults: Mutex<Vec<Fault>>,
+    holds: Mutex<Vec<(Calls, Gate)>>,
+}
+
+impl Plan {
+    pub(crate) fn fail(&self, fault: Fault) {
+        lock(&self.faults).push(fault);
+    }
+
+    pub(crate) fn hold(&self, calls: Calls) -> Hold {
+        let (hold, gate) = hold();
+        lock(&self.holds).push((calls, gate));
+        hold
+    }
+
+    /// The fault that hits this call, if one does.
+    pub(crate) fn fault(&self, operation: &str, subjects: &[String]) -> Option<Fault> {
+        let mut faults = lock(&self.faults);
+        let hit = faults
+            .iter_mut()
+            .position(|fault| fault.calls.accept(operation, subjects))?;
+        let fault = faults[hit].clone();
+        faults[hit].remaining -= 1;
+        faults.retain(|fault| 0 < fault.remaining);
+        Some(fault)
+    }
+
+    /// Waits while a test holds the answer to this call.
+    pub(crate) async fn pass(&self, operation: &str, subjects: &[String]) {
+        let gate = {
+            let mut holds = lock(&self.holds);
+            let held = holds
+                .iter_mut()
+                .position(|(calls, _)| calls.accept(operation, subjects));
+            held.map(|held| holds.remove(held).1)
+        };
+        if let Some(gate) = gate {
+            gate.pass().await;
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_hits_its_calls_and_no_others() {
+        let plan = Plan::default();
+        let calls = Calls::of("PutItem").table("Ledger").after_first(1);
+        plan.fail(Fault::new(Failure::Throttled, calls).times(2));
+        let ledger = ["Ledger".to_owned()];
+        let hits = |operation, tables: &[String]| plan.fault(operation, tables).is_some();
+        assert!(!hits("GetItem", &ledger));
+        assert!(!hits("PutItem", &["Instances".to_owned()]));
+        assert!(!hits("PutItem", &ledger), "the first is let through");
+        assert!(hits("PutItem", &ledger));
+        assert!(hits("PutItem", &ledger));
+        assert!(!hits("PutItem", &ledger), "two is enough");
+    }
+}

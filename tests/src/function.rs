@@ -1,0 +1,266 @@
+//! A Lambda function: its built binary, run as Lambda runs it.
+//!
+//! Each concurrent invocation has its own process ([`process`]) with a clean environment and its own Runtime API
+//! ([`runtime_api`]); idle processes are used again. Nothing outlives the function: dropping it kills them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+mod environment;
+mod process;
+mod runtime_api;
+mod sandbox;
+
+pub(crate) use environment::Endpoints;
+use process::Process;
+use sandbox::{Outcome, Sandbox};
+
+use crate::journal::Journal;
+use crate::template::FunctionSpec;
+
+/// Processes of a function without reserved concurrency: enough to show concurrency, few enough for a small machine.
+const DEFAULT_CONCURRENCY: usize = 10;
+
+/// One function of the template.
+#[derive(Debug)]
+pub struct Function {
+    /// What the template says about it.
+    pub spec: FunctionSpec,
+    binary: PathBuf,
+    environment: BTreeMap<String, String>,
+    permits: Arc<Semaphore>,
+    idle: Mutex<Vec<Sandbox>>,
+    processes: Mutex<Vec<Weak<Process>>>,
+    output: Arc<Journal<Line>>,
+}
+
+/// A line that a function wrote to stdout or stderr.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The function's key in the template.
+    pub function: String,
+    /// The line, without its end.
+    pub text: String,
+}
+
+/// What a function is invoked with.
+#[derive(Debug, Clone)]
+pub(crate) struct Invocation {
+    /// JSON. Text rather than a tree, so that whatever is in it arrives unchanged.
+    pub(crate) payload: String,
+    /// The X-Ray trace header, if the caller brought one.
+    pub(crate) trace: Option<String>,
+}
+
+/// A failed invocation, as Lambda reports it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionError {
+    /// Lambda's or the function's own name for it, such as `Sandbox.Timedout`.
+    pub error_type: String,
+    /// The message.
+    pub message: String,
+}
+
+impl std::fmt::Display for FunctionError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}: {}", self.error_type, self.message)
+    }
+}
+
+impl std::error::Error for FunctionError {}
+
+impl FunctionError {
+    pub(crate) fn new(error_type: &str, message: impl Into<String>) -> Self {
+        Self {
+            error_type: error_type.to_owned(),
+            message: message.into(),
+        }
+    }
+
+    /// The payload that Lambda answers a failed invocation with.
+    pub(crate) fn to_json(&self) -> Value {
+        json!({"errorMessage": self.message, "errorType": self.error_type})
+    }
+}
+
+impl Function {
+    pub(crate) fn new(
+        spec: FunctionSpec,
+        binary: PathBuf,
+        endpoints: &Endpoints,
+        output: Arc<Journal<Line>>,
+    ) -> Self {
+        let concurrency = spec
+            .concurrency
+            .and_then(|limit| usize::try_from(limit).ok());
+        Self {
+            environment: environment::full(&spec, endpoints),
+            permits: Arc::new(Semaphore::new(concurrency.unwrap_or(DEFAULT_CONCURRENCY))),
+            spec,
+            binary,
+            idle: Mutex::default(),
+            processes: Mutex::default(),
+            output,
+        }
+    }
+
+    /// Invokes the function and waits for its answer.
+    ///
+    /// # Errors
+    /// As Lambda reports them: the function's own error, or that it could not start, ended, or ran out of time.
+    pub async fn invoke(self: &Arc<Self>, payload: &Value) -> Result<Value, FunctionError> {
+        let invocation = Invocation {
+            payload: payload.to_string(),
+            trace: None,
+        };
+        let answer = self.run(invocation).await?;
+        serde_json::from_str(&answer).map_err(|_| {
+            FunctionError::new("Runtime.InvalidResponse", format!("not JSON: {answer}"))
+        })
+    }
+
+    /// Kills all of its processes now, as when a machine dies: invocations in flight fail.
+    pub async fn kill(&self) {
+        for process in self.live_processes() {
+            process.kill();
+            process.exited().await;
+        }
+    }
+
+    /// How many processes it has now.
+    pub fn process_count(&self) -> usize {
+        self.live_processes().len()
+    }
+
+    /// All that its processes wrote until now.
+    pub fn output(&self) -> Vec<String> {
+        let lines = self.output.snapshot();
+        let own = lines
+            .iter()
+            .filter(|line| line.function == self.spec.logical_id);
+        own.map(|line| line.text.clone()).collect()
+    }
+
+    /// Waits until it has written a line that `wanted` accepts; lines may arrive a little after an answer.
+    ///
+    /// # Errors
+    /// If that does not happen within `timeout`.
+    pub async fn wait_for_output(
+        &self,
+        timeout: Duration,
+        wanted: impl Fn(&str) -> bool,
+    ) -> anyhow::Result<()> {
+        let fits = |line: &Arc<Line>| line.function == self.spec.logical_id && wanted(&line.text);
+        let seen = |lines: &[Arc<Line>]| lines.iter().any(fits);
+        self.output.wait_for(timeout, seen).await.map(|_| ())
+    }
+
+    /// Refuses further invocations and kills all processes.
+    pub(crate) fn close(&self) {
+        self.permits.close();
+        lock(&self.idle).clear();
+        for process in self.live_processes() {
+            process.kill();
+        }
+    }
+
+    /// Waits for a place among the concurrent invocations; `None` if the function has been closed.
+    pub(crate) async fn admit(&self) -> Option<OwnedSemaphorePermit> {
+        self.permits.clone().acquire_owned().await.ok()
+    }
+
+    pub(crate) async fn run(
+        self: &Arc<Self>,
+        invocation: Invocation,
+    ) -> Result<String, FunctionError> {
+        match self.admit().await {
+            Some(permit) => self.run_admitted(permit, invocation).await,
+            None => Err(closed()),
+        }
+    }
+
+    /// The invocation goes on when the caller stops waiting, as on Lambda.
+    pub(crate) async fn run_admitted(
+        self: &Arc<Self>,
+        permit: OwnedSemaphorePermit,
+        invocation: Invocation,
+    ) -> Result<String, FunctionError> {
+        let function = self.clone();
+        let running = tokio::spawn(async move {
+            let outcome = function.run_in_sandbox(&invocation).await;
+            drop(permit);
+            outcome
+        });
+        running.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    async fn run_in_sandbox(&self, invocation: &Invocation) -> Result<String, FunctionError> {
+        loop {
+            let sandbox = match self.take_idle() {
+                Some(sandbox) => sandbox,
+                None => self.start_sandbox().await?,
+            };
+            match sandbox.run(invocation, self.spec.timeout).await {
+                // The process died idle, before it took the invocation.
+                Outcome::NotTaken => {}
+                Outcome::Answered(answer) => {
+                    lock(&self.idle).push(sandbox);
+                    return answer;
+                }
+                Outcome::Died(error) => return Err(error),
+            }
+        }
+    }
+
+    fn take_idle(&self) -> Option<Sandbox> {
+        let mut idle = lock(&self.idle);
+        idle.retain(Sandbox::is_alive);
+        idle.pop()
+    }
+
+    async fn start_sandbox(&self) -> Result<Sandbox, FunctionError> {
+        let arn = &self.spec.arn;
+        let (id, output) = (self.spec.logical_id.clone(), self.output.clone());
+        let on_line = move |text| {
+            let function = id.clone();
+            output.push(Line { function, text });
+        };
+        let starting = Sandbox::launch(arn, &self.binary, &self.environment, on_line);
+        let sandbox = starting.await?;
+        self.register(sandbox.process());
+        if self.permits.is_closed() {
+            return Err(closed());
+        }
+        sandbox.ready().await?;
+        Ok(sandbox)
+    }
+
+    fn register(&self, process: &Arc<Process>) {
+        let mut processes = lock(&self.processes);
+        processes.retain(|process| process.strong_count() != 0);
+        processes.push(Arc::downgrade(process));
+    }
+
+    fn live_processes(&self) -> Vec<Arc<Process>> {
+        let processes = lock(&self.processes);
+        let mut live: Vec<_> = processes.iter().filter_map(Weak::upgrade).collect();
+        live.retain(|process| process.is_alive());
+        live
+    }
+}
+
+fn closed() -> FunctionError {
+    FunctionError::new("Lambda.Closed", "the local stack has been shut down")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,26 @@
+//! The local stack: everything that AWS and Close do around the two functions, on loopback and in one process.
+//!
+//! [`stack::LocalStack`] reads `template.yaml` ([`template`]), creates its tables in an embedded DynamoDB ([`store`]),
+//! serves `PutEvents` for its bus ([`bus`]), and runs the built function binaries through the Lambda Runtime API
+//! ([`function`]), behind an HTTP API and a schedule ([`schedule`]). [`close`] simulates Close.
+
+mod aws_json;
+mod background;
+pub mod binaries;
+pub mod bus;
+mod clock;
+pub mod close;
+mod delivery;
+pub mod fault;
+pub mod function;
+mod gateway;
+pub mod hold;
+mod http;
+mod ids;
+pub mod journal;
+pub mod queue;
+pub mod schedule;
+pub mod sdk;
+pub mod stack;
+pub mod store;
+pub mod template;

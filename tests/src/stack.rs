@@ -1,0 +1,174 @@
+//! The whole stack: started from the template, handled through one value.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+mod builder;
+
+pub use builder::Builder;
+
+use crate::background::Background;
+use crate::bus::Bus;
+use crate::delivery::{Delivery, Targets};
+use crate::function::{Function, FunctionError, Invocation, Line};
+use crate::gateway::Gateway;
+use crate::journal::Journal;
+use crate::queue::Queue;
+use crate::schedule::{self, Mode};
+use crate::store::Store;
+use crate::template::{ScheduleSpec, Template};
+
+/// A running stack. Dropping it kills every process that it started.
+#[derive(Debug)]
+pub struct LocalStack {
+    template: Template,
+    store: Store,
+    bus: Bus,
+    functions: Vec<Arc<Function>>,
+    targets: Arc<Targets>,
+    gateway: Gateway,
+    output: Arc<Journal<Line>>,
+    delivery: Delivery,
+    ticking: Background,
+}
+
+impl LocalStack {
+    /// What a stack is made from.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Where the HTTP API listens, without a final slash.
+    pub fn url(&self) -> String {
+        self.gateway.url()
+    }
+
+    /// The template, resolved.
+    pub fn template(&self) -> &Template {
+        &self.template
+    }
+
+    /// DynamoDB.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// EventBridge.
+    pub fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
+    /// A function, by its key in the template.
+    ///
+    /// # Errors
+    /// If the template has no such function.
+    pub fn function(&self, logical_id: &str) -> Result<&Arc<Function>> {
+        let mut functions = self.functions.iter();
+        functions
+            .find(|function| function.spec.logical_id == logical_id)
+            .with_context(|| format!("the template has no function {logical_id}"))
+    }
+
+    /// A queue, by its key in the template.
+    ///
+    /// # Errors
+    /// If the template has no such queue.
+    pub fn queue(&self, logical_id: &str) -> Result<&Arc<Queue>> {
+        let mut queues = self.targets.queues.values();
+        queues
+            .find(|queue| queue.spec.logical_id == logical_id)
+            .with_context(|| format!("the template has no queue {logical_id}"))
+    }
+
+    /// The value of a secret, by its key in the template.
+    ///
+    /// # Errors
+    /// If the template has no such secret.
+    pub fn secret(&self, logical_id: &str) -> Result<&str> {
+        self.template
+            .secret(logical_id)
+            .with_context(|| format!("the template has no secret {logical_id}"))
+    }
+
+    /// All that the functions wrote to stdout and stderr.
+    pub fn output(&self) -> &Journal<Line> {
+        &self.output
+    }
+
+    /// Ticks the schedule once: invokes its function, and waits for the answer.
+    ///
+    /// # Errors
+    /// As the function's invocation fails, or if the template does not have exactly one schedule.
+    pub async fn tick(&self) -> Result<Value, FunctionError> {
+        let schedules: Vec<_> = self.schedules().collect();
+        let [(function, schedule)] = schedules.as_slice() else {
+            let message = format!("expected one schedule, but found {}", schedules.len());
+            return Err(FunctionError::new("Schedule", message));
+        };
+        let payload = schedule::payload(schedule);
+        let payload = serde_json::from_str(&payload).unwrap_or(Value::String(payload));
+        function.invoke(&payload).await
+    }
+
+    /// Stops everything.
+    ///
+    /// # Errors
+    /// If something asked the bus for what it does not offer.
+    pub async fn shutdown(self) -> Result<()> {
+        for function in &self.functions {
+            function.close();
+            function.kill().await;
+        }
+        let unexpected = self.bus.unexpected().snapshot();
+        ensure!(unexpected.is_empty(), "unexpected requests: {unexpected:?}");
+        Ok(())
+    }
+
+    fn schedules(&self) -> impl Iterator<Item = (&Arc<Function>, &ScheduleSpec)> {
+        self.functions.iter().flat_map(|function| {
+            let schedules = function.spec.schedules.iter();
+            schedules.map(move |schedule| (function, schedule))
+        })
+    }
+
+    fn start_schedules(&self, mode: Mode) {
+        for (function, schedule) in self.schedules() {
+            let Some((first, span)) = mode.interval(schedule) else {
+                continue;
+            };
+            let (function, schedule) = (function.clone(), schedule.clone());
+            let (targets, delivery) = (self.targets.clone(), self.delivery.clone());
+            self.ticking.spawn(async move {
+                let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + first, span);
+                loop {
+                    ticks.tick().await;
+                    let invocation = Invocation {
+                        payload: schedule::payload(&schedule),
+                        trace: None,
+                    };
+                    delivery.invoke(&function, &targets, invocation).await;
+                }
+            });
+        }
+    }
+}
+
+impl Drop for LocalStack {
+    fn drop(&mut self) {
+        for function in &self.functions {
+            function.close();
+        }
+    }
+}
+
+/// The workspace that this crate belongs to.
+fn workspace() -> PathBuf {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().unwrap_or(own).to_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,230 @@
+//! What a stack is made from, and the order in which it starts.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::{LocalStack, workspace};
+use crate::background::Background;
+use crate::binaries::{self, Binaries, Progress};
+use crate::bus::Bus;
+use crate::delivery::{Delivery, RETRY_DELAYS, Targets};
+use crate::function::{Endpoints, Function};
+use crate::gateway::{Entrance, Gateway};
+use crate::http::ANY_PORT;
+use crate::journal::Journal;
+use crate::queue::Queue;
+use crate::schedule::Mode;
+use crate::store::Store;
+use crate::template::{FunctionSpec, Inputs, Template};
+
+/// The parameter that tells the functions where their API is, if the template has it.
+const PUBLIC_URL: &str = "PublicUrl";
+
+/// The choices for a stack; each has a default.
+#[derive(Debug)]
+pub struct Builder {
+    template: PathBuf,
+    inputs: Inputs,
+    environment: Vec<(String, String, Option<String>)>,
+    listen: SocketAddr,
+    schedule: Mode,
+    binaries: Option<Binaries>,
+    progress: Progress,
+    retry_delays: [Duration; 2],
+    keep: usize,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            template: workspace().join("template.yaml"),
+            inputs: Inputs {
+                stack_name: "local".to_owned(),
+                ..Inputs::default()
+            },
+            environment: Vec::new(),
+            listen: ANY_PORT,
+            schedule: Mode::Off,
+            binaries: None,
+            progress: Progress::Silent,
+            retry_delays: RETRY_DELAYS,
+            keep: usize::MAX,
+        }
+    }
+}
+
+impl Builder {
+    /// The template; by default the workspace's `template.yaml`.
+    #[must_use]
+    pub fn template(mut self, path: impl Into<PathBuf>) -> Self {
+        self.template = path.into();
+        self
+    }
+
+    /// The value of a parameter. `PublicUrl` is the stack's own address unless it is given here.
+    #[must_use]
+    pub fn parameter(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.inputs.parameters.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// The value of a secret, by its key in the template; by default it is generated.
+    #[must_use]
+    pub fn secret(mut self, logical_id: &str, value: impl Into<String>) -> Self {
+        self.inputs
+            .secrets
+            .insert(logical_id.to_owned(), value.into());
+        self
+    }
+
+    /// A variable for one function, over the template's.
+    #[must_use]
+    pub fn environment(mut self, function: &str, name: &str, value: impl Into<String>) -> Self {
+        let change = (function.to_owned(), name.to_owned(), Some(value.into()));
+        self.environment.push(change);
+        self
+    }
+
+    /// Takes a variable away from one function.
+    #[must_use]
+    pub fn without_environment(mut self, function: &str, name: &str) -> Self {
+        self.environment
+            .push((function.to_owned(), name.to_owned(), None));
+        self
+    }
+
+    /// Where the HTTP API listens; by default any free port of 127.0.0.1.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// When the schedules tick; by default never.
+    #[must_use]
+    pub fn schedule(mut self, mode: Mode) -> Self {
+        self.schedule = mode;
+        self
+    }
+
+    /// The binaries to run; by default Cargo builds them.
+    #[must_use]
+    pub fn binaries(mut self, binaries: Binaries) -> Self {
+        self.binaries = Some(binaries);
+        self
+    }
+
+    /// Whether Cargo's progress is shown while it builds the binaries.
+    #[must_use]
+    pub fn progress(mut self, progress: Progress) -> Self {
+        self.progress = progress;
+        self
+    }
+
+    /// The waits before an asynchronous invocation is tried again; by default AWS's, 1 min and 2 min.
+    #[must_use]
+    pub fn retry_delays(mut self, delays: [Duration; 2]) -> Self {
+        self.retry_delays = delays;
+        self
+    }
+
+    /// About how many events, calls, messages and lines are kept; by default all.
+    #[must_use]
+    pub fn keep(mut self, count: usize) -> Self {
+        self.keep = count;
+        self
+    }
+
+    /// Starts the stack: what the functions call, then the functions, then what calls them.
+    ///
+    /// # Errors
+    /// If the template cannot be run, the binaries cannot be built, or a port is taken.
+    pub async fn start(mut self) -> Result<LocalStack> {
+        let entrance = Entrance::bind(self.listen).await?;
+        let template = self.read_template(&entrance)?;
+        let binaries = self.take_binaries(&template.functions).await?;
+        let store = Store::start(&template.tables, self.keep).await?;
+        let delivery = Delivery {
+            retry_delays: self.retry_delays,
+        };
+        let bus = Bus::start(template.buses.clone(), delivery.clone(), self.keep).await?;
+        let endpoints = Endpoints {
+            dynamodb: store.url(),
+            eventbridge: bus.url(),
+        };
+        let output = Arc::new(Journal::new(self.keep));
+        let mut functions = Vec::new();
+        for spec in &template.functions {
+            let binary = binaries.get(&spec.binary);
+            let binary = binary
+                .with_context(|| format!("no binary {}", spec.binary))?
+                .clone();
+            let function = Function::new(spec.clone(), binary, &endpoints, output.clone());
+            functions.push(Arc::new(function));
+        }
+        let targets = Arc::new(self.targets(&template, &functions));
+        bus.set_rules(template.rules.clone(), targets.clone())?;
+        let stack = LocalStack {
+            gateway: Gateway::start(entrance, &functions)?,
+            ticking: Background::default(),
+            template,
+            store,
+            bus,
+            functions,
+            targets,
+            output,
+            delivery,
+        };
+        stack.start_schedules(self.schedule);
+        Ok(stack)
+    }
+
+    fn read_template(&mut self, entrance: &Entrance) -> Result<Template> {
+        let parameters = &mut self.inputs.parameters;
+        if Template::declares_parameter(&self.template, PUBLIC_URL)?
+            && !parameters.contains_key(PUBLIC_URL)
+        {
+            parameters.insert(PUBLIC_URL.to_owned(), entrance.url()?);
+        }
+        let mut template = Template::load(&self.template, &self.inputs)?;
+        for (function, name, value) in &self.environment {
+            let mut specs = template.functions.iter_mut();
+            let spec = specs.find(|spec| &spec.logical_id == function);
+            let spec = spec.with_context(|| format!("the template has no function {function}"))?;
+            let old = match value {
+                Some(value) => spec.environment.insert(name.clone(), value.clone()),
+                None => spec.environment.remove(name),
+            };
+            ensure!(value.is_some() || old.is_some(), "{function} has no {name}");
+        }
+        Ok(template)
+    }
+
+    async fn take_binaries(&mut self, functions: &[FunctionSpec]) -> Result<Binaries> {
+        if let Some(binaries) = self.binaries.take() {
+            return Ok(binaries);
+        }
+        let (functions, progress) = (functions.to_vec(), self.progress);
+        // Cargo takes its time, and other tasks of this thread should go on.
+        tokio::task::spawn_blocking(move || binaries::build(&workspace(), &functions, progress))
+            .await?
+    }
+
+    fn targets(&self, template: &Template, functions: &[Arc<Function>]) -> Targets {
+        let functions = functions
+            .iter()
+            .map(|function| (function.spec.arn.clone(), function.clone()));
+        let queues = template.queues.iter().map(|spec| {
+            let queue = Arc::new(Queue::new(spec.clone(), self.keep));
+            (spec.arn.clone(), queue)
+        });
+        Targets {
+            functions: functions.collect(),
+            queues: queues.collect(),
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! DynamoDB: an embedded emulator behind a thin layer that counts calls and makes them fail.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, anyhow};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use dynoxide::Database;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use crate::aws_json::{Dialect, target};
+use crate::fault::{Calls, Fault, Plan};
+use crate::hold::Hold;
+use crate::http::{ANY_PORT, Connection, Server, bind};
+use crate::ids::REGION;
+use crate::journal::Journal;
+use crate::template::TableSpec;
+
+/// DynamoDB takes bodies of up to 16 MB.
+const MAXIMUM_BODY: usize = 16 * 1024 * 1024;
+
+const DIALECT: Dialect = Dialect {
+    content_type: "application/x-amz-json-1.0",
+    throttled: "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
+    internal: "com.amazonaws.dynamodb.v20120810#InternalServerError",
+};
+
+/// The stack's DynamoDB.
+#[derive(Debug)]
+pub struct Store {
+    shared: Arc<Shared>,
+    server: Server,
+    emulator: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// Where the emulator itself listens.
+    emulator: String,
+    http: reqwest::Client,
+    calls: Journal<Call>,
+    plan: Plan,
+    /// Keys in the template by table name.
+    logical_ids: BTreeMap<String, String>,
+}
+
+/// One call that reached the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The operation, such as `TransactWriteItems`.
+    pub operation: String,
+    /// The tables it names, by their keys in the template; those unknown there by name.
+    pub tables: Vec<String>,
+}
+
+impl Store {
+    /// Starts the store with its tables in place. It keeps a record of about `keep` calls.
+    pub(crate) async fn start(tables: &[TableSpec], keep: usize) -> Result<Self> {
+        let database = Database::memory().context("cannot open the database")?;
+        for table in tables {
+            create_table(&database, table)
+                .with_context(|| format!("cannot create table {}", table.logical_id))?;
+        }
+        let listener = bind(ANY_PORT).await?;
+        let address = listener.local_addr()?;
+        let emulator = tokio::spawn(dynoxide::server::serve_on(listener, database));
+        let logical_id = |table: &TableSpec| (table.name.clone(), table.logical_id.clone());
+        let shared = Arc::new(Shared {
+            emulator: format!("http://{address}"),
+            http: reqwest::Client::builder().no_proxy().build()?,
+            calls: Journal::new(keep),
+            plan: Plan::default(),
+            logical_ids: tables.iter().map(logical_id).collect(),
+        });
+        let router = Router::new()
+            .fallback(relay)
+            .layer(DefaultBodyLimit::max(MAXIMUM_BODY))
+            .with_state(shared.clone());
+        let server = Server::start(bind(ANY_PORT).await?, router)?;
+        Ok(Self {
+            shared,
+            server,
+            emulator,
+        })
+    }
+
+    /// The endpoint that the functions are given.
+    pub fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// A client of the emulator itself: its calls are neither counted nor failed.
+    pub fn client(&self) -> Client {
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .credentials_provider(Credentials::new("test", "local", None, None, "local"))
+            .endpoint_url(&self.shared.emulator)
+            .region(Region::new(REGION))
+            .build();
+        Client::from_conf(config)
+    }
+
+    /// The name of a table, by its key in the template.
+    ///
+    /// # Errors
+    /// If the template has no such table.
+    pub fn table(&self, logical_id: &str) -> Result<String> {
+        let mut tables = self.shared.logical_ids.iter();
+        tables
+            .find(|(_, id)| *id == logical_id)
+            .map(|(name, _)| name.clone())
+            .with_context(|| format!("the template has no table {logical_id}"))
+    }
+
+    /// The calls up to now.
+    pub fn calls(&self) -> &Journal<Call> {
+        &self.shared.calls
+    }
+
+    /// How many calls of an operation touched a table.
+    pub fn count(&self, operation: &str, logical_id: &str) -> usize {
+        let calls = self.shared.calls.snapshot();
+        let counts = |call: &&Arc<Call>| {
+            call.operation == operation && call.tables.iter().any(|table| table == logical_id)
+        };
+        calls.iter().filter(counts).count()
+    }
+
+    /// Lets calls fail.
+    ///
+    /// # Panics
+    /// If the fault names a table that the template has not.
+    pub fn fail(&self, fault: Fault) {
+        self.check(&fault.calls);
+        self.shared.plan.fail(fault);
+    }
+
+    /// Carries out the next of `calls` and holds its answer back.
+    ///
+    /// # Panics
+    /// If `calls` names a table that the template has not.
+    pub fn hold(&self, calls: Calls) -> Hold {
+        self.check(&calls);
+        self.shared.plan.hold(calls)
+    }
+
+    fn check(&self, calls: &Calls) {
+        if let Some(table) = calls.subject() {
+            assert!(
+                self.table(table).is_ok(),
+                "the template has no table {table}"
+            );
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.emulator.abort();
+    }
+}
+
+fn create_table(database: &Database, table: &TableSpec) -> Result<()> {
+    let request = serde_json::from_value(table.request.clone())?;
+    database
+        .create_table(request)
+        .map_err(|error| anyhow!("{error}"))?;
+    if let Some(attribute) = &table.ttl_attribute {
+        let request = json!({
+            "TableName": table.name,
+            "TimeToLiveSpecification": {"AttributeName": attribute, "Enabled": true},
+        });
+        let request = serde_json::from_value(request)?;
+        database
+            .update_time_to_live(request)
+            .map_err(|error| anyhow!("{error}"))?;
+    }
+    Ok(())
+}
+
+async fn relay(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(connection): ConnectInfo<Connection>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let operation = target(&headers).map_or("", |(_, operation)| operation);
+    let operation = operation.to_owned();
+    let tables = shared.tables(&body);
+    shared.calls.push(Call {
+        operation: operation.clone(),
+        tables: tables.clone(),
+    });
+    let fault = shared.plan.fault(&operation, &tables);
+    if let Some(fault) = fault.as_ref().filter(|fault| !fault.performed) {
+        return DIALECT.failure(&fault.failure, &connection);
+    }
+    let answer = shared.forward(headers, body).await;
+    shared.plan.pass(&operation, &tables).await;
+    match fault {
+        Some(fault) => DIALECT.failure(&fault.failure, &connection),
+        None => answer.unwrap_or_else(|error| (StatusCode::BAD_GATEWAY, error).into_response()),
+    }
+}
+
+impl Shared {
+    /// The tables that a request names, wherever its operation puts them.
+    fn tables(&self, body: &[u8]) -> Vec<String> {
+        let request: Value = serde_json::from_slice(body).unwrap_or_default();
+        let mut names: Vec<&str> = request["TableName"].as_str().into_iter().collect();
+        if let Some(items) = request["RequestItems"].as_object() {
+            names.extend(items.keys().map(String::as_str));
+        }
+        let actions = request["TransactItems"].as_array().into_iter().flatten();
+        names.extend(
+            actions
+                .filter_map(Value::as_object)
+                .flat_map(|action| action.values())
+                .filter_map(|action| action["TableName"].as_str()),
+        );
+        let logical_id = |name: &str| match self.logical_ids.get(name) {
+            Some(id) => id.clone(),
+            None => name.to_owned(),
+        };
+        let mut tables: Vec<_> = names.into_iter().map(logical_id).collect();
+        tables.sort();
+        tables.dedup();
+        tables
+    }
+
+    async fn forward(&self, mut headers: HeaderMap, body: Bytes) -> Result<Response, String> {
+        headers.remove(header::HOST);
+        headers.remove(header::CONTENT_LENGTH);
+        let request = self.http.post(&self.emulator).headers(headers).body(body);
+        let response = request.send().await.map_err(|error| error.to_string())?;
+        let (status, mut headers) = (response.status(), response.headers().clone());
+        headers.remove(header::TRANSFER_ENCODING);
+        let body = response.bytes().await.map_err(|error| error.to_string())?;
+        Ok((status, headers, body).into_response())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,262 @@
+//! `template.yaml` as the local stack runs it.
+//!
+//! The text becomes a tree with line numbers ([`node`]), its intrinsics become values ([`resolve`]), and the resources
+//! that have a local effect become the types below. Whatever the stack would have to guess about (an intrinsic, a
+//! resource type, a property, an event source) is an error that names the line.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+mod conditions;
+mod events;
+mod functions;
+mod node;
+mod parameters;
+mod resolve;
+mod resources;
+mod secrets;
+mod tables;
+
+pub(crate) use events::bus_name;
+use node::Node;
+use parameters::Parameters;
+use resolve::Resolver;
+use secrets::Secrets;
+
+/// What a caller decides about a stack.
+#[derive(Debug, Clone, Default)]
+pub struct Inputs {
+    /// The stack's name, from which everything unnamed is named.
+    pub stack_name: String,
+    /// Values of parameters; the others take their defaults.
+    pub parameters: BTreeMap<String, String>,
+    /// Values of secrets by logical id; the others are generated.
+    pub secrets: BTreeMap<String, String>,
+}
+
+/// The resources of a template that the stack runs.
+#[derive(Debug, Clone)]
+pub struct Template {
+    /// The Lambda functions.
+    pub functions: Vec<FunctionSpec>,
+    /// The DynamoDB tables.
+    pub tables: Vec<TableSpec>,
+    /// The event buses.
+    pub buses: Vec<BusSpec>,
+    /// The rules on those buses.
+    pub rules: Vec<RuleSpec>,
+    /// The SQS queues.
+    pub queues: Vec<QueueSpec>,
+    secrets: Secrets,
+}
+
+/// A Lambda function and what invokes it.
+#[derive(Debug, Clone)]
+pub struct FunctionSpec {
+    /// Its key in `Resources`.
+    pub logical_id: String,
+    /// The function's name.
+    pub name: String,
+    /// The function's ARN.
+    pub arn: String,
+    /// The Cargo package that `CodeUri` points at.
+    pub package: String,
+    /// The binary of that package.
+    pub binary: String,
+    /// Its environment, dynamic references included.
+    pub environment: BTreeMap<String, String>,
+    /// How long one invocation may take.
+    pub timeout: Duration,
+    /// Memory in MB.
+    pub memory: u64,
+    /// At most this many invocations at once, if reserved.
+    pub concurrency: Option<u64>,
+    /// How its logs are written.
+    pub logging: LoggingSpec,
+    /// What happens to asynchronous invocations that fail.
+    pub asynchronous: AsyncSpec,
+    /// The HTTP routes that lead to it.
+    pub routes: Vec<RouteSpec>,
+    /// The schedules that invoke it.
+    pub schedules: Vec<ScheduleSpec>,
+}
+
+/// `LoggingConfig`, which reaches the function as environment.
+#[derive(Debug, Clone, Default)]
+pub struct LoggingSpec {
+    /// `JSON` or `Text`.
+    pub format: Option<String>,
+    /// `INFO`, `DEBUG` …
+    pub application_level: Option<String>,
+}
+
+/// `EventInvokeConfig`, with AWS's defaults.
+#[derive(Debug, Clone)]
+pub struct AsyncSpec {
+    /// How often a failed invocation is tried again.
+    pub maximum_retries: u64,
+    /// An older event is given up.
+    pub maximum_age: Duration,
+    /// The ARN of what gets the record of a given-up event.
+    pub on_failure: Option<String>,
+}
+
+/// One route of the HTTP API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteSpec {
+    /// Upper case; `ANY` is every method.
+    pub method: String,
+    /// With `{name}` segments, and perhaps `{name+}` at the end.
+    pub path: String,
+}
+
+/// One schedule.
+#[derive(Debug, Clone)]
+pub struct ScheduleSpec {
+    /// The rule's ARN, which the event carries.
+    pub rule_arn: String,
+    /// Time between two ticks.
+    pub every: Duration,
+    /// A constant payload instead of the usual event.
+    pub input: Option<String>,
+}
+
+/// A DynamoDB table.
+#[derive(Debug, Clone)]
+pub struct TableSpec {
+    /// Its key in `Resources`.
+    pub logical_id: String,
+    /// The table's name.
+    pub name: String,
+    /// The body of the `CreateTable` call.
+    pub request: Value,
+    /// The attribute that expires items.
+    pub ttl_attribute: Option<String>,
+}
+
+/// An event bus.
+#[derive(Debug, Clone)]
+pub struct BusSpec {
+    /// Its key in `Resources`.
+    pub logical_id: String,
+    /// The bus's name.
+    pub name: String,
+}
+
+/// A rule on a bus.
+#[derive(Debug, Clone)]
+pub struct RuleSpec {
+    /// Its key in `Resources`.
+    pub logical_id: String,
+    /// The rule's ARN.
+    pub arn: String,
+    /// The name of its bus.
+    pub bus: String,
+    /// The event pattern, as JSON.
+    pub pattern: Value,
+    /// What it invokes.
+    pub targets: Vec<TargetSpec>,
+}
+
+/// One target of a rule.
+#[derive(Debug, Clone)]
+pub struct TargetSpec {
+    /// The target's `Id`.
+    pub id: String,
+    /// The ARN of a function or a queue.
+    pub arn: String,
+    /// How often a failed delivery is tried again.
+    pub maximum_retries: u64,
+    /// An older event is given up.
+    pub maximum_age: Duration,
+    /// The ARN of the queue for what could not be delivered.
+    pub dead_letters: Option<String>,
+    /// A constant payload instead of the event.
+    pub input: Option<String>,
+}
+
+/// An SQS queue.
+#[derive(Debug, Clone)]
+pub struct QueueSpec {
+    /// Its key in `Resources`.
+    pub logical_id: String,
+    /// The queue's name.
+    pub name: String,
+    /// The queue's URL.
+    pub url: String,
+    /// The queue's ARN.
+    pub arn: String,
+    /// `Properties`, resolved.
+    pub attributes: Value,
+}
+
+impl Template {
+    /// Reads the template at `path`.
+    ///
+    /// # Errors
+    /// If the file is not a template that the stack can run; the message names the line.
+    pub fn load(path: &Path, inputs: &Inputs) -> Result<Self> {
+        let name = path.display();
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
+        Self::parse(&text, inputs).with_context(|| format!("cannot run {name}"))
+    }
+
+    /// Reads the text of a template.
+    ///
+    /// # Errors
+    /// If the text is not a template that the stack can run; the message names the line.
+    pub fn parse(text: &str, inputs: &Inputs) -> Result<Self> {
+        let root = node::parse(text)?;
+        let parameters = Parameters::read(root.get("Parameters"), &inputs.parameters)?;
+        let resolver = Resolver::new(root, parameters, &inputs.stack_name);
+        resources::check_types(&resolver)?;
+        let secrets = Secrets::read(&resolver, &inputs.secrets)?;
+        Ok(Self {
+            functions: functions::read(&resolver, &secrets)?,
+            tables: tables::read(&resolver)?,
+            buses: events::read_buses(&resolver)?,
+            rules: events::read_rules(&resolver)?,
+            queues: events::read_queues(&resolver)?,
+            secrets,
+        })
+    }
+
+    /// Whether the template at `path` declares a parameter of this name.
+    ///
+    /// # Errors
+    /// If the file cannot be read as YAML.
+    pub fn declares_parameter(path: &Path, name: &str) -> Result<bool> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        let root = node::parse(&text)?;
+        let parameters = root.get("Parameters");
+        Ok(parameters.is_some_and(|all| all.get(name).is_some()))
+    }
+
+    /// The value of a secret, by logical id.
+    pub fn secret(&self, logical_id: &str) -> Option<&str> {
+        self.secrets.value(logical_id)
+    }
+}
+
+/// A retry policy's two limits, or the service's defaults.
+fn retry_limits(
+    policy: Option<&Node>,
+    default_retries: u64,
+    default_age: Duration,
+) -> Result<(u64, Duration)> {
+    let number = |key| policy.and_then(|policy| policy.get(key)).map(Node::number);
+    let retries = number("MaximumRetryAttempts").transpose()?;
+    let age = number("MaximumEventAgeInSeconds").transpose()?;
+    Ok((
+        retries.unwrap_or(default_retries),
+        age.map_or(default_age, Duration::from_secs),
+    ))
+}
+
+#[cfg(test)]
+mod tests;

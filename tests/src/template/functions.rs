@@ -1,0 +1,297 @@
+//! `AWS::Serverless::Function`, with the template's `Globals` under it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Result, bail, ensure};
+
+use super::node::Node;
+use super::resolve::Resolver;
+use super::resources::{self, Resource};
+use super::secrets::Secrets;
+use super::{AsyncSpec, FunctionSpec, LoggingSpec, RouteSpec, ScheduleSpec, retry_limits};
+
+/// What the readers below use, then what makes no difference here.
+const PROPERTIES: [&str; 22] = [
+    "CodeUri",
+    "Environment",
+    "EventInvokeConfig",
+    "Events",
+    "FunctionName",
+    "LoggingConfig",
+    "MemorySize",
+    "ReservedConcurrentExecutions",
+    "Timeout",
+    "Architectures",
+    "Description",
+    "EphemeralStorage",
+    "Handler",
+    "KmsKeyArn",
+    "PermissionsBoundary",
+    "Policies",
+    "PropagateTags",
+    "Role",
+    "RolePath",
+    "Runtime",
+    "Tags",
+    "Tracing",
+];
+
+/// Lambda's own defaults.
+const DEFAULT_TIMEOUT_SECONDS: u64 = 3;
+const DEFAULT_MEMORY: u64 = 128;
+const DEFAULT_ASYNC_RETRIES: u64 = 2;
+const DEFAULT_ASYNC_AGE: Duration = Duration::from_hours(6);
+
+pub(super) fn read(resolver: &Resolver, secrets: &Secrets) -> Result<Vec<FunctionSpec>> {
+    resources::of_type(resolver, "AWS::Serverless::Function")?
+        .iter()
+        .map(|resource| read_function(resolver, secrets, resource))
+        .collect()
+}
+
+fn read_function(
+    resolver: &Resolver,
+    secrets: &Secrets,
+    resource: &Resource,
+) -> Result<FunctionSpec> {
+    let globals = resolver
+        .root
+        .get("Globals")
+        .and_then(|all| all.get("Function"));
+    let own = resource.properties();
+    let merged = globals.map_or_else(|| own.clone(), |globals| globals.overlaid(&own));
+    merged.only(&PROPERTIES)?;
+    let property = |key: &str| {
+        merged
+            .get(key)
+            .map(|node| resolver.resolve(node))
+            .transpose()
+    };
+    let number = |key: &str| property(key)?.as_ref().map(Node::number).transpose();
+    let package = read_package(resource, property("CodeUri")?)?;
+    let (routes, schedules) = read_events(resolver, resource.name, property("Events")?.as_ref())?;
+    Ok(FunctionSpec {
+        logical_id: resource.name.to_owned(),
+        name: resources::reference(resolver, resource.line, resource.name)?,
+        arn: resources::attribute(resolver, resource.line, resource.name, "Arn")?,
+        binary: read_binary(resource, &package)?,
+        package,
+        environment: read_environment(secrets, property("Environment")?.as_ref())?,
+        timeout: Duration::from_secs(number("Timeout")?.unwrap_or(DEFAULT_TIMEOUT_SECONDS)),
+        memory: number("MemorySize")?.unwrap_or(DEFAULT_MEMORY),
+        concurrency: number("ReservedConcurrentExecutions")?,
+        logging: read_logging(property("LoggingConfig")?.as_ref())?,
+        asynchronous: read_asynchronous(property("EventInvokeConfig")?.as_ref())?,
+        routes,
+        schedules,
+    })
+}
+
+/// The package is the directory that `CodeUri` names.
+fn read_package(resource: &Resource, code_uri: Option<Node>) -> Result<String> {
+    let Some(code_uri) = code_uri else {
+        bail!(resource.body.error("CodeUri is missing"));
+    };
+    let text = code_uri.text()?;
+    let directory = Path::new(&text).file_name().and_then(|name| name.to_str());
+    directory.map(str::to_owned).ok_or_else(|| {
+        code_uri.error(format_args!(
+            "expected a package directory, but found {text:?}"
+        ))
+    })
+}
+
+/// How SAM builds the function, which is also how the stack finds its binary.
+fn read_binary(resource: &Resource, package: &str) -> Result<String> {
+    let metadata = resource.body.require("Metadata")?;
+    let method = metadata.require("BuildMethod")?;
+    ensure!(
+        method.text()? == "rust-cargolambda",
+        method.error("the local stack only runs functions built by rust-cargolambda")
+    );
+    let binary = metadata
+        .get("BuildProperties")
+        .and_then(|properties| properties.get("Binary"));
+    binary.map_or_else(|| Ok(package.to_owned()), Node::text)
+}
+
+fn read_environment(
+    secrets: &Secrets,
+    environment: Option<&Node>,
+) -> Result<BTreeMap<String, String>> {
+    let Some(environment) = environment else {
+        return Ok(BTreeMap::new());
+    };
+    environment.only(&["Variables"])?;
+    let mut variables = BTreeMap::new();
+    for entry in environment.require("Variables")?.entries()? {
+        let value = secrets.expand(entry.line, &entry.value.text()?)?;
+        variables.insert(entry.key.clone(), value);
+    }
+    Ok(variables)
+}
+
+fn read_logging(config: Option<&Node>) -> Result<LoggingSpec> {
+    let Some(config) = config else {
+        return Ok(LoggingSpec::default());
+    };
+    config.only(&[
+        "LogFormat",
+        "ApplicationLogLevel",
+        "SystemLogLevel",
+        "LogGroup",
+    ])?;
+    let text = |key| config.get(key).map(Node::text).transpose();
+    Ok(LoggingSpec {
+        format: text("LogFormat")?,
+        application_level: text("ApplicationLogLevel")?,
+    })
+}
+
+fn read_asynchronous(config: Option<&Node>) -> Result<AsyncSpec> {
+    let (maximum_retries, maximum_age) =
+        retry_limits(config, DEFAULT_ASYNC_RETRIES, DEFAULT_ASYNC_AGE)?;
+    if let Some(config) = config {
+        config.only(&[
+            "MaximumRetryAttempts",
+            "MaximumEventAgeInSeconds",
+            "DestinationConfig",
+        ])?;
+    }
+    let destinations = config.and_then(|config| config.get("DestinationConfig"));
+    let on_failure = destinations.map(read_destination).transpose()?;
+    Ok(AsyncSpec {
+        maximum_retries,
+        maximum_age,
+        on_failure,
+    })
+}
+
+fn read_destination(destinations: &Node) -> Result<String> {
+    destinations.only(&["OnFailure"])?;
+    let on_failure = destinations.require("OnFailure")?;
+    on_failure.only(&["Type", "Destination"])?;
+    on_failure.require("Destination")?.text()
+}
+
+fn read_events(
+    resolver: &Resolver,
+    function: &str,
+    events: Option<&Node>,
+) -> Result<(Vec<RouteSpec>, Vec<ScheduleSpec>)> {
+    let (mut routes, mut schedules) = (Vec::new(), Vec::new());
+    for entry in events.map_or(Ok(&[][..]), Node::entries)? {
+        let kind = entry.value.require("Type")?;
+        let properties = entry.value.require("Properties")?;
+        match kind.text()?.as_str() {
+            "HttpApi" => routes.push(read_route(properties)?),
+            "Schedule" => {
+                let rule = format!("{}-{function}{}", resolver.stack_name, entry.key);
+                schedules.extend(read_schedule(&rule, properties)?);
+            }
+            other => bail!(kind.error(format_args!(
+                "the local stack does not know the event source {other}"
+            ))),
+        }
+    }
+    Ok((routes, schedules))
+}
+
+fn read_route(properties: &Node) -> Result<RouteSpec> {
+    properties.only(&[
+        "ApiId",
+        "Method",
+        "Path",
+        "PayloadFormatVersion",
+        "RouteSettings",
+        "TimeoutInMillis",
+    ])?;
+    if let Some(version) = properties.get("PayloadFormatVersion") {
+        ensure!(
+            version.text()? == "2.0",
+            version.error("the local stack only speaks payload format 2.0")
+        );
+    }
+    Ok(RouteSpec {
+        method: properties.require("Method")?.text()?.to_uppercase(),
+        path: properties.require("Path")?.text()?,
+    })
+}
+
+/// `None` if the schedule is disabled.
+fn read_schedule(rule: &str, properties: &Node) -> Result<Option<ScheduleSpec>> {
+    properties.only(&[
+        "DeadLetterConfig",
+        "Description",
+        "Enabled",
+        "Input",
+        "Name",
+        "RetryPolicy",
+        "Schedule",
+        "State",
+    ])?;
+    let disabled = properties.get("Enabled").map_or(Ok(true), Node::boolean)?;
+    let state = properties.get("State").map(Node::text).transpose()?;
+    if !disabled || state.as_deref() == Some("DISABLED") {
+        return Ok(None);
+    }
+    let name = properties.get("Name").map(Node::text).transpose()?;
+    let name = name.unwrap_or_else(|| rule.to_owned());
+    Ok(Some(ScheduleSpec {
+        rule_arn: format!(
+            "arn:aws:events:{}:{}:rule/{name}",
+            crate::ids::REGION,
+            crate::ids::ACCOUNT
+        ),
+        every: read_rate(properties.require("Schedule")?)?,
+        input: properties.get("Input").map(Node::text).transpose()?,
+    }))
+}
+
+/// `rate(1 minute)`, `rate(5 minutes)`: singular for one, plural for more, as EventBridge insists.
+fn read_rate(schedule: &Node) -> Result<Duration> {
+    let text = schedule.text()?;
+    let inner = text
+        .strip_prefix("rate(")
+        .and_then(|rest| rest.strip_suffix(')'));
+    let parts = inner.and_then(|inner| inner.split_once(' '));
+    let rate = parts.and_then(|(count, unit)| {
+        let count: u64 = count.parse().ok().filter(|count| 0 < *count)?;
+        let unit = match (count, unit) {
+            (1, unit) => unit,
+            (_, unit) => unit.strip_suffix('s')?,
+        };
+        let seconds = match unit {
+            "minute" => 60,
+            "hour" => 60 * 60,
+            "day" => 24 * 60 * 60,
+            _ => return None,
+        };
+        Some(Duration::from_secs(count * seconds))
+    });
+    rate.ok_or_else(|| schedule.error(format_args!("expected rate(n minutes), but found {text}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_read_as_strictly_as_eventbridge_reads_them() {
+        for (text, seconds) in [
+            ("rate(1 minute)", Some(60)),
+            ("rate(5 minutes)", Some(300)),
+            ("rate(2 hours)", Some(7200)),
+            ("rate(1 minutes)", None),
+            ("rate(2 minute)", None),
+            ("rate(0 minutes)", None),
+            ("every minute", None),
+            ("cron(0 * * * ? *)", None),
+        ] {
+            let rate = read_rate(&Node::of_text(1, text)).ok();
+            assert_eq!(rate.map(|rate| rate.as_secs()), seconds, "{text}");
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! Intrinsic functions: a property of the template with every reference replaced by its value.
+
+use std::cell::RefCell;
+
+use anyhow::{Result, bail, ensure};
+
+use super::node::{Entry, Kind, Node};
+use super::parameters::Parameters;
+use super::{conditions, resources};
+use crate::ids::{ACCOUNT, REGION};
+
+/// The template and all that its intrinsics can refer to.
+pub(crate) struct Resolver {
+    pub(crate) root: Node,
+    pub(crate) parameters: Parameters,
+    pub(crate) stack_name: String,
+    /// The conditions and resource names being worked out, to notice a circle.
+    pub(crate) open: RefCell<Vec<String>>,
+}
+
+impl Resolver {
+    pub(crate) fn new(root: Node, parameters: Parameters, stack_name: &str) -> Self {
+        Self {
+            root,
+            parameters,
+            stack_name: stack_name.to_owned(),
+            open: RefCell::default(),
+        }
+    }
+
+    /// `node` without intrinsics. Properties that come out as `AWS::NoValue` are gone.
+    pub(crate) fn resolve(&self, node: &Node) -> Result<Node> {
+        if let Some(entry) = intrinsic(node) {
+            return self.call(node.line, entry);
+        }
+        let kind = match &node.kind {
+            Kind::List(items) => Kind::List(self.resolve_items(items)?),
+            Kind::Map(entries) => Kind::Map(self.resolve_entries(entries)?),
+            other => other.clone(),
+        };
+        Ok(Node::new(node.line, kind))
+    }
+
+    /// `node` resolved, as text.
+    pub(crate) fn text(&self, node: &Node) -> Result<String> {
+        self.resolve(node)?.text()
+    }
+
+    fn resolve_items(&self, items: &[Node]) -> Result<Vec<Node>> {
+        let mut resolved = Vec::with_capacity(items.len());
+        for item in items {
+            resolved.push(self.resolve(item)?);
+        }
+        resolved.retain(|item| item.kind != Kind::Absent);
+        Ok(resolved)
+    }
+
+    fn resolve_entries(&self, entries: &[Entry]) -> Result<Vec<Entry>> {
+        let mut resolved = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let value = self.resolve(&entry.value)?;
+            if value.kind != Kind::Absent {
+                resolved.push(Entry {
+                    value,
+                    ..entry.clone()
+                });
+            }
+        }
+        Ok(resolved)
+    }
+
+    fn call(&self, line: usize, entry: &Entry) -> Result<Node> {
+        let argument = &entry.value;
+        match entry.key.as_str() {
+            "Ref" => self.reference(line, &argument.text()?),
+            "Fn::GetAtt" => self.attribute(line, argument),
+            "Fn::Sub" => self.substitute(argument),
+            "Fn::Join" => self.join(argument),
+            "Fn::Select" => self.select(argument),
+            "Fn::Split" => self.split(argument),
+            "Fn::FindInMap" => self.find_in_map(argument),
+            "Fn::If" => self.choose(argument),
+            other => bail!("line {line}: the local stack does not know the function {other}"),
+        }
+    }
+
+    fn reference(&self, line: usize, name: &str) -> Result<Node> {
+        if let Some(value) = self.parameters.get(name) {
+            return Ok(Node::new(line, value.kind.clone()));
+        }
+        if name.starts_with("AWS::") {
+            return self.pseudo(line, name);
+        }
+        Ok(Node::of_text(line, resources::reference(self, line, name)?))
+    }
+
+    fn pseudo(&self, line: usize, name: &str) -> Result<Node> {
+        let text = match name {
+            "AWS::NoValue" => return Ok(Node::new(line, Kind::Absent)),
+            "AWS::AccountId" => ACCOUNT.to_owned(),
+            "AWS::Partition" => "aws".to_owned(),
+            "AWS::Region" => REGION.to_owned(),
+            "AWS::StackId" => format!(
+                "arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{}/local",
+                self.stack_name
+            ),
+            "AWS::StackName" => self.stack_name.clone(),
+            "AWS::URLSuffix" => "amazonaws.com".to_owned(),
+            _ => bail!("line {line}: the local stack does not know the pseudo parameter {name}"),
+        };
+        Ok(Node::of_text(line, text))
+    }
+
+    /// Takes both `Resource.Attribute` and `[Resource, Attribute]`.
+    fn attribute(&self, line: usize, argument: &Node) -> Result<Node> {
+        let (name, attribute) = match &argument.kind {
+            Kind::List(parts) if parts.len() == 2 => (parts[0].text()?, self.text(&parts[1])?),
+            _ => match argument.text()?.split_once('.') {
+                Some((name, attribute)) => (name.to_owned(), attribute.to_owned()),
+                None => bail!("line {line}: expected Resource.Attribute"),
+            },
+        };
+        let text = resources::attribute(self, line, &name, &attribute)?;
+        Ok(Node::of_text(line, text))
+    }
+
+    /// Takes both a text and `[text, variables]`.
+    fn substitute(&self, argument: &Node) -> Result<Node> {
+        let (template, variables) = match &argument.kind {
+            Kind::List(parts) if parts.len() == 2 => (parts[0].text()?, Some(&parts[1])),
+            _ => (argument.text()?, None),
+        };
+        let mut text = String::new();
+        let mut rest = template.as_str();
+        while let Some(start) = rest.find("${") {
+            text.push_str(&rest[..start]);
+            let Some(length) = rest[start..].find('}') else {
+                bail!(argument.error("${ without }"));
+            };
+            let name = &rest[start + 2..start + length];
+            text.push_str(&self.substitution(argument.line, name, variables)?);
+            rest = &rest[start + length + 1..];
+        }
+        text.push_str(rest);
+        Ok(Node::of_text(argument.line, text))
+    }
+
+    fn substitution(&self, line: usize, name: &str, variables: Option<&Node>) -> Result<String> {
+        if let Some(literal) = name.strip_prefix('!') {
+            return Ok(format!("${{{literal}}}"));
+        }
+        let name = name.trim();
+        if let Some(variable) = variables.and_then(|variables| variables.get(name)) {
+            return self.text(variable);
+        }
+        match name.split_once('.') {
+            Some((resource, attribute)) => resources::attribute(self, line, resource, attribute),
+            None => self.reference(line, name)?.text(),
+        }
+    }
+
+    fn join(&self, argument: &Node) -> Result<Node> {
+        let [delimiter, list] = arguments(argument)?;
+        let delimiter = self.text(delimiter)?;
+        let list = self.resolve(list)?;
+        let texts = list.items()?.iter().map(Node::text);
+        let joined = texts.collect::<Result<Vec<_>>>()?.join(&delimiter);
+        Ok(Node::of_text(argument.line, joined))
+    }
+
+    fn select(&self, argument: &Node) -> Result<Node> {
+        let [index, list] = arguments(argument)?;
+        let index = self.resolve(index)?.number()?;
+        let list = self.resolve(list)?;
+        let item = list.items()?.get(usize::try_from(index)?);
+        item.cloned()
+            .ok_or_else(|| argument.error(format_args!("the list has no item {index}")))
+    }
+
+    fn split(&self, argument: &Node) -> Result<Node> {
+        let [delimiter, text] = arguments(argument)?;
+        let delimiter = self.text(delimiter)?;
+        ensure!(!delimiter.is_empty(), argument.error("empty delimiter"));
+        let text = self.text(text)?;
+        let parts = text.split(&delimiter);
+        let parts = parts.map(|part| Node::of_text(argument.line, part));
+        Ok(Node::new(argument.line, Kind::List(parts.collect())))
+    }
+
+    fn find_in_map(&self, argument: &Node) -> Result<Node> {
+        let [map, first, second] = arguments(argument)?;
+        let (map, first, second) = (self.text(map)?, self.text(first)?, self.text(second)?);
+        let found = self
+            .root
+            .get("Mappings")
+            .and_then(|mappings| mappings.get(&map)?.get(&first)?.get(&second));
+        found
+            .cloned()
+            .ok_or_else(|| argument.error(format_args!("no mapping {map}.{first}.{second}")))
+    }
+
+    fn choose(&self, argument: &Node) -> Result<Node> {
+        let [condition, yes, no] = arguments(argument)?;
+        let holds = conditions::holds(self, argument.line, &condition.text()?)?;
+        self.resolve(if holds { yes } else { no })
+    }
+}
+
+/// The only entry of `node`, if that is a call of an intrinsic function.
+pub(crate) fn intrinsic(node: &Node) -> Option<&Entry> {
+    match &node.kind {
+        Kind::Map(entries) => match entries.as_slice() {
+            [entry] if entry.key == "Ref" || entry.key.starts_with("Fn::") => Some(entry),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The arguments of a function that takes exactly `N`.
+pub(crate) fn arguments<const N: usize>(argument: &Node) -> Result<[&Node; N]> {
+    let items: Vec<&Node> = argument.items()?.iter().collect();
+    items
+        .try_into()
+        .map_err(|_| argument.error(format_args!("expected {N} arguments")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::node::parse;
+    use super::*;
+
+    const TEMPLATE: &str = "
+Parameters:
+  Bus: {Type: String, Default: ''}
+Conditions:
+  OwnName: !Not [!Equals [!Ref Bus, '']]
+Mappings:
+  Size: {small: {memory: 128}}
+Resources:
+  EventBus:
+    Type: AWS::Events::EventBus
+    Properties: {Name: !If [OwnName, !Ref Bus, !Ref AWS::StackName]}
+  Table: {Type: AWS::DynamoDB::Table, Properties: {}}
+  Extra: {Type: AWS::SQS::Queue, Condition: OwnName, Properties: {}}
+";
+
+    fn check(yaml: &str, expect: &str) -> Result<()> {
+        let value = resolver(&[])?.resolve(&parse(yaml)?)?;
+        assert_eq!(value.to_json().to_string(), expect, "{yaml}");
+        Ok(())
+    }
+
+    fn check_error(yaml: &str, expect: &str) -> Result<()> {
+        let error = resolver(&[])?
+            .resolve(&parse(yaml)?)
+            .expect_err("must be refused");
+        assert_eq!(error.to_string(), expect, "{yaml}");
+        Ok(())
+    }
+
+    fn resolver(given: &[(&str, &str)]) -> Result<Resolver> {
+        let root = parse(TEMPLATE)?;
+        let given: BTreeMap<_, _> = given
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let parameters = Parameters::read(root.get("Parameters"), &given)?;
+        Ok(Resolver::new(root, parameters, "closeio"))
+    }
+
+    #[test]
+    fn intrinsics_become_values() -> Result<()> {
+        check("!Ref AWS::Region", r#""us-east-1""#)?;
+        check("!Ref EventBus", r#""closeio""#)?;
+        check("!Ref Table", r#""closeio-Table""#)?;
+        check(
+            "!GetAtt Table.Arn",
+            r#""arn:aws:dynamodb:us-east-1:000000000000:table/closeio-Table""#,
+        )?;
+        check(
+            "!Sub '${AWS::StackName}/${Table}/${!kept}'",
+            r#""closeio/closeio-Table/${kept}""#,
+        )?;
+        check(
+            "!Sub ['${a}-${EventBus}', {a: !Ref Table}]",
+            r#""closeio-Table-closeio""#,
+        )?;
+        check("!Join ['-', [a, !Ref EventBus]]", r#""a-closeio""#)?;
+        check("!Select [1, !Split [',', 'a,b']]", r#""b""#)?;
+        check("!FindInMap [Size, small, memory]", "128")?;
+        check("{kept: 1, gone: !Ref AWS::NoValue}", r#"{"kept":1}"#)?;
+        check("[!If [OwnName, a, !Ref 'AWS::NoValue'], b]", r#"["b"]"#)
+    }
+
+    #[test]
+    fn parameters_decide_conditions() -> Result<()> {
+        let resolver = resolver(&[("Bus", "mine")])?;
+        assert_eq!(resolver.text(&parse("!Ref EventBus")?)?, "mine");
+        assert_eq!(resolver.text(&parse("!Ref Extra")?)?.split('/').count(), 5);
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_unknown_is_named_with_its_line() -> Result<()> {
+        check_error(
+            "\n\na: !Ref Nothing",
+            "line 3: no parameter or resource is called Nothing",
+        )?;
+        check_error(
+            "a:\n  Fn::ImportValue: x",
+            "line 2: the local stack does not know the function Fn::ImportValue",
+        )?;
+        check_error(
+            "!GetAtt Table.Colour",
+            "line 1: AWS::DynamoDB::Table has no attribute Colour",
+        )?;
+        check_error(
+            "!Ref Extra",
+            "line 1: Extra is left out by its condition OwnName",
+        )?;
+        check_error("!Select [2, [a]]", "line 1: the list has no item 2")
+    }
+}

@@ -1,0 +1,187 @@
+//! A small template, read whole.
+
+use anyhow::{Context as _, Result};
+
+use super::*;
+
+const TEMPLATE: &str = "
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  LogLevel: {Type: String, Default: INFO}
+Globals:
+  Function:
+    Runtime: provided.al2023
+    Handler: bootstrap
+    LoggingConfig: {LogFormat: JSON, ApplicationLogLevel: !Ref LogLevel}
+    Environment:
+      Variables: {TABLE: !Ref Table, EVENT_BUS_NAME: !Ref Bus}
+Resources:
+  Bus:
+    Type: AWS::Events::EventBus
+    Properties: {Name: !Ref AWS::StackName}
+  Table:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions: [{AttributeName: id, AttributeType: N}]
+      KeySchema: [{AttributeName: id, KeyType: HASH}]
+      TimeToLiveSpecification: {AttributeName: expiresAt, Enabled: true}
+  Secret:
+    Type: AWS::SecretsManager::Secret
+    Properties:
+      GenerateSecretString: {PasswordLength: 43, ExcludePunctuation: true}
+  Role: {Type: AWS::IAM::Role, Properties: {}}
+  Dead: {Type: AWS::SQS::Queue, Properties: {SqsManagedSseEnabled: true}}
+  Function:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildMethod: rust-cargolambda, BuildProperties: {Binary: worker}}
+    Properties:
+      CodeUri: package/
+      Role: !GetAtt Role.Arn
+      Timeout: 10
+      Environment:
+        Variables:
+          SECRET: !Sub '{{resolve:secretsmanager:${Secret}:SecretString}}'
+      EventInvokeConfig:
+        MaximumRetryAttempts: 0
+        MaximumEventAgeInSeconds: 120
+        DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Dead.Arn}}
+      Events:
+        Get: {Type: HttpApi, Properties: {Path: '/things/{id}', Method: get}}
+        Minute: {Type: Schedule, Properties: {Schedule: rate(1 minute)}}
+  Permission:
+    Type: AWS::Lambda::Permission
+    Properties:
+      Action: lambda:InvokeFunction
+      FunctionName: !Ref Function
+      Principal: events.amazonaws.com
+      SourceArn: !GetAtt Rule.Arn
+  Rule:
+    Type: AWS::Events::Rule
+    Properties:
+      EventBusName: !Ref Bus
+      EventPattern: {source: [a]}
+      Targets:
+        - Id: Function
+          Arn: !GetAtt Function.Arn
+          RetryPolicy: {MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 120}
+          DeadLetterConfig: {Arn: !GetAtt Dead.Arn}
+";
+
+fn read(text: &str) -> Result<Template> {
+    let inputs = Inputs {
+        stack_name: "local".to_owned(),
+        secrets: [("Secret".to_owned(), "known".to_owned())].into(),
+        ..Inputs::default()
+    };
+    Template::parse(text, &inputs)
+}
+
+#[test]
+fn a_function_has_its_own_properties_over_the_globals() -> Result<()> {
+    let template = read(TEMPLATE)?;
+    let function = template.functions.first().context("no function")?;
+    assert_eq!(function.name, "local-Function");
+    assert_eq!(
+        (function.package.as_str(), function.binary.as_str()),
+        ("package", "worker")
+    );
+    let variables: Vec<_> = function.environment.iter().collect();
+    assert_eq!(
+        format!("{variables:?}"),
+        r#"[("EVENT_BUS_NAME", "local"), ("SECRET", "known"), ("TABLE", "local-Table")]"#
+    );
+    assert_eq!(function.timeout, Duration::from_secs(10));
+    assert_eq!(function.logging.format.as_deref(), Some("JSON"));
+    assert_eq!(function.logging.application_level.as_deref(), Some("INFO"));
+    assert_eq!(function.asynchronous.maximum_retries, 0);
+    let dead = template.queues.first().context("no queue")?;
+    assert_eq!(function.asynchronous.on_failure.as_ref(), Some(&dead.arn));
+    assert_eq!(function.routes[0].method, "GET");
+    assert_eq!(function.schedules[0].every, Duration::from_mins(1));
+    Ok(())
+}
+
+#[test]
+fn tables_and_rules_are_read() -> Result<()> {
+    let template = read(TEMPLATE)?;
+    let table = template.tables.first().context("no table")?;
+    assert_eq!(
+        table.request.to_string(),
+        r#"{"TableName":"local-Table","AttributeDefinitions":[{"AttributeName":"id","AttributeType":"N"}],"BillingMode":"PAY_PER_REQUEST","KeySchema":[{"AttributeName":"id","KeyType":"HASH"}]}"#
+    );
+    assert_eq!(table.ttl_attribute.as_deref(), Some("expiresAt"));
+    let rule = template.rules.first().context("no rule")?;
+    assert_eq!(rule.bus, "local");
+    assert_eq!(rule.pattern.to_string(), r#"{"source":["a"]}"#);
+    assert_eq!(rule.targets[0].arn, template.functions[0].arn);
+    assert_eq!(rule.targets[0].maximum_retries, 0);
+    Ok(())
+}
+
+#[test]
+fn what_the_stack_would_have_to_guess_is_refused_with_its_line() {
+    for (find, replace, expect) in [
+        (
+            "Role: {Type: AWS::IAM::Role",
+            "Role: {Type: AWS::EC2::Instance",
+            "the local stack does not know the resource type AWS::EC2::Instance",
+        ),
+        (
+            "CodeUri: package/",
+            "Layers: [a]",
+            "the local stack does not know the property Layers",
+        ),
+        (
+            "Type: Schedule,",
+            "Type: Kinesis,",
+            "the local stack does not know the event source Kinesis",
+        ),
+        (
+            "EventPattern: {source: [a]}",
+            "ScheduleExpression: rate(1 minute)",
+            "the local stack does not know the property ScheduleExpression",
+        ),
+        (
+            "Arn: !GetAtt Function.Arn",
+            "Arn: !Ref Function",
+            "expected an ARN",
+        ),
+        (
+            "Id: Function\n          Arn: !GetAtt Function.Arn",
+            "Id: Function\n          Arn: arn:aws:lambda:us-east-1:000000000000:function:other",
+            "no AWS::Lambda::Permission lets this rule invoke its target",
+        ),
+    ] {
+        let before = TEMPLATE.find(find).map(|position| &TEMPLATE[..position]);
+        let line = before.map_or(0, |before| before.lines().count());
+        let error = read(&TEMPLATE.replace(find, replace)).expect_err("must be refused");
+        assert_eq!(error.to_string(), format!("line {line}: {expect}"));
+    }
+}
+
+#[test]
+fn the_projects_own_template_can_be_run() -> Result<()> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
+    let inputs = Inputs {
+        stack_name: "local".to_owned(),
+        ..Inputs::default()
+    };
+    let template = Template::load(&path, &inputs)?;
+    let ids = |mut ids: Vec<&str>| {
+        ids.sort_unstable();
+        ids.join(" ")
+    };
+    let functions = template.functions.iter();
+    let functions = functions.map(|function| function.logical_id.as_str());
+    assert_eq!(ids(functions.collect()), "PollerFunction WebhookFunction");
+    let tables = template
+        .tables
+        .iter()
+        .map(|table| table.logical_id.as_str());
+    assert_eq!(
+        ids(tables.collect()),
+        "InstancesTable LedgerTable WatermarksTable"
+    );
+    Ok(())
+}
