@@ -11,8 +11,8 @@ use shared::close::search::{Page, Search};
 
 use crate::error::PollError;
 
-/// Tries of one request against errors that pass.
-const MAX_ATTEMPTS: u32 = 4;
+/// Failures of one request that are tried again; being told to wait is none.
+const MAX_FAILURES: u32 = 3;
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 
 /// Close, as one poll asks it.
@@ -61,7 +61,7 @@ impl<'a> Fetcher<'a> {
     /// # Errors
     /// What does not pass, or not in time.
     pub async fn search(&self, search: &Search) -> Result<Page, PollError> {
-        let mut attempt = 1;
+        let mut failures = 0;
         loop {
             self.requests.set(self.requests.get() + 1);
             let wait = match self.close.search(self.account, search).await {
@@ -70,13 +70,13 @@ impl<'a> Fetcher<'a> {
                     return Ok(answer.body);
                 }
                 Err(CloseError::RateLimited { wait }) => wait,
-                Err(error @ CloseError::Unavailable(_)) if attempt < MAX_ATTEMPTS => {
-                    backoff(&error, attempt)
+                Err(error @ CloseError::Unavailable(_)) if failures < MAX_FAILURES => {
+                    failures += 1;
+                    backoff(&error, failures)
                 }
                 Err(error) => return Err(error.into()),
             };
             self.sleep(wait).await?;
-            attempt += 1;
         }
     }
 
@@ -101,7 +101,7 @@ impl<'a> Fetcher<'a> {
     }
 }
 
-fn backoff(error: &CloseError, attempt: u32) -> Duration {
-    tracing::warn!(%error, attempt, "a request to Close failed and is tried again");
-    FIRST_BACKOFF.mul_f64(0.5 + fastrand::f64() / 2.0) * 2_u32.pow(attempt - 1)
+fn backoff(error: &CloseError, failures: u32) -> Duration {
+    tracing::warn!(%error, failures, "a request to Close failed and is tried again");
+    FIRST_BACKOFF.mul_f64(0.5 + fastrand::f64() / 2.0) * 2_u32.pow(failures - 1)
 }

@@ -1,7 +1,7 @@
 //! EventBridge: `PutEvents`, as strict as AWS, and the rules of the template.
 //!
-//! A call is checked as a whole ([`request`]), then entry by entry ([`entry`]). What is accepted becomes an event in the
-//! journal and goes to the targets of the rules that match it ([`rules`], [`delivery`](crate::delivery)).
+//! A call is checked as a whole (`request`), then entry by entry ([`entry`]). What is accepted becomes an event in the
+//! journal and goes to the targets of the rules that match it (`rules`, `delivery`).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

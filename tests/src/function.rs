@@ -1,7 +1,7 @@
 //! A Lambda function: its built binary, run as Lambda runs it.
 //!
-//! Each concurrent invocation has its own process ([`process`]) with a clean environment and its own Runtime API
-//! ([`runtime_api`]); idle processes are used again. Nothing outlives the function: dropping it kills them.
+//! Each concurrent invocation has its own process (`process`) with a clean environment and its own Runtime API
+//! (`runtime_api`); idle processes are used again. Nothing outlives the function: dropping it kills them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -166,6 +166,15 @@ impl Function {
         lock(&self.idle).clear();
         for process in self.live_processes() {
             process.kill();
+        }
+    }
+
+    /// The same, and waits until the processes have ended.
+    pub(crate) async fn stop(&self) {
+        let processes = self.live_processes();
+        self.close();
+        for process in processes {
+            process.exited().await;
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
+use tokio::time::{Instant, interval_at};
 
 mod builder;
 
@@ -119,8 +120,7 @@ impl LocalStack {
     /// If something asked the bus for what it does not offer.
     pub async fn shutdown(self) -> Result<()> {
         for function in &self.functions {
-            function.close();
-            function.kill().await;
+            function.stop().await;
         }
         let unexpected = self.bus.unexpected().snapshot();
         ensure!(unexpected.is_empty(), "unexpected requests: {unexpected:?}");
@@ -142,14 +142,21 @@ impl LocalStack {
             let (function, schedule) = (function.clone(), schedule.clone());
             let (targets, delivery) = (self.targets.clone(), self.delivery.clone());
             self.ticking.spawn(async move {
-                let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + first, span);
+                // A slow tick does not delay the next one.
+                let running = Background::default();
+                let mut ticks = interval_at(Instant::now() + first, span);
                 loop {
                     ticks.tick().await;
-                    let invocation = Invocation {
-                        payload: schedule::payload(&schedule),
-                        trace: None,
-                    };
-                    delivery.invoke(&function, &targets, invocation).await;
+                    let (function, targets) = (function.clone(), targets.clone());
+                    let (delivery, schedule) = (delivery.clone(), schedule.clone());
+                    running.spawn(async move {
+                        let payload = schedule::payload(&schedule);
+                        let invocation = Invocation {
+                            payload,
+                            trace: None,
+                        };
+                        delivery.invoke(&function, &targets, invocation).await;
+                    });
                 }
             });
         }

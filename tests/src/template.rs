@@ -1,6 +1,6 @@
 //! `template.yaml` as the local stack runs it.
 //!
-//! The text becomes a tree with line numbers ([`node`]), its intrinsics become values ([`resolve`]), and the resources
+//! The text becomes a tree with line numbers (`node`), its intrinsics become values (`resolve`), and the resources
 //! that have a local effect become the types below. Whatever the stack would have to guess about (an intrinsic, a
 //! resource type, a property, an event source) is an error that names the line.
 
@@ -20,6 +20,7 @@ mod resolve;
 mod resources;
 mod secrets;
 mod tables;
+mod triggers;
 
 pub(crate) use events::bus_name;
 use node::Node;

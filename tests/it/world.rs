@@ -1,0 +1,310 @@
+//! The stack, a Close, and the questions that tests ask of them.
+
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jsonschema::Validator;
+use local_stack::bus::event::Event;
+use local_stack::close::CloseSimulator;
+use local_stack::close::organization::Organization;
+use local_stack::close::settings::Settings;
+use local_stack::function::FunctionError;
+use local_stack::sdk;
+use local_stack::stack::{Builder, LocalStack};
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use serde_json::{Value, json};
+use shared::configuration::Configuration;
+use shared::instance::Instance;
+use shared::instance_table::InstanceTable;
+
+/// Longer than anything takes that works; what does not is a failure, not a slow test.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+// Secrets that must not be found again in anything that the functions write.
+pub(crate) const API_KEY: &str = "api_1secretOfTheTests.0123456789abcdef";
+const USER_SECRET: &str = "user-secret-of-the-tests";
+const ORGANIZATION_SECRET: &str = "organization-secret-of-the-tests";
+/// The key of the published signature vector.
+pub(crate) const SIGNATURE_KEY: &str =
+    "b9260244ef33625f9b4b26a27db08758cdd39478b852c73f2d33ab042eb8abb4";
+
+static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
+    let schema = include_str!("../../docs/event.schema.json");
+    let schema = serde_json::from_str(schema).unwrap();
+    jsonschema::draft4::options()
+        .should_validate_formats(true)
+        .build(&schema)
+        .unwrap()
+});
+
+/// A stack and a Close of one organization.
+pub(crate) struct World {
+    pub(crate) stack: LocalStack,
+    pub(crate) close: CloseSimulator,
+    pub(crate) organization: Organization,
+    http: reqwest::Client,
+    /// Tokens and keys that the run made.
+    secrets: Mutex<Vec<String>>,
+    /// Answers of the API, to be searched for secrets.
+    answers: Mutex<Vec<String>>,
+}
+
+/// An answer of the HTTP API.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|builder| builder).await
+    }
+
+    pub(crate) async fn start_with(change: impl FnOnce(Builder) -> Builder) -> Self {
+        let close = CloseSimulator::start(Settings::quick()).await.unwrap();
+        let organization = close.organization("Acme", API_KEY);
+        let builder = LocalStack::builder()
+            .parameter("CloseBaseUrls", close.base_url())
+            // What is logged at this level must be as free of secrets.
+            .parameter("LogLevel", "TRACE")
+            .secret("UserSecret", USER_SECRET)
+            .secret("OrganizationSecret", ORGANIZATION_SECRET);
+        let stack = change(builder).start().await.unwrap();
+        let secrets = [API_KEY, USER_SECRET, ORGANIZATION_SECRET, SIGNATURE_KEY];
+        Self {
+            stack,
+            close,
+            organization,
+            http: reqwest::Client::builder()
+                .timeout(PATIENCE)
+                .build()
+                .unwrap(),
+            secrets: Mutex::new(secrets.map(str::to_owned).to_vec()),
+            answers: Mutex::default(),
+        }
+    }
+
+    /// Ends the world and checks what holds in every test: nobody asked for what is not there, each event fits the
+    /// published schema, and no secret has come out.
+    pub(crate) async fn finish(self) {
+        assert_eq!(self.close.unexpected(), Vec::<String>::new());
+        for event in self.events() {
+            let json: Value = serde_json::from_str(&event.to_json().unwrap()).unwrap();
+            let errors: Vec<_> = SCHEMA
+                .iter_errors(&json)
+                .map(|error| error.to_string())
+                .collect();
+            assert_eq!(errors, Vec::<String>::new(), "{json:#}");
+        }
+        let lines = self.stack.output().snapshot();
+        let lines = lines.iter().map(|line| line.text.clone());
+        let entries = self.stack.bus().calls().snapshot();
+        let entries = entries.iter().map(|call| call.body.clone());
+        let answers = self.answers.lock().unwrap().clone();
+        let secrets = self.secrets.lock().unwrap().clone();
+        for text in lines.chain(entries).chain(answers) {
+            for secret in &secrets {
+                assert!(!text.contains(secret.as_str()), "a secret came out: {text}");
+            }
+        }
+        self.stack.shutdown().await.unwrap();
+    }
+
+    /// The events about changes, in the order in which the bus took them.
+    pub(crate) fn events(&self) -> Vec<Arc<Event>> {
+        let events = self.stack.bus().events().snapshot();
+        events
+            .into_iter()
+            .filter(|event| event.source == "closeio")
+            .collect()
+    }
+
+    /// The details of these events.
+    pub(crate) fn details(&self) -> Vec<Value> {
+        self.events()
+            .iter()
+            .map(|event| event.parse_detail().unwrap())
+            .collect()
+    }
+
+    /// Sends a request to the API, with both secrets unless `authorization` says otherwise.
+    pub(crate) async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        authorization: Option<&str>,
+        body: impl Into<reqwest::Body>,
+    ) -> Answer {
+        let url = format!("{}/elements/api-v2{path}", self.stack.url());
+        let secrets = format!("User {USER_SECRET}, Organization {ORGANIZATION_SECRET}");
+        let request = self.http.request(method.parse().unwrap(), url);
+        let request = request.header("authorization", authorization.unwrap_or(&secrets));
+        self.answer(
+            request
+                .header("content-type", "application/json")
+                .body(body),
+        )
+        .await
+    }
+
+    /// Sends a webhook's body to a URL, as Close does.
+    pub(crate) async fn deliver(
+        &self,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<reqwest::Body>,
+    ) -> Answer {
+        let mut request = self
+            .http
+            .post(url)
+            .header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.answer(request.body(body)).await
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> Answer {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        let body: Value = serde_json::from_str(&text).unwrap();
+        // The token is shown once, to whoever provisions.
+        if let Some(token) = body["token"].as_str() {
+            self.secrets.lock().unwrap().push(token.to_owned());
+        } else {
+            self.answers.lock().unwrap().push(text);
+        }
+        Answer {
+            status,
+            headers,
+            body,
+        }
+    }
+
+    /// Provisions an instance whose configuration is `configuration` and what every one needs.
+    pub(crate) async fn provision(&self, configuration: Value) -> Answer {
+        let mut whole = json!({
+            "username": API_KEY,
+            "event.notification.enabled": "true",
+            "event.notification.type": "eventbridge",
+        });
+        for (key, value) in configuration.as_object().unwrap() {
+            whole[key] = value.clone();
+        }
+        let body = json!({"element": {"key": "closeio"}, "name": "Test", "configuration": whole});
+        let answer = self
+            .call("POST", "/instances", None, body.to_string())
+            .await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        answer
+    }
+
+    /// Provisions an instance that polls `resources` with the documented query. Returns its id.
+    pub(crate) async fn polling(&self, resources: &[&str]) -> u64 {
+        let members = resources
+            .iter()
+            .map(|name| ((*name).to_owned(), json!({"url": query(name)})));
+        self.polling_with(Value::Object(members.collect())).await
+    }
+
+    /// Provisions an instance with this `event.poller.configuration`. Returns its id.
+    pub(crate) async fn polling_with(&self, configuration: Value) -> u64 {
+        self.polling_since("2026-01-01T00:00:00Z", configuration)
+            .await
+    }
+
+    /// The same with the time from which it polls.
+    pub(crate) async fn polling_since(&self, start: &str, configuration: Value) -> u64 {
+        let configuration = json!({
+            "event.vendor.type": "polling",
+            "event.poller.start": start,
+            "event.poller.configuration": configuration,
+        });
+        self.provision(configuration).await.body["id"]
+            .as_u64()
+            .unwrap()
+    }
+
+    /// Puts an instance with a known id into the table, so that its events' ids are known too. Returns its URL.
+    pub(crate) async fn known_instance(&self, id: u64, signature_key: Option<&str>) -> String {
+        let mut configuration = Configuration::default();
+        configuration.set_default("username", API_KEY);
+        if let Some(key) = signature_key {
+            configuration.set_default("event.webhook.signature.key", key);
+        }
+        let instance = Instance {
+            id: id.try_into().unwrap(),
+            name: "Test".to_owned(),
+            tags: vec!["Test".to_owned()],
+            configuration,
+            token_hash: String::new(),
+            created_date: Timestamp::UNIX_EPOCH,
+            disabled: false,
+        };
+        self.instance_table()
+            .insert(&instance, false)
+            .await
+            .unwrap();
+        let encoded = instance.id.to_base64();
+        format!(
+            "{}/elements/api-v2/events/closeio/{encoded}",
+            self.stack.url()
+        )
+    }
+
+    pub(crate) fn instance_table(&self) -> InstanceTable {
+        let config = sdk::config(&self.stack.store().url());
+        InstanceTable::new(&config, self.stack.store().table("InstancesTable").unwrap())
+    }
+
+    /// Polls an instance once, as the rule on `poll.requested` does, and returns the summary.
+    pub(crate) async fn poll(&self, id: u64) -> Value {
+        self.try_poll(id).await.unwrap()
+    }
+
+    pub(crate) async fn try_poll(&self, id: u64) -> Result<Value, FunctionError> {
+        let function = self.stack.function("PollerFunction").unwrap();
+        let event = json!({
+            "source": "closeio.poller",
+            "detail-type": "poll.requested",
+            "detail": {"instanceId": id},
+        });
+        function.invoke(&event).await
+    }
+
+    /// Forgets what was counted up to now.
+    pub(crate) fn forget_calls(&self) {
+        self.stack.bus().calls().clear();
+        self.stack.store().calls().clear();
+    }
+}
+
+/// The documented query, as it stands there.
+pub(crate) fn query(resource: &str) -> String {
+    format!(
+        "/hubs/crm/{resource}?where=date_updated>'${{gmtDate:yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX}}'"
+    )
+}
+
+/// `seconds` before now, in whole milliseconds as Close stamps.
+pub(crate) fn ago(seconds: i64) -> Timestamp {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests speak of the time that the simulator has too"
+    )]
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond() - 1_000 * seconds).unwrap()
+}
+
+/// The member `key` of each detail, as text.
+pub(crate) fn texts(details: &[Value], key: &str) -> Vec<String> {
+    details
+        .iter()
+        .map(|detail| detail[key].as_str().unwrap().to_owned())
+        .collect()
+}
