@@ -91,14 +91,16 @@ pub async fn handle(poller: &Poller, event: LambdaEvent<Value>) -> Result<Value,
     let deadline = i64::try_from(event.context.deadline).ok();
     let deadline = deadline.and_then(|millis| Timestamp::from_millisecond(millis).ok());
     match parse(event.payload).map_err(|error| diagnostic("UnknownInvocation", &error))? {
-        Invocation::Dispatch => {
-            let dispatched = dispatch(poller, &clock).await;
-            to_value(&dispatched.map_err(|error| diagnostic("TableUnavailable", &error))?)
-        }
+        Invocation::Dispatch => match dispatch(poller, &clock).await {
+            Ok(summary) => to_value(&summary),
+            Err(error) => Err(diagnostic("TableUnavailable", &error)),
+        },
         Invocation::Poll(id) => {
-            let polled =
-                poll_instance(poller, id, &clock, deadline.unwrap_or(clock.started())).await;
-            to_value(&polled.map_err(|error| diagnostic(error.reason(), &error))?)
+            let deadline = deadline.unwrap_or(clock.started());
+            match poll_instance(poller, id, &clock, deadline).await {
+                Ok(summary) => to_value(&summary),
+                Err(error) => Err(diagnostic(error.reason(), &error)),
+            }
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What both functions of closeio-events use.
 //!
 //! Pure modules decide and do no I/O: [`event`], [`change`], [`instance`], [`instance_id`], [`configuration`],
-//! [`settings`], [`poller_configuration`], [`where_clause`], [`date_pattern`] and all of [`close`] but its client.
+//! [`settings`],
+//! [`poller_configuration`], [`where_clause`], [`date_pattern`] and all of [`close`] but its client.
 //! Adapters do: [`event_bus`] speaks to EventBridge, [`instance_table`] and [`watermark_table`] to DynamoDB,
-//! [`close::client`] to Close. [`env`] is the only module that reads the environment and [`clock`] the only one that
+//! [`close::client`] to Close. [`mod@env`] is the only module that reads the environment and [`clock`] the only one that
 //! reads the time.
 
 pub mod aws;

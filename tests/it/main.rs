@@ -1,4 +1,9 @@
 //! What the built functions do, driven as AWS and Close drive them.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test a panic is the report, also in what several tests share"
+)]
+
 mod polling;
 mod world;

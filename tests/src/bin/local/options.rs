@@ -23,7 +23,7 @@ pub(crate) struct Options {
     /// Keep the template's schedule: poll when an instance is due, not as soon as something changes.
     #[arg(long)]
     pub(crate) real_time: bool,
-    /// Poll a real account at this base URL instead of the simulator, with the key in CLOSE_API_KEY.
+    /// Poll a real account at this base URL instead of the simulator, with the key in `CLOSE_API_KEY`.
     #[arg(long, value_name = "URL", requires = "close_api_key")]
     pub(crate) close: Option<String>,
     /// The API key for --close.
