@@ -49,6 +49,7 @@ impl Config {
             policy: Policy {
                 close_base_urls: reader.list("CLOSE_BASE_URLS"),
                 callbacks_enabled: true,
+                any_base_url: false,
             },
         };
         reader.finish(config)

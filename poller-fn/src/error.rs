@@ -24,6 +24,11 @@ pub enum PollError {
         /// The timestamp.
         at: jiff::Timestamp,
     },
+    /// Close sorts otherwise than it was asked to.
+    #[error(
+        "expected Close's search to sort by date_updated, ascending, but it did not; the watermark stays"
+    )]
+    OutOfOrder,
     /// Close did not give what was asked for.
     #[error(transparent)]
     Close(#[from] CloseError),
@@ -45,6 +50,7 @@ impl PollError {
             Self::OutOfTime => "OutOfTime",
             Self::LeaseLost => "LeaseLost",
             Self::TieRunTooLarge { .. } => "TieRunTooLarge",
+            Self::OutOfOrder => "OutOfOrder",
             Self::Close(CloseError::Unauthorized { .. }) => "Unauthorized",
             Self::Close(CloseError::RateLimited { .. }) => "RateLimited",
             Self::Close(CloseError::Rejected { .. } | CloseError::ExpiredCursor) => "Rejected",

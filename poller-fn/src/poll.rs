@@ -1,6 +1,7 @@
 //! The poll of one instance.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -13,7 +14,7 @@ use shared::instance::Instance;
 use shared::instance_id::InstanceId;
 use shared::instance_table::{Acquired, Lease};
 use shared::poller_configuration::Resource;
-use shared::settings::{Poller as Polling, Settings};
+use shared::settings::Settings;
 use shared::table::TableError;
 use shared::watermark_table::StoredResource;
 
@@ -29,6 +30,9 @@ use crate::watermark::{SEARCH_OVERLAP, Verdict, Watermark};
 const MARGIN: SignedDuration = SignedDuration::from_secs(10);
 /// A lease outlives its invocation by what clocks may differ. It is never renewed.
 const LEASE_MARGIN: SignedDuration = SignedDuration::from_mins(5);
+
+/// When to try again where the configuration does not say how often.
+const DEFAULT_INTERVAL: Duration = Duration::from_mins(15);
 
 /// What came of a poll.
 #[derive(Debug, Default, Serialize)]
@@ -76,60 +80,69 @@ pub async fn poll_instance(
         id,
         token: random_token()?,
     };
-    let expires = deadline
-        .saturating_add(LEASE_MARGIN)
-        .unwrap_or(Timestamp::MAX);
-    let instance = match poller
-        .instances
-        .acquire(&lease, clock.now(), expires)
-        .await?
-    {
+    let expires = deadline.saturating_add(LEASE_MARGIN).unwrap_or(deadline);
+    let acquired = poller.instances.acquire(&lease, clock.now(), expires);
+    let instance = match acquired.await? {
         Acquired::Held(instance) => instance,
         Acquired::ByAnother | Acquired::NotPolled => return Ok(Summary::default()),
     };
+    let mut next = next_poll(id, DEFAULT_INTERVAL, clock.started());
+    let outcome = poll_held(poller, &instance, &lease, clock, deadline, &mut next).await;
+    match poller.instances.release(&lease, next).await {
+        // Another poll has it, or the instance is gone: nothing is ours to set.
+        Ok(()) | Err(TableError::Conflict) => outcome,
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Polls an instance whose lease is held. `next` becomes the time of the next poll.
+async fn poll_held(
+    poller: &Poller,
+    instance: &Instance,
+    lease: &Lease,
+    clock: &Clock,
+    deadline: Timestamp,
+    next: &mut Timestamp,
+) -> Result<Summary, PollError> {
     let settings = Settings::parse(&instance.configuration, &poller.config.policy)
         .map_err(PollError::Configuration)?;
     let Some(polling) = &settings.poller else {
         return Ok(Summary::default());
     };
-    let mut stored = poller.watermarks.load(id).await?;
+    *next = next_poll(instance.id, polling.interval, clock.started());
+    let mut stored = poller.watermarks.load(instance.id).await?;
 
-    let stop_at = deadline.saturating_sub(MARGIN).unwrap_or(Timestamp::MIN);
+    let stop_at = deadline.saturating_sub(MARGIN).unwrap_or(deadline);
     let account = Account {
         base_url: &settings.base_url,
         api_key: &settings.api_key,
     };
-    let close = Fetcher::new(&poller.close, account, clock, stop_at);
-    let summary = Summary {
-        polled: true,
-        ..Summary::default()
-    };
     let mut poll = Poll {
         poller,
-        instance: &instance,
+        instance,
         settings: &settings,
-        lease: &lease,
+        lease,
         clock,
-        close,
+        close: Fetcher::new(&poller.close, account, clock, stop_at),
         stop_at,
-        summary,
+        summary: Summary {
+            polled: true,
+            ..Summary::default()
+        },
     };
-    let mut next = next_poll(id, polling.interval, clock.started());
     for resource in &polling.resources {
+        let start = polling.start.unwrap_or(instance.created_date);
         let stored = stored.remove(&resource.name).unwrap_or_default();
-        match poll.resource(resource, polling, stored).await {
-            Ok(()) => {}
-            Err(error) => {
-                poll.fail(resource, &error);
-                match error {
-                    PollError::LeaseLost => return Ok(poll.report()),
-                    PollError::OutOfTime => next = clock.now(),
-                    _ => {}
-                }
-            }
+        let Err(error) = poll.resource(resource, start, stored).await else {
+            continue;
+        };
+        poll.fail(resource, &error);
+        match error {
+            PollError::LeaseLost => break,
+            PollError::OutOfTime => *next = clock.now(),
+            _ => {}
         }
     }
-    poller.instances.release(&lease, next).await?;
     Ok(poll.report())
 }
 
@@ -138,17 +151,12 @@ impl Poll<'_> {
     async fn resource(
         &mut self,
         resource: &Resource,
-        polling: &Polling,
+        start: Timestamp,
         stored: StoredResource,
     ) -> Result<(), PollError> {
-        let overlap = SEARCH_OVERLAP + resource.poll_delay;
-        let mut watermark = Watermark::restore(
-            stored,
-            polling.start.unwrap_or(self.instance.created_date),
-            overlap,
-        );
+        let mut watermark = Watermark::restore(stored, start, SEARCH_OVERLAP + resource.poll_delay);
         let began_at = watermark.position();
-        let mut walk = SearchWalk::new(resource, watermark.floor());
+        let mut walk = SearchWalk::new(resource, watermark.read_from());
         while let Some(request) = walk.next_request() {
             self.check_time()?;
             let page = match self.close.search(&request).await {
@@ -159,14 +167,17 @@ impl Poll<'_> {
                 page => page?,
             };
             walk.advance(&page)?;
-            self.publish_new(resource, page, began_at, &mut watermark)
-                .await?;
+            let published = self
+                .publish_new(resource, page, began_at, &mut watermark)
+                .await;
+            // Also where some could not be published: what is on the bus need not be published again.
             if let Some(commit) = watermark.take_commit(&resource.name) {
-                self.poller
-                    .watermarks
+                let watermarks = &self.poller.watermarks;
+                watermarks
                     .commit(&self.poller.instances, self.lease, &commit)
                     .await?;
             }
+            published?;
         }
         Ok(())
     }
@@ -179,31 +190,41 @@ impl Poll<'_> {
         began_at: Timestamp,
         watermark: &mut Watermark,
     ) -> Result<(), PollError> {
+        self.check_time()?;
         let until = self.close.until();
-        let mut new = Vec::new();
+        let (mut new, mut known) = (Vec::new(), Vec::new());
         for record in page.data {
             let change = record::to_change(record, resource, began_at, until);
             let event = Event::new(self.instance, self.settings, Channel::Polling, change);
-            match watermark.judge(event.id, event.change.date, until) {
+            match watermark.judge(event.id, event.change.own_date(), until) {
                 Verdict::Publish => new.push(event),
-                Verdict::Skip => {
-                    watermark.handled(event.change.date, until);
-                    self.summary.duplicates += 1;
-                }
+                Verdict::Skip => known.push(event.change.own_date()),
                 Verdict::Leave => {}
             }
         }
-        self.check_time()?;
-        let published = self
-            .poller
-            .bus
-            .publish(&new, self.clock.instant_at(self.stop_at))
-            .await?;
-        self.summary.published += published.published;
-        self.summary.unpublishable += published.unpublishable;
-        for event in &new {
-            watermark.published(event.id, event.change.date, until);
+        let deadline = self.clock.instant_at(self.stop_at);
+        let outcome = self.poller.bus.publish(&new, deadline).await;
+        let unpublished = outcome
+            .as_ref()
+            .map_or_else(|error| error.unpublished.clone(), |_| HashSet::new());
+        let (late, published): (Vec<_>, Vec<_>) = new
+            .iter()
+            .partition(|event| unpublished.contains(&event.id));
+        // The watermark stays behind the first that is not on the bus.
+        let until = late
+            .iter()
+            .map(|event| event.change.date)
+            .fold(until, Timestamp::min);
+        for date in &known {
+            watermark.handled(*date, until);
         }
+        for event in published {
+            watermark.published(event.id, event.change.own_date(), until);
+        }
+        self.summary.duplicates += known.len();
+        let outcome = outcome?;
+        self.summary.published += outcome.published;
+        self.summary.unpublishable += outcome.unpublishable;
         Ok(())
     }
 

@@ -21,6 +21,8 @@ const FUTURE: SignedDuration = SignedDuration::from_mins(5);
 pub struct Watermark {
     position: Timestamp,
     start: Timestamp,
+    /// What is dated before this was not asked for; Close ignores a filter that it does not know.
+    read_from: Timestamp,
     overlap: SignedDuration,
     is_stored: bool,
     is_moved: bool,
@@ -41,12 +43,13 @@ pub enum Verdict {
 impl Watermark {
     /// The watermark as stored; or at `start`, when the resource was never polled.
     pub fn restore(stored: StoredResource, start: Timestamp, overlap: Duration) -> Self {
-        let position = stored.position.map(from_stored);
-        let (position, start) = position.unwrap_or((start, start));
+        let (position, start) = stored.position.map_or((start, start), from_stored);
+        let overlap = SignedDuration::try_from(overlap).unwrap_or(SignedDuration::MAX);
         Self {
             position,
             start,
-            overlap: SignedDuration::try_from(overlap).unwrap_or(SignedDuration::MAX),
+            read_from: before(position, overlap),
+            overlap,
             is_stored: stored.position.is_some(),
             is_moved: false,
             seen: Seen::restore(stored.chunks),
@@ -59,32 +62,35 @@ impl Watermark {
     }
 
     /// The earliest date that this poll reads, inclusive: a little before the watermark, for what became visible late.
-    pub fn floor(&self) -> Timestamp {
-        self.position
-            .saturating_sub(self.overlap)
-            .unwrap_or(Timestamp::MIN)
+    pub fn read_from(&self) -> Timestamp {
+        self.read_from
     }
 
-    /// What to do with the event `id` dated `date`, in a poll that ends at `until`.
-    pub fn judge(&self, id: EventId, date: Timestamp, until: Timestamp) -> Verdict {
-        if date < self.start || self.seen.contains(id) {
+    /// What to do with the event `id` dated `date`, in a poll that ends at `until`. One without a date is published unless
+    /// it was.
+    pub fn judge(&self, id: EventId, date: Option<Timestamp>, until: Timestamp) -> Verdict {
+        let is_before = |time| date.is_some_and(|date| date < time);
+        if is_before(self.start) || is_before(self.read_from) || self.seen.contains(id) {
             Verdict::Skip
-        } else if date < until || FUTURE < date.duration_since(until) {
+        } else if date.is_none_or(|date| date < until || FUTURE < date.duration_since(until)) {
             Verdict::Publish
         } else {
             Verdict::Leave
         }
     }
 
-    /// Notes that the event was published. One of the future is remembered but moves nothing.
-    pub fn published(&mut self, id: EventId, date: Timestamp, until: Timestamp) {
-        self.seen.insert(id, date);
+    /// Notes that the event was published. One of the future, or without a date, is remembered but moves nothing.
+    pub fn published(&mut self, id: EventId, date: Option<Timestamp>, until: Timestamp) {
+        self.seen.insert(id, date.unwrap_or(until));
         self.handled(date, until);
     }
 
     /// Notes that a record was read and needs nothing more.
-    pub fn handled(&mut self, date: Timestamp, until: Timestamp) {
-        if self.position < date && date < until {
+    pub fn handled(&mut self, date: Option<Timestamp>, until: Timestamp) {
+        if let Some(date) = date
+            && self.position < date
+            && date < until
+        {
             self.position = date;
             self.is_moved = true;
         }
@@ -95,7 +101,7 @@ impl Watermark {
         if self.is_stored && !self.is_moved && !self.seen.is_changed() {
             return None;
         }
-        self.seen.forget_before(self.floor());
+        self.seen.forget_before(before(self.position, self.overlap));
         let forgotten = self.seen.shrink_to_capacity();
         if 0 < forgotten {
             tracing::warn!(
@@ -117,6 +123,10 @@ impl Watermark {
             delete_chunks,
         })
     }
+}
+
+fn before(position: Timestamp, overlap: SignedDuration) -> Timestamp {
+    position.saturating_sub(overlap).unwrap_or(Timestamp::MIN)
 }
 
 fn from_stored(stored: StoredPosition) -> (Timestamp, Timestamp) {
@@ -165,13 +175,16 @@ mod tests {
     #[test]
     fn reads_the_overlap_again_and_publishes_nothing_twice() {
         let mut watermark = watermark();
-        assert_eq!(watermark.floor(), at(9_400));
-        assert_eq!(watermark.judge(ID, at(9_400), at(20_000)), Verdict::Publish);
-        watermark.published(ID, at(9_400), at(20_000));
+        assert_eq!(watermark.read_from(), at(9_400));
+        assert_eq!(
+            watermark.judge(ID, Some(at(9_400)), at(20_000)),
+            Verdict::Publish
+        );
+        watermark.published(ID, Some(at(9_400)), at(20_000));
         let commit = watermark.take_commit("contacts").unwrap();
         assert_eq!(commit.position.watermark, 10_000_000_000);
         assert_eq!(
-            stored(&commit).judge(ID, at(9_400), at(30_000)),
+            stored(&commit).judge(ID, Some(at(9_400)), at(30_000)),
             Verdict::Skip
         );
     }
@@ -179,7 +192,7 @@ mod tests {
     #[test]
     fn a_record_exactly_at_the_watermark_is_published() {
         assert_eq!(
-            watermark().judge(ID, at(10_000), at(20_000)),
+            watermark().judge(ID, Some(at(10_000)), at(20_000)),
             Verdict::Publish
         );
     }
@@ -188,12 +201,18 @@ mod tests {
     fn what_is_dated_from_the_start_of_the_poll_on_waits_for_the_next_and_moves_nothing() {
         let mut watermark = watermark();
         assert_eq!(
-            watermark.judge(ID, at(19_999), at(20_000)),
+            watermark.judge(ID, Some(at(19_999)), at(20_000)),
             Verdict::Publish
         );
-        assert_eq!(watermark.judge(ID, at(20_000), at(20_000)), Verdict::Leave);
-        assert_eq!(watermark.judge(ID, at(20_300), at(20_000)), Verdict::Leave);
-        watermark.handled(at(20_000), at(20_000));
+        assert_eq!(
+            watermark.judge(ID, Some(at(20_000)), at(20_000)),
+            Verdict::Leave
+        );
+        assert_eq!(
+            watermark.judge(ID, Some(at(20_300)), at(20_000)),
+            Verdict::Leave
+        );
+        watermark.handled(Some(at(20_000)), at(20_000));
         assert_eq!(watermark.position(), at(10_000));
     }
 
@@ -201,26 +220,45 @@ mod tests {
     fn the_future_is_published_once_and_never_moves_the_watermark() {
         let mut watermark = watermark();
         assert_eq!(
-            watermark.judge(ID, at(20_301), at(20_000)),
+            watermark.judge(ID, Some(at(20_301)), at(20_000)),
             Verdict::Publish
         );
-        watermark.published(ID, at(20_301), at(20_000));
-        assert_eq!(watermark.judge(ID, at(20_301), at(20_000)), Verdict::Skip);
+        watermark.published(ID, Some(at(20_301)), at(20_000));
+        assert_eq!(
+            watermark.judge(ID, Some(at(20_301)), at(20_000)),
+            Verdict::Skip
+        );
         assert_eq!(watermark.position(), at(10_000));
         let commit = watermark.take_commit("contacts").unwrap();
         assert_eq!(
-            stored(&commit).judge(ID, at(20_301), at(20_400)),
+            stored(&commit).judge(ID, Some(at(20_301)), at(20_400)),
             Verdict::Skip
         );
     }
 
     #[test]
     fn what_is_older_than_the_instance_is_not_ours() {
-        assert_eq!(watermark().judge(ID, at(8_999), at(20_000)), Verdict::Skip);
+        let new = Watermark::restore(StoredResource::default(), at(9_000), SEARCH_OVERLAP);
+        assert_eq!(new.judge(ID, Some(at(8_999)), at(20_000)), Verdict::Skip);
+        assert_eq!(new.judge(ID, Some(at(9_000)), at(20_000)), Verdict::Publish);
+    }
+
+    #[test]
+    fn what_was_not_asked_for_is_not_published() {
         assert_eq!(
-            watermark().judge(ID, at(9_000), at(20_000)),
-            Verdict::Publish
+            watermark().judge(ID, Some(at(9_399)), at(20_000)),
+            Verdict::Skip
         );
+    }
+
+    #[test]
+    fn a_record_without_a_date_is_published_once_and_moves_nothing() {
+        let mut watermark = watermark();
+        assert_eq!(watermark.judge(ID, None, at(20_000)), Verdict::Publish);
+        watermark.published(ID, None, at(20_000));
+        assert_eq!(watermark.position(), at(10_000));
+        let commit = watermark.take_commit("contacts").unwrap();
+        assert_eq!(stored(&commit).judge(ID, None, at(30_000)), Verdict::Skip);
     }
 
     #[test]
@@ -246,9 +284,9 @@ mod tests {
     #[test]
     fn the_watermark_never_moves_back() {
         let mut watermark = watermark();
-        watermark.published(ID, at(9_500), at(20_000));
+        watermark.published(ID, Some(at(9_500)), at(20_000));
         assert_eq!(watermark.position(), at(10_000));
-        watermark.handled(at(12_000), at(20_000));
+        watermark.handled(Some(at(12_000)), at(20_000));
         assert_eq!(watermark.position(), at(12_000));
     }
 }

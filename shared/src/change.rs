@@ -30,6 +30,13 @@ pub struct Change {
     pub raw: Arc<RawValue>,
 }
 
+impl Change {
+    /// The date, where Close gave one.
+    pub fn own_date(&self) -> Option<Timestamp> {
+        (self.identity == Identity::Date).then_some(self.date)
+    }
+}
+
 /// What tells a change from the others of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {

@@ -60,7 +60,10 @@ async fn a_record_indexed_late_and_one_exactly_at_the_watermark_are_published() 
     let late = create(Change::at(ago(400)).indexed(IndexDelay::UntilReleased));
     let id = world.polling(&["contacts"]).await;
     world.poll(id).await;
-    assert_eq!(texts(&world.details(), "objectId"), std::slice::from_ref(&first));
+    assert_eq!(
+        texts(&world.details(), "objectId"),
+        std::slice::from_ref(&first)
+    );
 
     let tie = create(Change::at(watermark));
     world.organization.release_index();

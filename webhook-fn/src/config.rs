@@ -53,6 +53,7 @@ impl Config {
             policy: Policy {
                 close_base_urls: reader.list("CLOSE_BASE_URLS"),
                 callbacks_enabled: reader.parsed("CALLBACKS_ENABLED", true, "true or false"),
+                any_base_url: false,
             },
         };
         reader.finish(config)

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use shared::event::{Channel, Event, EventId};
 use shared::event_bus::PublishError;
 use shared::instance_id::InstanceId;
-use shared::settings::Settings;
+use shared::settings::{Policy, Settings};
 
 use crate::app::{App, Call};
 use crate::error::HandlerError;
@@ -65,7 +65,7 @@ async fn known_instance(app: &App, id: InstanceId) -> Result<Arc<Known>, Handler
     if instance.disabled {
         return Err(HandlerError::Disabled(id));
     }
-    let settings = Settings::parse(&instance.configuration, &app.config.policy)
+    let settings = Settings::parse(&instance.configuration, &Policy::of_stored())
         .map_err(HandlerError::Configuration)?;
     let known = Arc::new(Known { instance, settings });
     app.cache.insert(Arc::clone(&known));

@@ -57,13 +57,18 @@ impl SearchWalk {
     /// Goes on behind a page that was read.
     ///
     /// # Errors
-    /// When more records share one date than a walk can read: going on would lose some.
+    /// When the page is not in ascending order, or more records share one date than a walk can read: going on would lose
+    /// some.
     pub fn advance(&mut self, page: &Page) -> Result<(), PollError> {
-        let last = page
+        let mut dates = page
             .data
             .iter()
-            .filter_map(|record| record::date_updated(record))
-            .max();
+            .filter_map(|record| record::date_updated(record));
+        let first = dates.next();
+        let last = dates.next_back().or(first);
+        if last < first {
+            return Err(PollError::OutOfOrder);
+        }
         self.read_since_anchor += page.data.len();
         match (last, &page.cursor) {
             (Some(last), Some(_)) if self.anchor < last => self.anchor_at(last),
@@ -175,6 +180,11 @@ mod tests {
             .advance(&page(&(0..10_000).collect::<Vec<_>>(), None))
             .unwrap();
         assert_eq!(next(&growing), Some((9_999, None)));
+    }
+
+    #[test]
+    fn a_page_in_descending_order_is_refused() {
+        assert!(walk().advance(&page(&[5, 4, 3], Some("c1"))).is_err());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use shared::instance_id::InstanceId;
-use shared::settings::Settings;
+use shared::settings::{Policy, Settings};
 
 use super::view;
 use crate::app::{App, Call};
@@ -23,7 +23,7 @@ pub async fn read(
     let instance = app.instances.get(id).await?;
     credentials.require_account_or_token(&app.config, instance.as_ref())?;
     let instance = instance.ok_or(HandlerError::UnknownInstance(id))?;
-    let settings = Settings::parse(&instance.configuration, &app.config.policy)
+    let settings = Settings::parse(&instance.configuration, &Policy::of_stored())
         .map_err(HandlerError::Configuration)?;
     Ok(view::to_json(&instance, &settings, &call.public_url))
 }
