@@ -26,16 +26,6 @@ const SECRET_KEYS: [&str; 6] = [
 pub struct Configuration(BTreeMap<String, String>);
 
 impl Configuration {
-    /// Takes the members of a JSON object. Booleans and numbers become their text; `null` is as good as absent.
-    pub fn from_json(members: serde_json::Map<String, Value>) -> Self {
-        Self(
-            members
-                .into_iter()
-                .filter_map(|(key, value)| Some((key, to_text(value)?)))
-                .collect(),
-        )
-    }
-
     /// The value of a key; an empty one counts as absent.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0
@@ -49,6 +39,32 @@ impl Configuration {
         self.0
             .entry(key.to_owned())
             .or_insert_with(|| value.to_owned());
+    }
+
+    /// Sets a key.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.0.insert(key.to_owned(), value.to_owned());
+    }
+
+    /// Changes what the members of a JSON object name. Booleans and numbers become their text; `null` removes a key.
+    pub fn merge(&mut self, members: serde_json::Map<String, Value>) {
+        for (key, value) in members {
+            match to_text(value) {
+                Some(text) => self.0.insert(key, text),
+                None => self.0.remove(&key),
+            };
+        }
+    }
+
+    /// Puts the values of `old` where only [`MASK`] came back of them: who reads an instance and sends it back means the
+    /// secrets that were not shown.
+    pub fn unmask(&mut self, old: &Self) {
+        for key in SECRET_KEYS {
+            if let (Some(MASK), Some(value)) = (self.get(key), old.get(key)) {
+                let value = value.to_owned();
+                self.set(key, &value);
+            }
+        }
     }
 
     /// The configuration as answers show it, with [`MASK`] in place of each secret.
@@ -92,7 +108,9 @@ mod tests {
         let Value::Object(members) = value else {
             panic!("an object")
         };
-        Configuration::from_json(members)
+        let mut configuration = Configuration::default();
+        configuration.merge(members);
+        configuration
     }
 
     #[test]
@@ -112,6 +130,31 @@ mod tests {
                 None
             ]
         );
+    }
+
+    #[test]
+    fn a_masked_secret_that_comes_back_is_the_old_one() {
+        let old = configuration(json!({"username": "api_key", "password": "p"}));
+        let mut new = configuration(
+            json!({"username": "********", "password": "new", "base.url": "********"}),
+        );
+        new.unmask(&old);
+        assert_eq!(
+            new,
+            configuration(
+                json!({"username": "api_key", "password": "new", "base.url": "********"})
+            )
+        );
+    }
+
+    #[test]
+    fn a_merge_changes_what_it_names() {
+        let mut whole = configuration(json!({"a": "1", "b": "2", "c": "3"}));
+        let Value::Object(members) = json!({"a": 9, "b": null}) else {
+            panic!("an object")
+        };
+        whole.merge(members);
+        assert_eq!(whole, configuration(json!({"a": "9", "c": "3"})));
     }
 
     #[test]

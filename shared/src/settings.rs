@@ -8,7 +8,8 @@ use secrecy::SecretString;
 use serde::Serialize;
 use url::Url;
 
-use crate::close::timestamp;
+use crate::close::webhook::SubscribedEvent;
+use crate::close::{timestamp, webhook};
 use crate::configuration::Configuration;
 use crate::poller_configuration::{self, Resource};
 
@@ -46,6 +47,10 @@ pub mod field {
     pub const POLLER_START: &str = "event.poller.start";
     /// The key with which Close signs its webhooks, in hex.
     pub const SIGNATURE_KEY: &str = "event.webhook.signature.key";
+    /// Whether to subscribe at Close.
+    pub const SUBSCRIBE: &str = "event.webhook.subscribe";
+    /// What to subscribe to.
+    pub const OBJECTS: &str = "event.objects";
 }
 
 /// One thing that is wrong with what a client sent.
@@ -100,6 +105,8 @@ pub struct Settings {
     pub callback_url: Option<Url>,
     /// The key with which Close signs its webhooks; without one the URL itself is the secret.
     pub signature_key: Option<SecretString>,
+    /// What to subscribe to at Close, for an instance that asks for it and whose events are wanted.
+    pub subscription: Option<Vec<SubscribedEvent>>,
     /// What to poll, for a polling instance whose events are wanted.
     pub poller: Option<Poller>,
 }
@@ -153,6 +160,7 @@ impl Settings {
             events_enabled,
             callback_url: reader.callback_url(events_enabled),
             signature_key: reader.signature_key(),
+            subscription: reader.subscription(events_enabled),
             poller: reader.poller(events_enabled),
         };
         if reader.errors.is_empty() {
@@ -257,6 +265,17 @@ impl Reader<'_> {
             );
         }
         Some(key.into())
+    }
+
+    fn subscription(&mut self, events_enabled: bool) -> Option<Vec<SubscribedEvent>> {
+        let is_wanted = self.boolean(field::SUBSCRIBE) && events_enabled;
+        match webhook::events(self.configuration.get(field::OBJECTS)) {
+            Ok(events) => is_wanted.then_some(events),
+            Err(error) => {
+                self.fail(field::OBJECTS, &error.to_string());
+                None
+            }
+        }
     }
 
     fn poller(&mut self, events_enabled: bool) -> Option<Poller> {

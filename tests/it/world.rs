@@ -237,15 +237,12 @@ impl World {
         if let Some(key) = signature_key {
             configuration.set_default("event.webhook.signature.key", key);
         }
-        let instance = Instance {
-            id: id.try_into().unwrap(),
-            name: "Test".to_owned(),
-            tags: vec!["Test".to_owned()],
+        let instance = Instance::new(
+            id.try_into().unwrap(),
+            "Test",
             configuration,
-            token_hash: String::new(),
-            created_date: Timestamp::UNIX_EPOCH,
-            disabled: false,
-        };
+            Timestamp::UNIX_EPOCH,
+        );
         self.instance_table()
             .insert(&instance, false)
             .await
