@@ -34,11 +34,19 @@ impl Configuration {
             .filter(|value| !value.is_empty())
     }
 
-    /// Sets a key that has no value yet.
-    pub fn set_default(&mut self, key: &str, value: &str) {
+    /// The bytes of all keys and values.
+    pub fn size(&self) -> usize {
         self.0
-            .entry(key.to_owned())
-            .or_insert_with(|| value.to_owned());
+            .iter()
+            .map(|(key, value)| key.len() + value.len())
+            .sum()
+    }
+
+    /// Sets a key that has no value yet, or an empty one.
+    pub fn set_default(&mut self, key: &str, value: &str) {
+        if self.get(key).is_none() {
+            self.set(key, value);
+        }
     }
 
     /// Sets a key.
@@ -155,6 +163,19 @@ mod tests {
         };
         whole.merge(members);
         assert_eq!(whole, configuration(json!({"a": "9", "c": "3"})));
+    }
+
+    #[test]
+    fn a_default_is_for_what_has_no_value_or_an_empty_one() {
+        let mut given = configuration(json!({"a": "1", "b": ""}));
+        for key in ["a", "b", "c"] {
+            given.set_default(key, "22");
+        }
+        assert_eq!(
+            given,
+            configuration(json!({"a": "1", "b": "22", "c": "22"}))
+        );
+        assert_eq!(given.size(), 1 + 1 + 3 + 3);
     }
 
     #[test]

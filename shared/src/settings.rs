@@ -23,6 +23,9 @@ const CLOSE_HOSTS: [&str; 4] = [
     "app.close.io",
 ];
 
+/// Close's keys have 64 hex digits. Several may be kept beside each other, in an item of 400 KB.
+const MAX_SIGNATURE_KEY: usize = 1024;
+
 const DEFAULT_REFRESH_INTERVAL_MINUTES: u64 = 15;
 /// A year; longer would be a mistake.
 const MAX_REFRESH_INTERVAL_MINUTES: u64 = 366 * 24 * 60;
@@ -258,7 +261,7 @@ impl Reader<'_> {
 
     fn signature_key(&mut self) -> Option<SecretString> {
         let key = self.configuration.get(field::SIGNATURE_KEY)?;
-        if hex::decode(key).is_err() {
+        if MAX_SIGNATURE_KEY < key.len() || hex::decode(key).is_err() {
             self.fail(
                 field::SIGNATURE_KEY,
                 "expected the signature_key of the webhook subscription, in hex",

@@ -5,5 +5,12 @@
     reason = "in a test a panic is the report, also in what several tests share"
 )]
 
+mod forgeries;
+mod listing;
+mod openapi;
+mod owner;
 mod polling;
+mod races;
+mod rotation;
+mod subscription;
 mod world;

@@ -274,6 +274,11 @@ impl World {
         function.invoke(&event).await
     }
 
+    /// Remembers a secret that must not come out.
+    pub(crate) fn keep_secret(&self, secret: &str) {
+        self.secrets.lock().unwrap().push(secret.to_owned());
+    }
+
     /// Forgets what was counted up to now.
     pub(crate) fn forget_calls(&self) {
         self.stack.bus().calls().clear();

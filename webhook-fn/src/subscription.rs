@@ -43,7 +43,8 @@ pub fn plan<'a>(old: &Settings, has_subscription: bool, new: &'a Settings) -> St
     }
 }
 
-/// Subscribes `url`. One that Close has already, for the same URL and events, is replaced: its key is shown no more.
+/// Subscribes `url`. One that Close has already, for the same URL and events, is replaced: its key is shown no more. One
+/// that was made without our hearing of it is removed, if Close can be asked again.
 ///
 /// # Errors
 /// 400 where Close refuses the key or the subscription, 503 where it cannot be reached.
@@ -53,21 +54,23 @@ pub async fn create(
     url: &str,
     events: &[SubscribedEvent],
 ) -> Result<CreatedSubscription, HandlerError> {
-    let refusal = match app.close.create_webhook(account, url, events).await {
-        Ok(created) => return Ok(created),
-        Err(refusal) => refusal,
-    };
-    if let CloseError::Rejected { message, .. } = &refusal
+    let mut result = app.close.create_webhook(account, url, events).await;
+    if let Err(CloseError::Rejected { message, .. }) = &result
         && let Some(id) = duplicate_of(message)
     {
         remove(app, account, id).await?;
-        return app
-            .close
-            .create_webhook(account, url, events)
-            .await
-            .map_err(to_handler_error);
+        result = app.close.create_webhook(account, url, events).await;
     }
-    Err(to_handler_error(refusal))
+    if let Err(CloseError::Unavailable(_)) = &result
+        && let Err(error) = remove_all_of(app, account, url).await
+    {
+        tracing::warn!(
+            url,
+            cause = error.cause(),
+            "a subscription may be left at Close"
+        );
+    }
+    result.map_err(to_handler_error)
 }
 
 /// Removes a subscription. One that Close has not, or whose account has shut us out, is gone as far as we can tell.
@@ -120,19 +123,20 @@ pub async fn cover(
         .map_err(to_handler_error)
 }
 
-/// Pauses or resumes a subscription.
+/// Changes which events a subscription covers, and pauses or resumes it.
 ///
 /// # Errors
-/// 400 where Close refuses the key, 503 where it cannot be reached.
-pub async fn set_status(
+/// 400 where Close refuses the key or the events, 503 where it cannot be reached.
+pub async fn set(
     app: &App,
     account: Account<'_>,
     id: &str,
+    events: &[SubscribedEvent],
     status: Status,
 ) -> Result<(), HandlerError> {
     let is_there = app
         .close
-        .set_webhook_status(account, id, status)
+        .set_webhook(account, id, events, status)
         .await
         .map_err(to_handler_error)?;
     if !is_there {

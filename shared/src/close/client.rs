@@ -138,18 +138,19 @@ impl CloseClient {
             .await
     }
 
-    /// Pauses or resumes a subscription. Returns whether Close has it.
+    /// Changes which events a subscription covers, and pauses or resumes it. Returns whether Close has it.
     ///
     /// # Errors
     /// As [`CloseError`] says.
-    pub async fn set_webhook_status(
+    pub async fn set_webhook(
         &self,
         account: Account<'_>,
         id: &str,
+        events: &[SubscribedEvent],
         status: Status,
     ) -> Result<bool, CloseError> {
-        self.change_webhook(account, id, &json!({"status": status}))
-            .await
+        let body = json!({"events": events, "status": status});
+        self.change_webhook(account, id, &body).await
     }
 
     /// Removes a subscription, if Close has it.

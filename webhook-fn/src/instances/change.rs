@@ -2,13 +2,14 @@
 
 use secrecy::ExposeSecret;
 use serde_json::Value;
-use shared::close::webhook::CreatedSubscription;
+use shared::close::webhook::{CreatedSubscription, Status, SubscribedEvent};
 use shared::instance::Instance;
 use shared::settings::{Policy, Settings, field};
 use shared::table::TableError;
 
 use super::find::find;
 use super::request::{self, Provision};
+use super::settle::settle;
 use super::signature_keys::rotate;
 use super::view;
 use crate::app::{App, Call};
@@ -60,10 +61,26 @@ async fn change(
     id: &str,
     read: impl Fn(&Instance) -> Result<Provision, HandlerError>,
 ) -> Result<Value, HandlerError> {
+    let mut is_settled = true;
+    let result = try_change(app, call, credentials, id, read, &mut is_settled).await;
+    if result.is_err() && !is_settled {
+        undo(app, id).await;
+    }
+    result
+}
+
+async fn try_change(
+    app: &App,
+    call: &Call<'_>,
+    credentials: &Credentials,
+    id: &str,
+    read: impl Fn(&Instance) -> Result<Provision, HandlerError>,
+    is_settled: &mut bool,
+) -> Result<Value, HandlerError> {
     for _ in 0..MAX_TRIES {
         let old = find(app, credentials, id).await?;
         let provision = read(&old)?;
-        match apply(app, call, &old, provision).await {
+        match apply(app, call, &old, provision, is_settled).await {
             // Somebody else was faster: what the request says is to be said of what is there now.
             Err(HandlerError::Table(TableError::Conflict)) => {}
             result => return result,
@@ -73,11 +90,13 @@ async fn change(
 }
 
 /// Makes the subscription at Close fit, then stores the instance; if that fails, nothing of Close's was made in vain.
+/// `is_settled` says whether Close has what is stored; a request that is tried again may have changed it.
 async fn apply(
     app: &App,
     call: &Call<'_>,
     old: &Instance,
     provision: Provision,
+    is_settled: &mut bool,
 ) -> Result<Value, HandlerError> {
     let old_settings = Settings::parse(&old.configuration, &Policy::of_stored())
         .map_err(HandlerError::Configuration)?;
@@ -93,7 +112,9 @@ async fn apply(
         configuration,
         ..old.clone()
     };
-    let created = follow(app, call, &old_settings, &mut new, &settings).await?;
+    let step = step(old, &old_settings, &settings, *is_settled);
+    *is_settled &= step == Step::Keep;
+    let created = follow(app, call, step, &old_settings, &mut new, &settings).await?;
     new.previous_keys = rotate(old, &new.configuration, call.clock.now());
 
     let is_polled = settings.poller.is_some() && !new.disabled;
@@ -116,25 +137,42 @@ async fn apply(
     Ok(view::to_json(&new, &settings, &call.public_url))
 }
 
+/// What to do at Close. Where that may not have what is stored, it is told again.
+fn step<'a>(
+    old: &Instance,
+    old_settings: &Settings,
+    settings: &'a Settings,
+    is_settled: bool,
+) -> Step<'a> {
+    let has_subscription = old.subscription_id.is_some();
+    match (
+        subscription::plan(old_settings, has_subscription, settings),
+        &settings.subscription,
+    ) {
+        (Step::Keep, Some(events)) if !is_settled => Step::Cover(events),
+        (step, _) => step,
+    }
+}
+
 /// Does at Close what the change means for the subscription. Returns a new one, if one was made.
 async fn follow(
     app: &App,
     call: &Call<'_>,
+    step: Step<'_>,
     old_settings: &Settings,
     new: &mut Instance,
     settings: &Settings,
 ) -> Result<Option<CreatedSubscription>, HandlerError> {
-    let step = subscription::plan(old_settings, new.subscription_id.is_some(), settings);
     let events = match (step, new.subscription_id.as_deref()) {
-        (Step::Create(events), _) => events,
-        (Step::Cover(events), Some(id)) => {
+        (Step::Create(events) | Step::Cover(events), Some(id)) => {
+            // Another key may be one of the same organization's.
             if subscription::cover(app, account(settings), id, events).await? {
                 keep_key(new, old_settings);
                 return Ok(None);
             }
-            // Gone at Close.
             events
         }
+        (Step::Create(events), None) => events,
         (Step::Remove, Some(id)) => {
             subscription::remove(app, account(old_settings), id).await?;
             new.subscription_id = None;
@@ -156,7 +194,36 @@ async fn follow(
     new.configuration
         .set(field::SIGNATURE_KEY, created.signature_key.expose_secret());
     new.subscription_id = Some(created.id.clone());
+    if new.disabled {
+        quiet(app, settings, &created.id, events).await?;
+    }
     Ok(Some(created))
+}
+
+/// Pauses the new subscription of a disabled instance, or removes it.
+async fn quiet(
+    app: &App,
+    settings: &Settings,
+    id: &str,
+    events: &[SubscribedEvent],
+) -> Result<(), HandlerError> {
+    let paused = subscription::set(app, account(settings), id, events, Status::Paused).await;
+    if paused.is_err() {
+        subscription::remove(app, account(settings), id).await?;
+    }
+    paused
+}
+
+/// Tells Close again what is stored, after a change of it that was not stored.
+async fn undo(app: &App, id: &str) {
+    let settled = match id.parse() {
+        Ok(id) => settle(app, id).await,
+        Err(_) => Ok(()),
+    };
+    if let Err(error) = settled {
+        let cause = error.cause();
+        tracing::error!(instance.id = id, %error, cause, "the subscription at Close may differ from the instance's");
+    }
 }
 
 /// A subscription that stays has its key, also where a whole new configuration does not repeat it.

@@ -48,7 +48,7 @@ pub async fn create(
     if let Some(events) = &settings.subscription
         && let Err(error) = subscribe(app, call, &mut instance, &settings, events).await
     {
-        app.instances.delete(instance.id).await?;
+        undo(app, &instance, &settings).await?;
         return Err(error);
     }
     tracing::info!(instance.id = %instance.id, polled = settings.poller.is_some(), "provisioned");
@@ -72,7 +72,7 @@ async fn insert(
     Ok(app.instances.insert(instance, is_polled).await?)
 }
 
-/// Subscribes the stored instance at Close and makes it ready; or leaves nothing at Close.
+/// Subscribes the stored instance at Close and makes it ready.
 async fn subscribe(
     app: &App,
     call: &Call<'_>,
@@ -87,15 +87,17 @@ async fn subscribe(
         .set(field::SIGNATURE_KEY, created.signature_key.expose_secret());
     instance.subscription_id = Some(created.id.clone());
     instance.phase = Phase::Ready;
-    let stored = app
-        .instances
-        .replace(instance, settings.poller.is_some(), call.clock.now())
-        .await;
-    if let Err(error) = stored {
-        subscription::remove(app, account(settings), &created.id).await?;
-        return Err(error.into());
+    let is_polled = settings.poller.is_some();
+    let now = call.clock.now();
+    Ok(app.instances.replace(instance, is_polled, now).await?)
+}
+
+/// Removes first what is at Close: while that cannot be done, only the instance tells of it.
+async fn undo(app: &App, instance: &Instance, settings: &Settings) -> Result<(), HandlerError> {
+    if let Some(id) = &instance.subscription_id {
+        subscription::remove(app, account(settings), id).await?;
     }
-    Ok(())
+    Ok(app.instances.delete(instance.id).await?)
 }
 
 /// The id is part of the webhook URL, which nobody must be able to guess.

@@ -1,18 +1,17 @@
 //! `PUT /instances/{id}/enabled` and `DELETE /instances/{id}/enabled`
 
 use serde_json::Value;
-use shared::close::webhook::Status;
 use shared::instance::Instance;
 use shared::settings::{Policy, Settings};
 use shared::table::TableError;
 
 use super::change::MAX_TRIES;
 use super::find::find;
+use super::settle::settle;
 use super::view;
 use crate::app::{App, Call};
 use crate::authorization::Credentials;
 use crate::error::HandlerError;
-use crate::subscription::{self, account};
 
 /// Lets an instance take webhooks and be polled again, and Close deliver to it.
 ///
@@ -62,14 +61,7 @@ async fn set(
             Err(TableError::Conflict) => continue,
             stored => stored?,
         }
-        if let Some(id) = &new.subscription_id {
-            let status = if disabled {
-                Status::Paused
-            } else {
-                Status::Active
-            };
-            subscription::set_status(app, account(&settings), id, status).await?;
-        }
+        settle(app, new.id).await?;
         tracing::info!(instance.id = %new.id, disabled, "enabled or disabled");
         return Ok(view::to_json(&new, &settings, &call.public_url));
     }

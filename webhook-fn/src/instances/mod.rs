@@ -8,5 +8,6 @@ pub mod find;
 pub mod list;
 pub mod read;
 pub mod request;
+pub mod settle;
 pub mod signature_keys;
 pub mod view;

@@ -12,6 +12,8 @@ const MAX_BODY: usize = 256 * 1024;
 /// Name and tags are in every event.
 const MAX_TEXT: usize = 256;
 const MAX_TAGS: usize = 50;
+/// An instance must stay below the 400 KB of an item of DynamoDB's, also after many changes that each add something.
+const MAX_CONFIGURATION: usize = MAX_BODY;
 /// What a word processor makes of quotes.
 const CURLY_QUOTES: [char; 6] = ['“', '”', '„', '‘', '’', '‚'];
 
@@ -91,6 +93,12 @@ fn finish(
     configuration.set_default("base.url", policy.default_base_url());
     configuration.set_default("pagination.max", "100");
     configuration.set_default("pagination.offset", "true");
+    if MAX_CONFIGURATION < configuration.size() {
+        errors.push(FieldError::new(
+            "configuration",
+            format!("expected keys and values of at most {MAX_CONFIGURATION} bytes in all"),
+        ));
+    }
     let settings = Settings::parse(&configuration, policy)
         .map_err(|problems| errors.extend(prefixed(problems)));
     match settings {
@@ -206,7 +214,16 @@ fn parse_configuration(
     errors: &mut Vec<FieldError>,
 ) -> Map<String, Value> {
     match members.get("configuration") {
-        Some(Value::Object(members)) => members.clone(),
+        Some(Value::Object(members)) => {
+            // DynamoDB takes no empty ones.
+            if !members.keys().all(|key| is_label(key)) {
+                errors.push(FieldError::new(
+                    "configuration",
+                    "expected keys of 1 to 256 characters",
+                ));
+            }
+            members.clone()
+        }
         None | Some(Value::Null) => Map::new(),
         Some(_) => {
             errors.push(FieldError::new("configuration", "expected an object"));
