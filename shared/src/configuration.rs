@@ -46,9 +46,9 @@ impl Configuration {
 
     /// Sets a key that has no value yet.
     pub fn set_default(&mut self, key: &str, value: &str) {
-        self.0
-            .entry(key.to_owned())
-            .or_insert_with(|| value.to_owned());
+        if self.get(key).is_none() {
+            self.0.insert(key.to_owned(), value.to_owned());
+        }
     }
 
     /// The configuration as answers show it, with [`MASK`] in place of each secret.

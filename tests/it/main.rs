@@ -5,5 +5,7 @@
     reason = "in a test a panic is the report, also in what several tests share"
 )]
 
+mod instances;
 mod polling;
+mod webhook;
 mod world;
