@@ -160,7 +160,7 @@ async fn an_id_in_the_path_that_is_none_is_400() {
 }
 
 /// A body with this configuration and what else is needed.
-fn body_with(configuration: Value) -> String {
+fn body_with(configuration: &Value) -> String {
     let mut whole = json!({"username": API_KEY});
     for (key, value) in configuration.as_object().unwrap() {
         whole[key] = value.clone();

@@ -21,7 +21,7 @@ async fn provision(world: &World) -> (String, String) {
 /// Asserts that a request with this header is refused, in words that do not say why.
 async fn assert_refused(world: &World, method: &str, path: &str, authorization: &str) {
     let body = if method == "POST" {
-        body_with(json!({}))
+        body_with(&json!({}))
     } else {
         String::new()
     };

@@ -117,7 +117,7 @@ async fn a_poller_configuration_that_is_no_json_says_where() {
         json!([]),
         json!(true),
     ] {
-        let body = body_with(json!({
+        let body = body_with(&json!({
             "event.notification.enabled": true,
             "event.notification.type": "eventbridge",
             "event.vendor.type": "polling",
@@ -169,7 +169,7 @@ async fn a_foreign_host_never_gets_the_api_key() {
         "api.close.com",
         "https://API.CLOSE.COM.",
     ] {
-        let answer = create(&world, body_with(json!({"base.url": base_url}))).await;
+        let answer = create(&world, body_with(&json!({"base.url": base_url}))).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{base_url}");
         assert_eq!(answer.body["errors"][0]["field"], "configuration.base.url");
     }
@@ -179,7 +179,7 @@ async fn a_foreign_host_never_gets_the_api_key() {
         &world.close.base_url(),
         "",
     ] {
-        let answer = create(&world, body_with(json!({"base.url": base_url}))).await;
+        let answer = create(&world, body_with(&json!({"base.url": base_url}))).await;
         assert_eq!(answer.status, StatusCode::OK, "{base_url}: {}", answer.body);
     }
     world.finish().await;
@@ -193,7 +193,7 @@ async fn an_empty_value_is_as_good_as_none() {
         "event.notification.callback.url": "", "event.webhook.signature.key": "",
     });
 
-    let answer = create(&world, body_with(empty)).await;
+    let answer = create(&world, body_with(&empty)).await;
 
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
     let configuration = &answer.body["configuration"];
@@ -213,7 +213,7 @@ async fn values_may_be_texts_numbers_booleans_or_an_object() {
         for (key, value) in values.as_object().unwrap() {
             configuration[key] = value.clone();
         }
-        body_with(configuration)
+        body_with(&configuration)
     };
     let of_json = common(json!({
         "event.notification.enabled": true,
@@ -254,7 +254,7 @@ async fn webhooks_is_as_good_as_webhook_and_events_need_not_be_wanted() {
         json!({"event.vendor.type": "polling", "event.notification.enabled": false}),
         json!({}),
     ] {
-        let answer = create(&world, body_with(configuration)).await;
+        let answer = create(&world, body_with(&configuration)).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
         assert_eq!(
             world.poll(answer.body["id"].as_u64().unwrap()).await["polled"],
@@ -287,7 +287,7 @@ async fn name_and_tags_are_kept_without_the_spaces_around_them() {
 async fn a_body_over_256_kib_is_413() {
     let world = World::start().await;
     let with_length = |length: usize| {
-        let body = body_with(json!({"note": ""}));
+        let body = body_with(&json!({"note": ""}));
         let filler = "x".repeat(length - body.len());
         body.replace(r#""note":"""#, &format!(r#""note":"{filler}""#))
     };
