@@ -44,6 +44,8 @@ pub struct Summary {
     pub published: usize,
     /// Records read again and left out.
     pub duplicates: usize,
+    /// Records that the condition of the query leaves out.
+    pub filtered: usize,
     /// Events that EventBridge refuses in every form.
     pub unpublishable: usize,
     /// Requests to Close.
@@ -192,13 +194,25 @@ impl Poll<'_> {
     ) -> Result<(), PollError> {
         self.check_time()?;
         let until = self.close.until();
-        let (mut new, mut known) = (Vec::new(), Vec::new());
+        let (mut new, mut passed) = (Vec::new(), Vec::new());
         for record in page.data {
+            let is_wanted = resource
+                .query
+                .filter
+                .as_ref()
+                .is_none_or(|filter| filter.matches(&record));
             let change = record::to_change(record, resource, began_at, until);
             let event = Event::new(self.instance, self.settings, Channel::Polling, change);
             match watermark.judge(event.id, event.change.own_date(), until) {
-                Verdict::Publish => new.push(event),
-                Verdict::Skip => known.push(event.change.own_date()),
+                Verdict::Publish if is_wanted => new.push(event),
+                Verdict::Publish => {
+                    passed.push(event.change.own_date());
+                    self.summary.filtered += 1;
+                }
+                Verdict::Skip => {
+                    passed.push(event.change.own_date());
+                    self.summary.duplicates += 1;
+                }
                 Verdict::Leave => {}
             }
         }
@@ -215,13 +229,12 @@ impl Poll<'_> {
             .iter()
             .map(|event| event.change.date)
             .fold(until, Timestamp::min);
-        for date in &known {
+        for date in &passed {
             watermark.handled(*date, until);
         }
         for event in published {
             watermark.published(event.id, event.change.own_date(), until);
         }
-        self.summary.duplicates += known.len();
         let outcome = outcome?;
         self.summary.published += outcome.published;
         self.summary.unpublishable += outcome.unpublishable;
@@ -248,13 +261,14 @@ impl Poll<'_> {
         let Summary {
             published,
             duplicates,
+            filtered,
             unpublishable,
             requests,
             ref failed,
             ..
         } = self.summary;
         tracing::info!(
-            instance.id = %self.instance.id, published, duplicates, unpublishable, requests, failed = failed.len(), "polled"
+            instance.id = %self.instance.id, published, duplicates, filtered, unpublishable, requests, failed = failed.len(), "polled"
         );
         self.summary
     }

@@ -580,3 +580,32 @@ async fn expire_lease(world: &World, id: u64) {
         .await
         .unwrap();
 }
+
+#[tokio::test]
+async fn only_records_that_fulfil_the_condition_are_published_and_the_rest_is_passed() {
+    let world = World::start().await;
+    let create = |name: &str, seconds: i64| {
+        let fields = json!({"name": name});
+        let change = Change::at(ago(seconds)).quiet();
+        world.organization.create_lead(fields, change).unwrap()
+    };
+    create("Hooli", 500);
+    let acme = create("Acme & Co", 400);
+    let late = create("Acme, too", 300);
+    create("Globex", 200);
+    let bound = ago(450);
+    let condition = format!(
+        "date_updated>${{date}} AND (name LIKE 'Acme%' OR name IS NULL) AND date_created >= '{bound}'"
+    );
+    let url = format!("/hubs/crm/leads?where={condition}");
+    let id = world.polling_with(json!({"leads": {"url": url}})).await;
+
+    let summary = world.poll(id).await;
+
+    assert_eq!(texts(&world.details(), "objectId"), [acme, late]);
+    assert_eq!(summary["published"], 2);
+    // Close is asked for what it can tell, the creation date; the rest is told here.
+    assert_eq!(summary["filtered"], 1);
+    assert_eq!(world.poll(id).await["published"], 0);
+    world.finish().await;
+}

@@ -82,8 +82,8 @@ async fn everything_that_is_wrong_is_named_at_once() {
             "event.poller.refresh_interval": 0,
             "event.poller.start": "yesterday",
             "event.poller.configuration": {
-                "contacts": {"url": url, "datesConfiguration": {"updatedDateFormat": "yyyy-QQ'"}},
-                "leads": {"url": "/hubs/crm/leads?where=status='won'"},
+                "contacts": {"url": url, "datesConfiguration": {"updatedDateFormat": "yyyy-MM'"}},
+                "leads": {"url": "/hubs/crm/leads?where=status_label = 'won' OR ("},
                 "accounts": {"url": "/hubs/crm/tickets", "pageSize": "many"},
             },
         },
@@ -99,7 +99,7 @@ async fn everything_that_is_wrong_is_named_at_once() {
     configuration.event.poller.refresh_interval: expected whole minutes, 1 to 527040
     configuration.event.poller.start: expected a time such as 2026-06-19T12:00:00Z
     configuration.event.poller.configuration.contacts.datesConfiguration.updatedDateFormat: the single quote at position 8 is never closed
-    configuration.event.poller.configuration.leads.url: expected the condition `date_updated>'${gmtDate:…}'` or none, but found `status='won'`
+    configuration.event.poller.configuration.leads.url: the condition: expected a field at position 26, but found the end
     configuration.event.poller.configuration.accounts.url: expected one of accounts, leads, contacts as the resource, but found `tickets`
     configuration.event.poller.configuration.accounts.pageSize: expected a whole number
     ");
