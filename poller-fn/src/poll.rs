@@ -44,6 +44,8 @@ pub struct Summary {
     pub published: usize,
     /// Records read again and left out.
     pub duplicates: usize,
+    /// Records that the condition of the query leaves out.
+    pub filtered: usize,
     /// Events that EventBridge refuses in every form.
     pub unpublishable: usize,
     /// Requests to Close.
@@ -90,9 +92,12 @@ pub async fn poll_instance(
     let outcome = poll_held(poller, &instance, &lease, clock, deadline, &mut next).await;
     match poller.instances.release(&lease, next).await {
         // Another poll has it, or the instance is gone: nothing is ours to set.
-        Ok(()) | Err(TableError::Conflict) => outcome,
-        Err(error) => Err(error.into()),
+        Ok(()) | Err(TableError::Conflict) => {}
+        Err(error) => return Err(error.into()),
     }
+    let summary = outcome?;
+    summary.log(id);
+    Ok(summary)
 }
 
 /// Polls an instance whose lease is held. `next` becomes the time of the next poll.
@@ -143,7 +148,8 @@ async fn poll_held(
             _ => {}
         }
     }
-    Ok(poll.report())
+    poll.summary.requests = poll.close.requests();
+    Ok(poll.summary)
 }
 
 impl Poll<'_> {
@@ -192,13 +198,25 @@ impl Poll<'_> {
     ) -> Result<(), PollError> {
         self.check_time()?;
         let until = self.close.until();
-        let (mut new, mut known) = (Vec::new(), Vec::new());
+        let (mut new, mut passed) = (Vec::new(), Vec::new());
         for record in page.data {
+            let is_wanted = resource
+                .query
+                .filter
+                .as_ref()
+                .is_none_or(|filter| filter.matches(&record));
             let change = record::to_change(record, resource, began_at, until);
             let event = Event::new(self.instance, self.settings, Channel::Polling, change);
             match watermark.judge(event.id, event.change.own_date(), until) {
-                Verdict::Publish => new.push(event),
-                Verdict::Skip => known.push(event.change.own_date()),
+                Verdict::Publish if is_wanted => new.push(event),
+                Verdict::Publish => {
+                    passed.push(event.change.own_date());
+                    self.summary.filtered += 1;
+                }
+                Verdict::Skip => {
+                    passed.push(event.change.own_date());
+                    self.summary.duplicates += 1;
+                }
                 Verdict::Leave => {}
             }
         }
@@ -215,13 +233,12 @@ impl Poll<'_> {
             .iter()
             .map(|event| event.change.date)
             .fold(until, Timestamp::min);
-        for date in &known {
+        for date in &passed {
             watermark.handled(*date, until);
         }
         for event in published {
             watermark.published(event.id, event.change.own_date(), until);
         }
-        self.summary.duplicates += known.len();
         let outcome = outcome?;
         self.summary.published += outcome.published;
         self.summary.unpublishable += outcome.unpublishable;
@@ -242,21 +259,20 @@ impl Poll<'_> {
         tracing::error!(instance.id = %self.instance.id, resource = resource.name, reason, %error, "a resource was not polled to its end");
         self.summary.failed.insert(resource.name.clone(), reason);
     }
+}
 
-    fn report(mut self) -> Summary {
-        self.summary.requests = self.close.requests();
-        let Summary {
-            published,
-            duplicates,
-            unpublishable,
-            requests,
-            ref failed,
-            ..
-        } = self.summary;
+impl Summary {
+    fn log(&self, id: InstanceId) {
         tracing::info!(
-            instance.id = %self.instance.id, published, duplicates, unpublishable, requests, failed = failed.len(), "polled"
+            instance.id = %id,
+            published = self.published,
+            duplicates = self.duplicates,
+            filtered = self.filtered,
+            unpublishable = self.unpublishable,
+            requests = self.requests,
+            failed = self.failed.len(),
+            "polled"
         );
-        self.summary
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::value::RawValue;
 use shared::change::{Change, EventType, Identity, object_href};
 use shared::close::{json, timestamp};
@@ -26,7 +26,7 @@ pub fn to_change(
     watermark: Timestamp,
     now: Timestamp,
 ) -> Change {
-    let object_type = resource.object_type.as_str();
+    let object_type = resource.query.object_type.as_str();
     let id = json::text_at(&record, &resource.id_field).or_else(|| json::text_at(&record, ID));
     let (object_id, date) = (id.unwrap_or_default(), date_updated(&record));
     let action = if is_new(&record, resource, watermark) {
@@ -48,27 +48,17 @@ pub fn to_change(
 }
 
 fn is_new(record: &RawValue, resource: &Resource, watermark: Timestamp) -> bool {
-    let date = |path: &str| read_date(&json::text_at(record, path)?);
-    let Some(created) = date(&resource.created_field) else {
+    let Some(created) = resource.created.read(record) else {
         return false;
     };
-    let is_untouched = date(&resource.updated_field)
-        .is_some_and(|updated| is_within(created, updated, resource.created_tolerance));
+    let updated = resource.updated.read(record);
+    let is_untouched =
+        updated.is_some_and(|updated| is_within(created, updated, resource.created_tolerance));
     is_untouched || watermark < created
 }
 
 fn is_within(created: Timestamp, updated: Timestamp, tolerance: Duration) -> bool {
     updated.duration_since(created).unsigned_abs() <= tolerance
-}
-
-/// Close's spellings, or milliseconds since 1970.
-fn read_date(text: &str) -> Option<Timestamp> {
-    let millis = || {
-        Timestamp::UNIX_EPOCH
-            .checked_add(SignedDuration::from_millis(text.parse().ok()?))
-            .ok()
-    };
-    timestamp::parse(text).or_else(millis)
 }
 
 #[cfg(test)]

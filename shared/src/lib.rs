@@ -2,12 +2,13 @@
 //!
 //! Pure modules decide and do no I/O: [`event`], [`change`], [`instance`], [`instance_id`], [`configuration`],
 //! [`settings`],
-//! [`poller_configuration`], [`where_clause`], [`date_pattern`] and all of [`close`] but its client.
+//! [`poller_configuration`], [`query_url`], [`ceql`], [`date_pattern`] and all of [`close`] but its client.
 //! Adapters do: [`event_bus`] speaks to EventBridge, [`instance_table`] and [`watermark_table`] to DynamoDB,
 //! [`close::client`] to Close. [`mod@env`] is the only module that reads the environment and [`clock`] the only one that
 //! reads the time.
 
 pub mod aws;
+pub mod ceql;
 pub mod change;
 pub mod clock;
 pub mod close;
@@ -20,7 +21,7 @@ pub mod instance;
 pub mod instance_id;
 pub mod instance_table;
 pub mod poller_configuration;
+pub mod query_url;
 pub mod settings;
 pub mod table;
 pub mod watermark_table;
-pub mod where_clause;

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-use crate::date_pattern;
+use crate::close::json;
+use crate::date_pattern::{self, DateFormat, zone};
+use crate::query_url::{ObjectType, Query};
 use crate::settings::FieldError;
-use crate::where_clause::{ObjectType, parse_query_url};
 
 /// The configuration's key, and the start of the field names in its errors.
 pub const KEY: &str = "event.poller.configuration";
@@ -25,20 +29,42 @@ const CREATED_FIELD: &str = "date_created";
 pub struct Resource {
     /// Its key in the configuration: the watermark's name, and `objectType` in callbacks.
     pub name: String,
-    /// What it reads.
-    pub object_type: ObjectType,
+    /// What it reads, and which records of that.
+    pub query: Query,
     /// Where a record has its id, as a dotted path.
     pub id_field: String,
-    /// Where a record has the dates that tell created from updated, as dotted paths.
-    pub updated_field: String,
-    /// See `updated_field`.
-    pub created_field: String,
+    /// One of the two dates that tell created from updated.
+    pub updated: DateField,
+    /// The other.
+    pub created: DateField,
     /// A record updated within this of its creation is a new one.
     pub created_tolerance: Duration,
     /// Objects on a page.
     pub page_size: u16,
     /// Read this much further back, beside the overlap.
     pub poll_delay: Duration,
+}
+
+/// A date in a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DateField {
+    /// A dotted path.
+    pub path: String,
+    /// How it is written; where that is not said, as Close writes dates, or as a number since 1970.
+    pub format: Option<DateFormat>,
+    /// Where a text that names no zone was written.
+    pub zone: TimeZone,
+}
+
+impl DateField {
+    /// The record's date.
+    pub fn read(&self, record: &RawValue) -> Option<Timestamp> {
+        let text = json::text_at(record, &self.path)?;
+        match &self.format {
+            Some(format) => format.read(&text, &self.zone),
+            None => date_pattern::read_any(&text),
+        }
+    }
 }
 
 /// Reads the configuration's JSON.
@@ -80,22 +106,13 @@ fn parse_resource(name: &str, members: &Value, errors: &mut Vec<FieldError>) -> 
         errors,
     };
     check_name(name, &mut reader);
-    for key in ["updatedDateFormat", "createdDateFormat"] {
-        reader.check_pattern(&format!("datesConfiguration.{key}"));
-    }
-    let updated_field = reader
-        .text("datesConfiguration.updatedDateField")
-        .unwrap_or(UPDATED_FIELD)
-        .to_owned();
+    let updated = reader.date_field("updatedDate", UPDATED_FIELD);
     Resource {
         name: name.to_owned(),
-        object_type: reader.url(&updated_field),
+        query: reader.query(&updated.path),
         id_field: reader.text("idField").unwrap_or(ID_FIELD).to_owned(),
-        created_field: reader
-            .text("datesConfiguration.createdDateField")
-            .unwrap_or(CREATED_FIELD)
-            .to_owned(),
-        updated_field,
+        created: reader.date_field("createdDate", CREATED_FIELD),
+        updated,
         created_tolerance: reader
             .seconds("createdCheckTolerance")
             .unwrap_or(DEFAULT_CREATED_TOLERANCE),
@@ -167,16 +184,39 @@ impl<'a> MemberReader<'a> {
             .clamp(1, MAX_PAGE_SIZE)
     }
 
-    fn check_pattern(&mut self, key: &str) {
-        if let Some(Err(error)) = self.text(key).map(date_pattern::check) {
-            self.fail(key, error.to_string());
+    fn date_field(&mut self, prefix: &str, default: &str) -> DateField {
+        let key = |suffix: &str| format!("datesConfiguration.{prefix}{suffix}");
+        DateField {
+            path: self.text(&key("Field")).unwrap_or(default).to_owned(),
+            format: self.date_format(&key("Format")),
+            zone: self.zone(&key("Timezone")),
         }
     }
 
-    fn url(&mut self, updated_field: &str) -> ObjectType {
+    fn date_format(&mut self, key: &str) -> Option<DateFormat> {
+        let format = self.text(key).map(DateFormat::parse)?;
+        format
+            .map_err(|error| self.fail(key, error.to_string()))
+            .ok()
+    }
+
+    fn zone(&mut self, key: &str) -> TimeZone {
+        let Some(name) = self.text(key) else {
+            return zone::gmt();
+        };
+        zone::find(name).unwrap_or_else(|| {
+            self.fail(
+                key,
+                "expected a time zone such as GMT, America/Denver or -8:00",
+            );
+            zone::gmt()
+        })
+    }
+
+    fn query(&mut self, updated_field: &str) -> Query {
         match self.member("url").map(Value::as_str) {
-            Some(Some(url)) => match parse_query_url(url, updated_field) {
-                Ok(object_type) => return object_type,
+            Some(Some(url)) => match Query::parse(url, updated_field) {
+                Ok(query) => return query,
                 Err(error) => self.fail("url", error.to_string()),
             },
             Some(None) => self.fail("url", "expected a text"),
@@ -186,7 +226,10 @@ impl<'a> MemberReader<'a> {
             ),
         }
         // Only a placeholder: an error has been noted, so the caller never sees it.
-        ObjectType::Lead
+        Query {
+            object_type: ObjectType::Lead,
+            filter: None,
+        }
     }
 }
 
@@ -195,7 +238,7 @@ mod tests {
     use std::time::Duration;
 
     use super::parse;
-    use crate::where_clause::ObjectType;
+    use crate::query_url::ObjectType;
 
     #[test]
     fn reads_numbers_as_text_and_fills_in_the_defaults() {
@@ -203,7 +246,7 @@ mod tests {
         let resources = parse(json).unwrap();
         let resource = &resources[0];
         assert_eq!(
-            (resource.name.as_str(), resource.object_type),
+            (resource.name.as_str(), resource.query.object_type),
             ("contacts", ObjectType::Contact)
         );
         assert_eq!(

@@ -11,8 +11,8 @@ use shared::settings::{Policy, Settings};
 use webhook_fn::instance_cache::Known;
 use webhook_fn::receive::admit;
 
-use crate::owner::{Owner, delivery, sign, stored_configuration};
-use crate::world::{API_KEY, SIGNATURE_KEY, World, texts};
+use crate::owner::{Owner, delivery, stored_configuration};
+use crate::world::{API_KEY, SIGNATURE_KEY, World, sign, texts};
 
 const SEED: u64 = 20_931;
 /// Another instance's.

@@ -6,11 +6,15 @@
 )]
 
 mod forgeries;
+mod instances;
 mod listing;
 mod openapi;
 mod owner;
 mod polling;
 mod races;
 mod rotation;
+mod routes;
 mod subscription;
+mod template;
+mod webhook;
 mod world;

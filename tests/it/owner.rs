@@ -1,16 +1,14 @@
 //! An instance as its owner sees it, and what there is of it behind the API.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use sha2::Sha256;
 use shared::configuration::Configuration;
 use shared::instance::Instance;
 use shared::instance_id::InstanceId;
 use shared::settings::field;
 
-use crate::world::{Answer, PATIENCE, World};
+use crate::world::{Answer, PATIENCE, World, sign};
 
 /// The owner of an instance.
 pub(crate) struct Owner<'a> {
@@ -161,15 +159,6 @@ pub(crate) async fn set_attribute(world: &World, id: u64, name: &str, value: Att
     let update = update.expression_attribute_names("#name", name);
     let update = update.expression_attribute_values(":value", value);
     update.send().await.unwrap();
-}
-
-/// `close-sig-hash` as Close makes it.
-pub(crate) fn sign(key: &str, timestamp: &str, body: &[u8]) -> String {
-    let key = hex::decode(key).unwrap();
-    let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
-    mac.update(timestamp.as_bytes());
-    mac.update(body);
-    hex::encode(mac.finalize().into_bytes())
 }
 
 /// A delivery of Close's about a lead of its own, `number`.

@@ -19,6 +19,12 @@ fn set(ids: impl IntoIterator<Item = String>) -> BTreeSet<String> {
     ids.into_iter().collect()
 }
 
+/// Makes leads that were updated so many seconds ago, all at one time. Returns their ids.
+fn leads(world: &World, count: usize, seconds: i64) -> Vec<String> {
+    let change = Change::at(ago(seconds)).quiet();
+    world.organization.create_leads(count, change).unwrap()
+}
+
 #[tokio::test]
 async fn leads_and_contacts_are_published_once() {
     let world = World::start().await;
@@ -78,18 +84,9 @@ async fn a_record_indexed_late_and_one_exactly_at_the_watermark_are_published() 
 #[tokio::test]
 async fn five_hundred_records_of_one_timestamp_are_all_published_once() {
     let world = World::start().await;
-    let before = world
-        .organization
-        .create_leads(3, Change::at(ago(400)).quiet())
-        .unwrap();
-    let ties = world
-        .organization
-        .create_leads(500, Change::at(ago(300)).quiet())
-        .unwrap();
-    let after = world
-        .organization
-        .create_leads(250, Change::at(ago(200)).quiet())
-        .unwrap();
+    let before = leads(&world, 3, 400);
+    let ties = leads(&world, 500, 300);
+    let after = leads(&world, 250, 200);
     let id = world.polling(&["leads"]).await;
 
     assert_eq!(world.poll(id).await["published"], 753);
@@ -106,14 +103,9 @@ async fn five_hundred_records_of_one_timestamp_are_all_published_once() {
 #[tokio::test]
 async fn an_edit_in_the_middle_of_a_walk_loses_nobody() {
     let world = World::start().await;
-    let mut leads = Vec::new();
+    let mut ids = Vec::new();
     for second in 0..250 {
-        leads.extend(
-            world
-                .organization
-                .create_leads(1, Change::at(ago(1_000 - second)).quiet())
-                .unwrap(),
-        );
+        ids.extend(leads(&world, 1, 1_000 - second));
     }
     let id = world.polling(&["leads"]).await;
     let mut second_page = world.close.hold(RequestMatch::to("/data/search/").after(1));
@@ -123,7 +115,7 @@ async fn an_edit_in_the_middle_of_a_walk_loses_nobody() {
         // Read, the record at which the next page starts, and not yet read.
         let edit = |index: usize| {
             let edited = json!({"name": "Edited"});
-            let lead = &leads[index];
+            let lead = &ids[index];
             let date = world
                 .organization
                 .edit_lead(lead, edited, Change::now().quiet())
@@ -148,17 +140,14 @@ async fn an_edit_in_the_middle_of_a_walk_loses_nobody() {
     };
     tokio::time::timeout(PATIENCE, all_edits).await.unwrap();
 
-    assert_eq!(set(texts(&world.details(), "objectId")), set(leads.clone()));
+    assert_eq!(set(texts(&world.details(), "objectId")), set(ids.clone()));
     world.finish().await;
 }
 
 #[tokio::test]
 async fn killed_between_publish_and_commit_it_publishes_again_with_the_same_ids() {
     let world = World::start().await;
-    world
-        .organization
-        .create_leads(5, Change::at(ago(100)).quiet())
-        .unwrap();
+    leads(&world, 5, 100);
     let id = world.polling(&["leads"]).await;
     let held = world.stack.bus().hold(Calls::any().source("closeio"));
 
@@ -182,10 +171,7 @@ async fn killed_between_publish_and_commit_it_publishes_again_with_the_same_ids(
 #[tokio::test]
 async fn a_commit_that_fails_is_made_up_for_by_the_next_poll() {
     let world = World::start().await;
-    world
-        .organization
-        .create_leads(3, Change::at(ago(100)).quiet())
-        .unwrap();
+    leads(&world, 3, 100);
     let id = world.polling(&["leads"]).await;
     let commits = Calls::of("TransactWriteItems");
     world
@@ -207,10 +193,7 @@ async fn a_commit_that_fails_is_made_up_for_by_the_next_poll() {
 #[tokio::test]
 async fn of_two_polls_of_one_instance_one_works_and_one_quits() {
     let world = World::start().await;
-    world
-        .organization
-        .create_leads(3, Change::at(ago(100)).quiet())
-        .unwrap();
+    leads(&world, 3, 100);
     let id = world.polling(&["leads"]).await;
     let mut search = world.close.hold(RequestMatch::to("/data/search/"));
 
@@ -236,10 +219,7 @@ async fn of_two_polls_of_one_instance_one_works_and_one_quits() {
 #[tokio::test]
 async fn of_ten_entries_only_the_three_that_failed_are_sent_again() {
     let world = World::start().await;
-    let leads = world
-        .organization
-        .create_leads(10, Change::at(ago(100)).quiet())
-        .unwrap();
+    let created = leads(&world, 10, 100);
     let id = world.polling(&["leads"]).await;
     world.forget_calls();
     world
@@ -259,7 +239,7 @@ async fn of_ten_entries_only_the_three_that_failed_are_sent_again() {
         sent[1],
         [1, 4, 8].map(|index: usize| sent[0][index].clone())
     );
-    assert_eq!(set(texts(&world.details(), "objectId")), set(leads));
+    assert_eq!(set(texts(&world.details(), "objectId")), set(created));
     assert_eq!(world.details().len(), 10);
     world.finish().await;
 }
@@ -276,10 +256,7 @@ async fn a_poisonous_record_never_stops_a_poll() {
         .organization
         .create_lead(json!({"name": "poison"}), Change::at(ago(90)).quiet())
         .unwrap();
-    world
-        .organization
-        .create_leads(3, Change::at(ago(80)).quiet())
-        .unwrap();
+    leads(&world, 3, 80);
     let id = world.polling(&["leads"]).await;
     world.forget_calls();
     world.stack.bus().refuse("MalformedDetail", |entry| {
@@ -313,10 +290,7 @@ async fn a_poisonous_record_never_stops_a_poll() {
 #[tokio::test]
 async fn a_new_instance_starts_at_its_creation() {
     let world = World::start().await;
-    world
-        .organization
-        .create_leads(2, Change::at(ago(100)).quiet())
-        .unwrap();
+    leads(&world, 2, 100);
     let configuration = json!({
         "event.vendor.type": "polling",
         "event.poller.configuration": {"leads": {"url": query("leads")}},
@@ -425,10 +399,7 @@ async fn raw_is_the_record_byte_for_byte() {
 #[tokio::test]
 async fn what_close_limits_is_waited_for() {
     let world = World::start().await;
-    world
-        .organization
-        .create_leads(1, Change::at(ago(100)).quiet())
-        .unwrap();
+    leads(&world, 1, 100);
     let id = world.polling(&["leads"]).await;
     let throttled = CloseFault::throttled(Duration::from_millis(300), ThrottleBody::Nested2023);
     world
@@ -483,10 +454,7 @@ async fn one_resources_trouble_stops_no_other() {
 #[tokio::test]
 async fn a_refused_key_fails_its_own_instance_alone() {
     let world = World::start().await;
-    world
-        .organization
-        .create_leads(1, Change::at(ago(100)).quiet())
-        .unwrap();
+    leads(&world, 1, 100);
     let good = world.polling(&["leads"]).await;
     let revoked = "api_revoked_secret_of_the_tests";
     let bad = json!({
@@ -497,15 +465,7 @@ async fn a_refused_key_fails_its_own_instance_alone() {
     let bad = world.provision(bad).await.body["id"].as_u64().unwrap();
 
     world.stack.tick().await.unwrap();
-    world
-        .stack
-        .bus()
-        .events()
-        .wait_for(PATIENCE, |events| {
-            events.iter().any(|event| event.source == "closeio")
-        })
-        .await
-        .unwrap();
+    polls_ended(&world, 2).await;
 
     assert_eq!(world.details()[0]["instanceId"], good);
     assert_eq!(
@@ -526,19 +486,22 @@ async fn the_schedule_polls_each_instance_when_it_is_due_and_not_before() {
     world.forget_calls();
 
     assert_eq!(world.stack.tick().await.unwrap(), json!({"dispatched": 2}));
-    let polled = |line: &str| line.contains("\"message\":\"polled\"");
-    let output = world.stack.output();
-    output
-        .wait_for(PATIENCE, |lines| {
-            lines.iter().filter(|line| polled(&line.text)).count() == 2
-        })
-        .await
-        .unwrap();
+    polls_ended(&world, 2).await;
 
     let requested: HashSet<_> = requested(&world).into_iter().collect();
     assert_eq!(requested, instances);
     assert_eq!(world.stack.tick().await.unwrap(), json!({"dispatched": 0}));
     world.finish().await;
+}
+
+/// Waits until so many polls have come to their end.
+async fn polls_ended(world: &World, count: usize) {
+    let is_end = |text: &str| text.contains("\"message\":\"polled\"");
+    let output = world.stack.output();
+    let ended = output.wait_for(PATIENCE, |lines| {
+        count <= lines.iter().filter(|line| is_end(&line.text)).count()
+    });
+    ended.await.unwrap();
 }
 
 /// The instances for which a poll was requested.
@@ -611,4 +574,33 @@ async fn expire_lease(world: &World, id: u64) {
         .send()
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn only_records_that_fulfil_the_condition_are_published_and_the_rest_is_passed() {
+    let world = World::start().await;
+    let create = |name: &str, seconds: i64| {
+        let fields = json!({"name": name});
+        let change = Change::at(ago(seconds)).quiet();
+        world.organization.create_lead(fields, change).unwrap()
+    };
+    create("Hooli", 500);
+    let acme = create("Acme & Co", 400);
+    let late = create("Acme, too", 300);
+    create("Globex", 200);
+    let bound = ago(450);
+    let condition = format!(
+        "date_updated>${{date}} AND (name LIKE 'Acme%' OR name IS NULL) AND date_created >= '{bound}'"
+    );
+    let url = format!("/hubs/crm/leads?where={condition}");
+    let id = world.polling_with(json!({"leads": {"url": url}})).await;
+
+    let summary = world.poll(id).await;
+
+    assert_eq!(texts(&world.details(), "objectId"), [acme, late]);
+    assert_eq!(summary["published"], 2);
+    // Close is asked for what it can tell, the creation date; the rest is told here.
+    assert_eq!(summary["filtered"], 1);
+    assert_eq!(world.poll(id).await["published"], 0);
+    world.finish().await;
 }

@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::owner::{Owner, deliver_signed, delivery, set_attribute};
-use crate::world::{SIGNATURE_KEY, World};
+use crate::world::{SIGNATURE_KEY, World, ago};
 
 const NEW_KEY: &str = "1f1e1d1c1b1a191817161514131211100f0e0d0c0b0a09080706050403020100";
 const NEWER_KEY: &str = "2f2e2d2c2b2a292827262524232221202f2e2d2c2b2a29282726252423222120";
@@ -146,5 +146,22 @@ async fn without_a_key_there_is_nothing_to_be_signed_with() {
         .post_legacy(&owner.url, "lead", "delete", json!({"id": "lead_1"}))
         .await;
     assert_eq!(attempt.status, Some(200), "{}", attempt.answer);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_key_that_was_changed_behind_a_warm_function_is_found_at_once() {
+    let world = World::start().await;
+    let owner = start(&world).await;
+    assert_eq!(statuses(&owner, 0, &[SIGNATURE_KEY]).await, [200]);
+    // As another sandbox of the function would have stored it.
+    let mut instance = owner.stored().await.unwrap();
+    instance.configuration.set(KEY, NEW_KEY);
+    let table = world.instance_table();
+    table.replace(&instance, false, ago(0)).await.unwrap();
+    assert_eq!(
+        statuses(&owner, 10, &[NEW_KEY, SIGNATURE_KEY]).await,
+        [200, 401]
+    );
     world.finish().await;
 }

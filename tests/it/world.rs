@@ -1,8 +1,11 @@
 //! The stack, a Close, and the questions that tests ask of them.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
 use jsonschema::Validator;
 use local_stack::bus::event::Event;
@@ -13,8 +16,9 @@ use local_stack::function::FunctionError;
 use local_stack::sdk;
 use local_stack::stack::{Builder, LocalStack};
 use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName};
 use serde_json::{Value, json};
+use sha2::Sha256;
 use shared::configuration::Configuration;
 use shared::instance::Instance;
 use shared::instance_table::InstanceTable;
@@ -24,8 +28,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 // Secrets that must not be found again in anything that the functions write.
 pub(crate) const API_KEY: &str = "api_1secretOfTheTests.0123456789abcdef";
-const USER_SECRET: &str = "user-secret-of-the-tests";
-const ORGANIZATION_SECRET: &str = "organization-secret-of-the-tests";
+pub(crate) const USER_SECRET: &str = "user-secret-of-the-tests";
+pub(crate) const ORGANIZATION_SECRET: &str = "organization-secret-of-the-tests";
 /// The key of the published signature vector.
 pub(crate) const SIGNATURE_KEY: &str =
     "b9260244ef33625f9b4b26a27db08758cdd39478b852c73f2d33ab042eb8abb4";
@@ -50,6 +54,9 @@ pub(crate) struct World {
     /// Answers of the API, to be searched for secrets.
     answers: Mutex<Vec<String>>,
 }
+
+/// An item of a table.
+pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// An answer of the HTTP API.
 #[derive(Debug)]
@@ -131,7 +138,7 @@ impl World {
             .collect()
     }
 
-    /// Sends a request to the API, with both secrets unless `authorization` says otherwise.
+    /// Sends a request to the API, with both secrets unless `authorization` says otherwise; empty, it is left out.
     pub(crate) async fn call(
         &self,
         method: &str,
@@ -141,31 +148,30 @@ impl World {
     ) -> Answer {
         let url = format!("{}/elements/api-v2{path}", self.stack.url());
         let secrets = format!("User {USER_SECRET}, Organization {ORGANIZATION_SECRET}");
-        let request = self.http.request(method.parse().unwrap(), url);
-        let request = request.header("authorization", authorization.unwrap_or(&secrets));
-        self.answer(
-            request
-                .header("content-type", "application/json")
-                .body(body),
-        )
-        .await
+        let mut request = self.http.request(method.parse().unwrap(), url);
+        let authorization = authorization.unwrap_or(&secrets);
+        if !authorization.is_empty() {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        let request = request.header(CONTENT_TYPE, "application/json");
+        self.answer(request.body(body)).await
     }
 
-    /// Sends a webhook's body to a URL, as Close does.
+    /// Sends a webhook's body to a URL, as Close does, with these headers over the usual one.
     pub(crate) async fn deliver(
         &self,
         url: &str,
         headers: &[(&str, &str)],
         body: impl Into<reqwest::Body>,
     ) -> Answer {
-        let mut request = self
-            .http
-            .post(url)
-            .header("content-type", "application/json");
+        let mut all = HeaderMap::new();
+        all.insert(CONTENT_TYPE, "application/json".parse().unwrap());
         for (name, value) in headers {
-            request = request.header(*name, *value);
+            let name: HeaderName = name.parse().unwrap();
+            all.insert(name, value.parse().unwrap());
         }
-        self.answer(request.body(body)).await
+        self.answer(self.http.post(url).headers(all).body(body))
+            .await
     }
 
     async fn answer(&self, request: reqwest::RequestBuilder) -> Answer {
@@ -173,12 +179,13 @@ impl World {
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.unwrap();
         let body: Value = serde_json::from_str(&text).unwrap();
+        let mut shown = text;
         // The token is shown once, to whoever provisions.
         if let Some(token) = body["token"].as_str() {
+            shown = shown.replace(token, "");
             self.secrets.lock().unwrap().push(token.to_owned());
-        } else {
-            self.answers.lock().unwrap().push(text);
         }
+        self.answers.lock().unwrap().push(shown);
         Answer {
             status,
             headers,
@@ -247,16 +254,52 @@ impl World {
             .insert(&instance, false)
             .await
             .unwrap();
-        let encoded = instance.id.to_base64();
-        format!(
-            "{}/elements/api-v2/events/closeio/{encoded}",
-            self.stack.url()
-        )
+        self.webhook_url(&instance.id.to_base64())
+    }
+
+    /// Where webhooks go that name their instance so.
+    pub(crate) fn webhook_url(&self, encoded_id: &str) -> String {
+        let base = self.stack.url();
+        format!("{base}/elements/api-v2/events/closeio/{encoded_id}")
+    }
+
+    /// Provisions a webhook instance, has Close post these events to it, and returns its URL.
+    pub(crate) async fn subscribed(&self, events: &[(&str, &str)]) -> String {
+        // Close shows the key when the subscription is made, and the URL is known when the instance is.
+        let nowhere = "http://127.0.0.1:9/";
+        let subscription = self.organization.create_webhook(nowhere, events).unwrap();
+        let key = subscription.signature_key;
+        self.secrets.lock().unwrap().push(key.clone());
+        let configuration =
+            json!({"event.vendor.type": "webhook", "event.webhook.signature.key": key});
+        let answer = self.provision(configuration).await;
+        let url = answer.body["webhookUrl"].as_str().unwrap();
+        let at_close = format!("{}/webhook/{}/", self.close.base_url(), subscription.id);
+        let update = self.http.put(at_close).basic_auth(API_KEY, Some(""));
+        let update = update.json(&json!({"url": url})).send().await.unwrap();
+        update.error_for_status().unwrap();
+        url.to_owned()
     }
 
     pub(crate) fn instance_table(&self) -> InstanceTable {
         let config = sdk::config(&self.stack.store().url());
         InstanceTable::new(&config, self.stack.store().table("InstancesTable").unwrap())
+    }
+
+    /// What the Ledger holds.
+    pub(crate) async fn ledger(&self) -> BTreeSet<String> {
+        let items = self.items("LedgerTable").await;
+        let id = |item: &Item| item["eventId"].as_s().unwrap().to_owned();
+        items.iter().map(id).collect()
+    }
+
+    /// All items of a table, by its key in the template.
+    pub(crate) async fn items(&self, table: &str) -> Vec<Item> {
+        let store = self.stack.store();
+        let scan = store.client().scan();
+        let scan = scan.table_name(store.table(table).unwrap());
+        let items = scan.into_paginator().items().send();
+        items.collect::<Result<_, _>>().await.unwrap()
     }
 
     /// Polls an instance once, as the rule on `poll.requested` does, and returns the summary.
@@ -284,6 +327,15 @@ impl World {
         self.stack.bus().calls().clear();
         self.stack.store().calls().clear();
     }
+}
+
+/// `close-sig-hash`: HMAC-SHA256 over the timestamp and the body, keyed with the bytes that the key is the hex of.
+pub(crate) fn sign(key: &str, timestamp: &str, body: &[u8]) -> String {
+    let key = hex::decode(key).unwrap();
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
+    mac.update(timestamp.as_bytes());
+    mac.update(body);
+    hex::encode(mac.finalize().into_bytes())
 }
 
 /// The documented query, as it stands there.

@@ -18,7 +18,7 @@ use crate::app::{App, Call};
 use crate::error::HandlerError;
 use crate::instance_cache::Known;
 use crate::payload;
-use crate::signature;
+use crate::signature::{self, SignatureError};
 
 /// What is left for the ledger and the answer when publishing has used up its time.
 const ANSWER_MARGIN: SignedDuration = SignedDuration::from_secs(3);
@@ -31,8 +31,7 @@ const LEDGER_TIMEOUT: Duration = Duration::from_millis(1_200);
 /// 4xx for what Close, or whoever sent it, would have to change; 5xx for what works when Close sends it again.
 pub async fn receive(app: &App, call: &Call<'_>, encoded_id: &str) -> Result<Value, HandlerError> {
     let id = InstanceId::from_base64(encoded_id)?;
-    let known = known_instance(app, id).await?;
-    let events = admit(&known, call.headers, call.body, call.clock.started())?;
+    let events = admit_known(app, call, id).await?;
     let ids: Vec<_> = events.iter().map(|event| event.id).collect();
 
     let recorded = recorded(app, call, &ids).await;
@@ -48,6 +47,23 @@ pub async fn receive(app: &App, call: &Call<'_>, encoded_id: &str) -> Result<Val
     record(app, call, &new, published.as_ref().err()).await;
     published?;
     Ok(json!({"events": ids}))
+}
+
+/// Decides by what is remembered of the instance; and by the table, where the signature does not match: the key may have
+/// been changed through another sandbox, and Close retries only after a minute.
+async fn admit_known(
+    app: &App,
+    call: &Call<'_>,
+    id: InstanceId,
+) -> Result<Vec<Event>, HandlerError> {
+    let decide = |known: &Known| admit(known, call.headers, call.body, call.clock.started());
+    if let Some(known) = app.cache.get(id) {
+        match decide(&known) {
+            Err(HandlerError::Signature(SignatureError::Mismatch)) => {}
+            decided => return decided,
+        }
+    }
+    decide(&*read_instance(app, id).await?)
 }
 
 /// Decides, without doing anything, which events a body becomes.
@@ -83,11 +99,8 @@ fn signature_keys(known: &Known, now: Timestamp) -> Vec<SecretString> {
         .collect()
 }
 
-/// The instance, from memory or from the table, if it takes webhooks.
-async fn known_instance(app: &App, id: InstanceId) -> Result<Arc<Known>, HandlerError> {
-    if let Some(known) = app.cache.get(id) {
-        return Ok(known);
-    }
+/// The instance from the table, if it takes webhooks.
+async fn read_instance(app: &App, id: InstanceId) -> Result<Arc<Known>, HandlerError> {
     let instance = app
         .instances
         .get(id)

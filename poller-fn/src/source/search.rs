@@ -5,9 +5,10 @@
 //! one date that is longer than a page.
 
 use jiff::Timestamp;
+use shared::ceql::push_down::{self, Created};
 use shared::close::search::{Page, Search};
 use shared::poller_configuration::Resource;
-use shared::where_clause::ObjectType;
+use shared::query_url::ObjectType;
 
 use crate::error::PollError;
 use crate::record;
@@ -21,6 +22,7 @@ const MAX_EXPIRIES: u32 = 2;
 #[derive(Debug)]
 pub struct SearchWalk {
     object_type: ObjectType,
+    created: Created,
     limit: u16,
     anchor: Timestamp,
     cursor: Option<String>,
@@ -33,7 +35,13 @@ impl SearchWalk {
     /// A walk from `floor` on, inclusive.
     pub fn new(resource: &Resource, floor: Timestamp) -> Self {
         Self {
-            object_type: resource.object_type,
+            object_type: resource.query.object_type,
+            created: resource
+                .query
+                .filter
+                .as_ref()
+                .map(push_down::push_down)
+                .unwrap_or_default(),
             limit: resource.page_size,
             anchor: floor,
             cursor: None,
@@ -48,6 +56,7 @@ impl SearchWalk {
         let request = || Search {
             object_type: self.object_type,
             from: self.anchor,
+            created: self.created,
             limit: self.limit,
             cursor: self.cursor.clone(),
         };

@@ -6,7 +6,8 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::timestamp;
-use crate::where_clause::ObjectType;
+use crate::ceql::push_down::Created;
+use crate::query_url::ObjectType;
 
 /// What is asked for of a lead. Source: the keys of a recorded `GET /lead/{id}/` of 2026; `custom` stands for all custom
 /// fields. Close takes about 80 selectors. docs/fields.md lists these for users.
@@ -62,6 +63,8 @@ pub struct Search {
     pub object_type: ObjectType,
     /// The earliest `date_updated`, inclusive.
     pub from: Timestamp,
+    /// Between which dates the objects were created.
+    pub created: Created,
     /// Objects on the page.
     pub limit: u16,
     /// Where the page before ended, to go on within it; lives for 30 s.
@@ -82,21 +85,36 @@ impl Search {
     /// The request's body. There is no upper bound: a record dated in the future must be found as well.
     pub fn to_body(&self) -> Value {
         let object_type = self.object_type.as_str();
-        let date_updated = json!({"type": "regular_field", "object_type": object_type, "field_name": "date_updated"});
+        let mut queries = vec![
+            json!({"type": "object_type", "object_type": object_type}),
+            self.within("date_updated", Some(self.from), None),
+        ];
+        if self.created != Created::default() {
+            let Created { from, before } = self.created;
+            queries.push(self.within("date_created", from, before));
+        }
         json!({
-            "query": {"type": "and", "queries": [
-                {"type": "object_type", "object_type": object_type},
-                {"type": "field_condition", "field": date_updated, "condition": {
-                    "type": "moment_range",
-                    "on_or_after": {"type": "fixed_utc", "value": timestamp::format(self.from)},
-                }},
-            ]},
+            "query": {"type": "and", "queries": queries},
             "_fields": {object_type: fields(self.object_type)},
             // Descending order with a cursor skips rows.
-            "sort": [{"direction": "asc", "field": date_updated}],
+            "sort": [{"direction": "asc", "field": self.field("date_updated")}],
             "_limit": self.limit,
             "cursor": self.cursor,
         })
+    }
+
+    fn within(&self, name: &str, from: Option<Timestamp>, before: Option<Timestamp>) -> Value {
+        let mut range = json!({"type": "moment_range"});
+        for (bound, time) in [("on_or_after", from), ("before", before)] {
+            if let Some(time) = time {
+                range[bound] = json!({"type": "fixed_utc", "value": timestamp::format(time)});
+            }
+        }
+        json!({"type": "field_condition", "field": self.field(name), "condition": range})
+    }
+
+    fn field(&self, name: &str) -> Value {
+        json!({"type": "regular_field", "object_type": self.object_type.as_str(), "field_name": name})
     }
 }
 
