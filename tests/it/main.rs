@@ -7,5 +7,6 @@
 
 mod instances;
 mod polling;
+mod template;
 mod webhook;
 mod world;
