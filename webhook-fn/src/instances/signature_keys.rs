@@ -8,6 +8,9 @@ use shared::settings::field;
 /// Close retries a delivery for so long, and may have signed it with the old key.
 const OVERLAP: SignedDuration = SignedDuration::from_hours(72);
 
+/// Whoever rotates more often in that time gives up the oldest: an item of the table holds 400 KB.
+const MAX_PREVIOUS: usize = 10;
+
 /// The previous keys of `old` once its configuration is `new`: those that are still good, and its own if `new` has another.
 /// Without a key there is nothing to be good beside.
 pub fn rotate(old: &Instance, new: &Configuration, now: Timestamp) -> Vec<PreviousKey> {
@@ -22,7 +25,8 @@ pub fn rotate(old: &Instance, new: &Configuration, now: Timestamp) -> Vec<Previo
             good_until: now.saturating_add(OVERLAP).unwrap_or(now),
         });
     let good = old.good_previous_keys(now).cloned().chain(replaced);
-    good.filter(|previous| previous.key != new_key).collect()
+    let good: Vec<_> = good.filter(|previous| previous.key != new_key).collect();
+    good[good.len().saturating_sub(MAX_PREVIOUS)..].to_vec()
 }
 
 #[cfg(test)]
@@ -69,5 +73,11 @@ mod tests {
         assert_eq!(rotated(&mut instance, Some("cc"), 72), ["bb"]);
         assert_eq!(rotated(&mut instance, Some("bb"), 73), ["cc"]);
         assert_eq!(rotated(&mut instance, None, 74), none);
+        rotated(&mut instance, Some("00"), 75);
+        let newest: Vec<_> = (1..=12).map(|key| format!("{key:02}")).collect();
+        for key in &newest {
+            rotated(&mut instance, Some(key), 75);
+        }
+        assert_eq!(rotated(&mut instance, Some("13"), 75), newest[2..]);
     }
 }
