@@ -19,7 +19,7 @@ FAULTS = [
     ("rate(1 minute)", "rate(0 minutes)", ["PollerFunctionTick: rate(0 minutes) is not a schedule"]),
     ("rate(1 minute)", "every minute", ["PollerFunctionTick: every minute is not a schedule"]),
     # The API.
-    ("Method: GET", "Method: GETT", ["HttpApi: /elements/api-v2/instances/{id} has the method gett"]),
+    ("Method: PATCH", "Method: PATCHED", ["HttpApi: /elements/api-v2/instances/{id} has the method patched"]),
     ("ThrottlingBurstLimit: 1000", "", ["HttpApiApiGatewayDefaultStage: routes are not throttled"]),
     # A queue's URL where its ARN belongs.
     (
@@ -82,7 +82,11 @@ FAULTS = [
         "Resource: !Sub ${InstancesTable.Arn}/index/*",
         ['PollerRole: dynamodb:Query on the wildcard {"Fn::Sub": "${InstancesTable.Arn}/index/*"}'],
     ),
-    ("Action: dynamodb:Query", "Action: dynamodb:*", ["PollerRole: dynamodb:* is a wildcard"]),
+    (
+        "Action: dynamodb:Query",
+        "Action: dynamodb:*",
+        ["PollerRole: dynamodb:* is a wildcard", "WebhookRole: dynamodb:* is a wildcard"],
+    ),
     (
         "Action: [xray:PutTelemetryRecords, xray:PutTraceSegments]",
         "Action: [xray:PutTraceSegments, logs:CreateLogGroup]",
@@ -94,7 +98,10 @@ FAULTS = [
     (
         "                Action: dynamodb:Query\n",
         "                NotAction: dynamodb:DeleteTable\n",
-        ["PollerRole: a statement does more than allow actions on resources"],
+        [
+            "PollerRole: a statement does more than allow actions on resources",
+            "WebhookRole: a statement does more than allow actions on resources",
+        ],
     ),
     (
         "      Policies:\n        - PolicyName: webhook-fn",

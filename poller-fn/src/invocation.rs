@@ -1,5 +1,7 @@
 //! What invokes the function: the schedule, or a `poll.requested` event.
 
+use std::time::Duration;
+
 use aws_config::SdkConfig;
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent};
@@ -23,6 +25,9 @@ pub const POLL_REQUESTED: &str = "poll.requested";
 pub const SOURCE: &str = "closeio.poller";
 /// `detail-type` of the schedule.
 const SCHEDULED: &str = "Scheduled Event";
+
+/// Close answers a search in well under a second; a page of large leads may take some.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What the function works with, set up once.
 #[derive(Debug)]
@@ -73,7 +78,7 @@ impl Poller {
     /// When the TLS library cannot be set up.
     pub fn new(config: Config, aws: &SdkConfig) -> Result<Self, CloseError> {
         Ok(Self {
-            close: CloseClient::new()?,
+            close: CloseClient::new(CLOSE_TIMEOUT)?,
             instances: InstanceTable::new(aws, config.instances_table.clone()),
             watermarks: WatermarkTable::new(aws, config.watermarks_table.clone()),
             bus: EventBus::new(aws, config.event_bus_name.clone(), config.event_max_bytes),

@@ -92,9 +92,12 @@ pub async fn poll_instance(
     let outcome = poll_held(poller, &instance, &lease, clock, deadline, &mut next).await;
     match poller.instances.release(&lease, next).await {
         // Another poll has it, or the instance is gone: nothing is ours to set.
-        Ok(()) | Err(TableError::Conflict) => outcome,
-        Err(error) => Err(error.into()),
+        Ok(()) | Err(TableError::Conflict) => {}
+        Err(error) => return Err(error.into()),
     }
+    let summary = outcome?;
+    summary.log(id);
+    Ok(summary)
 }
 
 /// Polls an instance whose lease is held. `next` becomes the time of the next poll.
@@ -145,7 +148,8 @@ async fn poll_held(
             _ => {}
         }
     }
-    Ok(poll.report())
+    poll.summary.requests = poll.close.requests();
+    Ok(poll.summary)
 }
 
 impl Poll<'_> {
@@ -255,22 +259,20 @@ impl Poll<'_> {
         tracing::error!(instance.id = %self.instance.id, resource = resource.name, reason, %error, "a resource was not polled to its end");
         self.summary.failed.insert(resource.name.clone(), reason);
     }
+}
 
-    fn report(mut self) -> Summary {
-        self.summary.requests = self.close.requests();
-        let Summary {
-            published,
-            duplicates,
-            filtered,
-            unpublishable,
-            requests,
-            ref failed,
-            ..
-        } = self.summary;
+impl Summary {
+    fn log(&self, id: InstanceId) {
         tracing::info!(
-            instance.id = %self.instance.id, published, duplicates, filtered, unpublishable, requests, failed = failed.len(), "polled"
+            instance.id = %id,
+            published = self.published,
+            duplicates = self.duplicates,
+            filtered = self.filtered,
+            unpublishable = self.unpublishable,
+            requests = self.requests,
+            failed = self.failed.len(),
+            "polled"
         );
-        self.summary
     }
 }
 

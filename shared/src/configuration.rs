@@ -26,16 +26,6 @@ const SECRET_KEYS: [&str; 6] = [
 pub struct Configuration(BTreeMap<String, String>);
 
 impl Configuration {
-    /// Takes the members of a JSON object. Booleans and numbers become their text; `null` is as good as absent.
-    pub fn from_json(members: serde_json::Map<String, Value>) -> Self {
-        Self(
-            members
-                .into_iter()
-                .filter_map(|(key, value)| Some((key, to_text(value)?)))
-                .collect(),
-        )
-    }
-
     /// The value of a key; an empty one counts as absent.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0
@@ -44,10 +34,44 @@ impl Configuration {
             .filter(|value| !value.is_empty())
     }
 
-    /// Sets a key that has no value yet.
+    /// The bytes of all keys and values.
+    pub fn size(&self) -> usize {
+        self.0
+            .iter()
+            .map(|(key, value)| key.len() + value.len())
+            .sum()
+    }
+
+    /// Sets a key that has no value yet, or an empty one.
     pub fn set_default(&mut self, key: &str, value: &str) {
         if self.get(key).is_none() {
-            self.0.insert(key.to_owned(), value.to_owned());
+            self.set(key, value);
+        }
+    }
+
+    /// Sets a key.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.0.insert(key.to_owned(), value.to_owned());
+    }
+
+    /// Changes what the members of a JSON object name. Booleans and numbers become their text; `null` removes a key.
+    pub fn merge(&mut self, members: serde_json::Map<String, Value>) {
+        for (key, value) in members {
+            match to_text(value) {
+                Some(text) => self.0.insert(key, text),
+                None => self.0.remove(&key),
+            };
+        }
+    }
+
+    /// Puts the values of `old` where only [`MASK`] came back of them: who reads an instance and sends it back means the
+    /// secrets that were not shown.
+    pub fn unmask(&mut self, old: &Self) {
+        for key in SECRET_KEYS {
+            if let (Some(MASK), Some(value)) = (self.get(key), old.get(key)) {
+                let value = value.to_owned();
+                self.set(key, &value);
+            }
         }
     }
 
@@ -92,7 +116,9 @@ mod tests {
         let Value::Object(members) = value else {
             panic!("an object")
         };
-        Configuration::from_json(members)
+        let mut configuration = Configuration::default();
+        configuration.merge(members);
+        configuration
     }
 
     #[test]
@@ -112,6 +138,44 @@ mod tests {
                 None
             ]
         );
+    }
+
+    #[test]
+    fn a_masked_secret_that_comes_back_is_the_old_one() {
+        let old = configuration(json!({"username": "api_key", "password": "p"}));
+        let mut new = configuration(
+            json!({"username": "********", "password": "new", "base.url": "********"}),
+        );
+        new.unmask(&old);
+        assert_eq!(
+            new,
+            configuration(
+                json!({"username": "api_key", "password": "new", "base.url": "********"})
+            )
+        );
+    }
+
+    #[test]
+    fn a_merge_changes_what_it_names() {
+        let mut whole = configuration(json!({"a": "1", "b": "2", "c": "3"}));
+        let Value::Object(members) = json!({"a": 9, "b": null}) else {
+            panic!("an object")
+        };
+        whole.merge(members);
+        assert_eq!(whole, configuration(json!({"a": "9", "c": "3"})));
+    }
+
+    #[test]
+    fn a_default_is_for_what_has_no_value_or_an_empty_one() {
+        let mut given = configuration(json!({"a": "1", "b": ""}));
+        for key in ["a", "b", "c"] {
+            given.set_default(key, "22");
+        }
+        assert_eq!(
+            given,
+            configuration(json!({"a": "1", "b": "22", "c": "22"}))
+        );
+        assert_eq!(given.size(), 1 + 1 + 3 + 3);
     }
 
     #[test]

@@ -304,15 +304,12 @@ mod tests {
         let mut configuration = Configuration::default();
         configuration.set_default("username", "api_key");
         let settings = Settings::parse(&configuration, &Policy::default()).unwrap();
-        let instance = Instance {
-            id: 20931.try_into().unwrap(),
-            name: "Test".to_owned(),
-            tags: vec!["Test".to_owned()],
+        let instance = Instance::new(
+            20931.try_into().unwrap(),
+            "Test",
             configuration,
-            token_hash: String::new(),
-            created_date: Timestamp::UNIX_EPOCH,
-            disabled: false,
-        };
+            Timestamp::UNIX_EPOCH,
+        );
         Event::new(&instance, &settings, Channel::Polling, change)
     }
 

@@ -1,10 +1,15 @@
 //! A provisioned connection to one Close organization.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::configuration::Configuration;
 use crate::instance_id::InstanceId;
+
+/// The hash of no token.
+const NO_TOKEN: &str = "-";
 
 /// An instance as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,4 +30,73 @@ pub struct Instance {
     /// Takes no webhooks and is not polled.
     #[serde(default)]
     pub disabled: bool,
+    /// Is not ready, because it is being set up, or never will be again, because it is being removed.
+    #[serde(default)]
+    pub phase: Phase,
+    /// Counts the changes, so that two at once cannot undo each other.
+    #[serde(default)]
+    pub version: u64,
+    /// The webhook subscription at Close that was made for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscription_id: Option<String>,
+    /// Signature keys that are good for a while beside the configured one.
+    #[serde(default)]
+    pub previous_keys: Vec<PreviousKey>,
+}
+
+/// Where in its life an instance is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// It is stored, but its subscription is not.
+    Provisioning,
+    /// It works.
+    #[default]
+    Ready,
+    /// Its parts are being removed.
+    Removing,
+}
+
+/// A signature key that was replaced.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PreviousKey {
+    /// In hex.
+    pub key: String,
+    /// From here on it is refused.
+    pub good_until: Timestamp,
+}
+
+impl Instance {
+    /// A new instance, tagged with its name, that works at once.
+    pub fn new(id: InstanceId, name: &str, configuration: Configuration, now: Timestamp) -> Self {
+        Self {
+            id,
+            name: name.to_owned(),
+            tags: vec![name.to_owned()],
+            configuration,
+            token_hash: NO_TOKEN.to_owned(),
+            created_date: now,
+            disabled: false,
+            phase: Phase::Ready,
+            version: 0,
+            subscription_id: None,
+            previous_keys: Vec::new(),
+        }
+    }
+
+    /// The replaced keys that are still good.
+    pub fn good_previous_keys(&self, now: Timestamp) -> impl Iterator<Item = &PreviousKey> {
+        self.previous_keys
+            .iter()
+            .filter(move |previous| now < previous.good_until)
+    }
+}
+
+impl fmt::Debug for PreviousKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PreviousKey")
+            .field("good_until", &self.good_until)
+            .finish_non_exhaustive()
+    }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, ReturnValue, ReturnValuesOnConditionCheckFailure,
 };
@@ -25,7 +26,10 @@ const SHARD_NAME: &str = "#shard";
 /// Partitions of that index, so that no single one takes all writes. Ids are random, so their remainders spread.
 pub const SHARDS: u64 = 16;
 
-/// Instances on a page of that index.
+/// The index that finds an instance by its token.
+const TOKEN_INDEX: &str = "token";
+
+/// Instances on a page of the due index.
 const DUE_PAGE: i32 = 500;
 
 type Item = HashMap<String, AttributeValue>;
@@ -58,6 +62,15 @@ pub struct DuePage {
 /// Where a page of due instances ended.
 #[derive(Debug)]
 pub struct DueCursor(Item);
+
+/// Some instances.
+#[derive(Debug)]
+pub struct Page {
+    /// The instances.
+    pub instances: Vec<Instance>,
+    /// The last of them, if there may be more.
+    pub next: Option<InstanceId>,
+}
 
 /// The right to poll an instance, until it is released or expires.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,18 +145,72 @@ impl InstanceTable {
         output.item.map(from_item).transpose()
     }
 
-    /// Makes an instance take nothing more: no webhook, no poll, and no commit of a poll that runs.
+    /// The id of the instance whose token has this hash. The index is a moment behind the table.
     ///
     /// # Errors
-    /// [`TableError::Conflict`] when there is no such instance.
-    pub async fn retire(&self, id: InstanceId) -> Result<(), TableError> {
-        let update = self.update(id).update_expression(
-            "SET disabled = :true REMOVE #shard, nextPollAt, leaseToken, leaseExpiresAt",
-        );
+    /// When the table does not answer.
+    pub async fn find_by_token(&self, token_hash: &str) -> Result<Option<InstanceId>, TableError> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(TOKEN_INDEX)
+            .limit(1);
+        let query = query
+            .key_condition_expression("tokenHash = :hash")
+            .expression_attribute_values(":hash", AttributeValue::S(token_hash.to_owned()));
+        let output = query.send().await.map_err(TableError::unavailable)?;
+        output.items().first().map(to_id).transpose()
+    }
+
+    /// A page of at most `limit` instances in no order, from behind the instance `after`, and whether there are more.
+    ///
+    /// # Errors
+    /// When the table does not answer or an item cannot be read.
+    pub async fn page(&self, after: Option<InstanceId>, limit: i32) -> Result<Page, TableError> {
+        let start = after.map(|id| HashMap::from([("id".to_owned(), number(id.into()))]));
+        let scan = self.client.scan().table_name(&self.name).limit(limit);
+        let scan = scan.set_exclusive_start_key(start).consistent_read(true);
+        let output = scan.send().await.map_err(TableError::unavailable)?;
+        let next = output.last_evaluated_key.as_ref().map(to_id).transpose()?;
+        let items = output.items.unwrap_or_default();
+        let instances = items.into_iter().map(from_item).collect::<Result<_, _>>()?;
+        Ok(Page { instances, next })
+    }
+
+    /// Stores an instance over the one that `instance` was made from. One that is polled keeps its time, or is due at once
+    /// where it had none; the poll of one that no longer is ends at its next commit.
+    ///
+    /// # Errors
+    /// [`TableError::Conflict`] when it was changed since it was read, or is gone.
+    pub async fn replace(
+        &self,
+        instance: &Instance,
+        is_polled: bool,
+        now: Timestamp,
+    ) -> Result<(), TableError> {
+        let mut item: Item = serde_dynamo::to_item(instance)?;
+        item.insert("version".to_owned(), number(instance.version + 1));
+        let mut change = Change::default();
+        for (name, value) in item.into_iter().filter(|(name, _)| name != "id") {
+            change.set(&name, value);
+        }
+        if instance.subscription_id.is_none() {
+            change.remove("subscriptionId");
+        }
+        if is_polled {
+            change.set(SHARD, number(u64::from(instance.id) % SHARDS));
+            change.set_default("nextPollAt", time(now));
+        } else {
+            for name in [SHARD, "nextPollAt", "leaseToken", "leaseExpiresAt"] {
+                change.remove(name);
+            }
+        }
+        let update = change.apply(self.update(instance.id));
+        let update = update
+            .condition_expression("version = :read")
+            .expression_attribute_values(":read", number(instance.version));
         update
-            .expression_attribute_names(SHARD_NAME, SHARD)
-            .expression_attribute_values(":true", AttributeValue::Bool(true))
-            .condition_expression("attribute_exists(id)")
             .send()
             .await
             .map(drop)
@@ -284,14 +351,65 @@ impl InstanceTable {
             .map_err(|error| TableError::Malformed(error.to_string()))
     }
 
-    fn update(
-        &self,
-        id: InstanceId,
-    ) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
+    fn update(&self, id: InstanceId) -> UpdateItemFluentBuilder {
         self.client
             .update_item()
             .table_name(&self.name)
             .key("id", number(id.into()))
+    }
+}
+
+/// An update expression in the making. Every name goes by a placeholder, for many words are reserved.
+#[derive(Default)]
+struct Change {
+    sets: Vec<String>,
+    removes: Vec<String>,
+    names: Vec<(String, String)>,
+    values: Vec<(String, AttributeValue)>,
+}
+
+impl Change {
+    fn set(&mut self, name: &str, value: AttributeValue) {
+        let (name, value) = (self.name(name), self.value(value));
+        self.sets.push(format!("{name} = {value}"));
+    }
+
+    fn set_default(&mut self, name: &str, value: AttributeValue) {
+        let (name, value) = (self.name(name), self.value(value));
+        self.sets
+            .push(format!("{name} = if_not_exists({name}, {value})"));
+    }
+
+    fn remove(&mut self, name: &str) {
+        let name = self.name(name);
+        self.removes.push(name);
+    }
+
+    fn name(&mut self, name: &str) -> String {
+        let placeholder = format!("#n{}", self.names.len());
+        self.names.push((placeholder.clone(), name.to_owned()));
+        placeholder
+    }
+
+    fn value(&mut self, value: AttributeValue) -> String {
+        let placeholder = format!(":v{}", self.values.len());
+        self.values.push((placeholder.clone(), value));
+        placeholder
+    }
+
+    fn apply(self, update: UpdateItemFluentBuilder) -> UpdateItemFluentBuilder {
+        let clause = |word: &str, parts: &[String]| {
+            if parts.is_empty() {
+                String::new()
+            } else {
+                format!("{word} {} ", parts.join(", "))
+            }
+        };
+        let expression = clause("SET", &self.sets) + &clause("REMOVE", &self.removes);
+        update
+            .update_expression(expression.trim_end())
+            .set_expression_attribute_names(Some(self.names.into_iter().collect()))
+            .set_expression_attribute_values(Some(self.values.into_iter().collect()))
     }
 }
 
@@ -313,18 +431,25 @@ fn from_item(item: Item) -> Result<Instance, TableError> {
     Ok(serde_dynamo::from_item(item)?)
 }
 
+fn to_id(item: &Item) -> Result<InstanceId, TableError> {
+    let id = || u64::try_from(integer(item, "id")?).ok()?.try_into().ok();
+    id().ok_or_else(|| TableError::Malformed("an instance has no id".to_owned()))
+}
+
 fn to_due(item: &Item) -> Result<Due, TableError> {
-    let number = |key: &str| item.get(key)?.as_n().ok()?.parse::<i64>().ok();
-    let due = || {
-        let id = u64::try_from(number("id")?).ok()?.try_into().ok()?;
-        Some(Due {
-            id,
-            next_poll_at: Timestamp::from_millisecond(number("nextPollAt")?).ok()?,
-        })
-    };
-    due().ok_or_else(|| {
-        TableError::Malformed("an entry of the index `due` has no id or no nextPollAt".to_owned())
+    let next_poll_at =
+        integer(item, "nextPollAt").and_then(|millis| Timestamp::from_millisecond(millis).ok());
+    let next_poll_at = next_poll_at.ok_or_else(|| {
+        TableError::Malformed("an entry of the index `due` has no nextPollAt".to_owned())
+    })?;
+    Ok(Due {
+        id: to_id(item)?,
+        next_poll_at,
     })
+}
+
+fn integer(item: &Item, key: &str) -> Option<i64> {
+    item.get(key)?.as_n().ok()?.parse().ok()
 }
 
 fn refusal(error: SdkError<UpdateItemError>) -> Result<Acquired, TableError> {

@@ -8,7 +8,8 @@ use secrecy::SecretString;
 use serde::Serialize;
 use url::Url;
 
-use crate::close::timestamp;
+use crate::close::webhook::SubscribedEvent;
+use crate::close::{timestamp, webhook};
 use crate::configuration::Configuration;
 use crate::poller_configuration::{self, Resource};
 
@@ -21,6 +22,9 @@ const CLOSE_HOSTS: [&str; 4] = [
     "api.close.io",
     "app.close.io",
 ];
+
+/// Close's keys have 64 hex digits. Several may be kept beside each other, in an item of 400 KB.
+const MAX_SIGNATURE_KEY: usize = 1024;
 
 const DEFAULT_REFRESH_INTERVAL_MINUTES: u64 = 15;
 /// A year; longer would be a mistake.
@@ -46,6 +50,10 @@ pub mod field {
     pub const POLLER_START: &str = "event.poller.start";
     /// The key with which Close signs its webhooks, in hex.
     pub const SIGNATURE_KEY: &str = "event.webhook.signature.key";
+    /// Whether to subscribe at Close.
+    pub const SUBSCRIBE: &str = "event.webhook.subscribe";
+    /// What to subscribe to.
+    pub const OBJECTS: &str = "event.objects";
 }
 
 /// One thing that is wrong with what a client sent.
@@ -100,6 +108,8 @@ pub struct Settings {
     pub callback_url: Option<Url>,
     /// The key with which Close signs its webhooks; without one the URL itself is the secret.
     pub signature_key: Option<SecretString>,
+    /// What to subscribe to at Close, for an instance that asks for it and whose events are wanted.
+    pub subscription: Option<Vec<SubscribedEvent>>,
     /// What to poll, for a polling instance whose events are wanted.
     pub poller: Option<Poller>,
 }
@@ -153,6 +163,7 @@ impl Settings {
             events_enabled,
             callback_url: reader.callback_url(events_enabled),
             signature_key: reader.signature_key(),
+            subscription: reader.subscription(events_enabled),
             poller: reader.poller(events_enabled),
         };
         if reader.errors.is_empty() {
@@ -250,13 +261,24 @@ impl Reader<'_> {
 
     fn signature_key(&mut self) -> Option<SecretString> {
         let key = self.configuration.get(field::SIGNATURE_KEY)?;
-        if hex::decode(key).is_err() {
+        if MAX_SIGNATURE_KEY < key.len() || hex::decode(key).is_err() {
             self.fail(
                 field::SIGNATURE_KEY,
                 "expected the signature_key of the webhook subscription, in hex",
             );
         }
         Some(key.into())
+    }
+
+    fn subscription(&mut self, events_enabled: bool) -> Option<Vec<SubscribedEvent>> {
+        let is_wanted = self.boolean(field::SUBSCRIBE) && events_enabled;
+        match webhook::events(self.configuration.get(field::OBJECTS)) {
+            Ok(events) => is_wanted.then_some(events),
+            Err(error) => {
+                self.fail(field::OBJECTS, &error.to_string());
+                None
+            }
+        }
     }
 
     fn poller(&mut self, events_enabled: bool) -> Option<Poller> {

@@ -124,8 +124,8 @@ async fn without_a_public_url_webhook_urls_begin_with_the_requests_own_domain() 
 async fn another_route_is_api_gateways_404() {
     let world = World::start().await;
     for (method, path) in [
-        ("GET", "/instances"),
-        ("PUT", "/instances/12"),
+        ("PUT", "/instances"),
+        ("POST", "/instances/12"),
         ("POST", "/instances/"),
         ("GET", "/events/closeio/MjA5MzE="),
         ("POST", "/events/hubspot/MjA5MzE="),

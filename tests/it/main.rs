@@ -5,8 +5,16 @@
     reason = "in a test a panic is the report, also in what several tests share"
 )]
 
+mod forgeries;
 mod instances;
+mod listing;
+mod openapi;
+mod owner;
 mod polling;
+mod races;
+mod rotation;
+mod routes;
+mod subscription;
 mod template;
 mod webhook;
 mod world;

@@ -465,15 +465,7 @@ async fn a_refused_key_fails_its_own_instance_alone() {
     let bad = world.provision(bad).await.body["id"].as_u64().unwrap();
 
     world.stack.tick().await.unwrap();
-    world
-        .stack
-        .bus()
-        .events()
-        .wait_for(PATIENCE, |events| {
-            events.iter().any(|event| event.source == "closeio")
-        })
-        .await
-        .unwrap();
+    polls_ended(&world, 2).await;
 
     assert_eq!(world.details()[0]["instanceId"], good);
     assert_eq!(
@@ -494,19 +486,22 @@ async fn the_schedule_polls_each_instance_when_it_is_due_and_not_before() {
     world.forget_calls();
 
     assert_eq!(world.stack.tick().await.unwrap(), json!({"dispatched": 2}));
-    let polled = |line: &str| line.contains("\"message\":\"polled\"");
-    let output = world.stack.output();
-    output
-        .wait_for(PATIENCE, |lines| {
-            lines.iter().filter(|line| polled(&line.text)).count() == 2
-        })
-        .await
-        .unwrap();
+    polls_ended(&world, 2).await;
 
     let requested: HashSet<_> = requested(&world).into_iter().collect();
     assert_eq!(requested, instances);
     assert_eq!(world.stack.tick().await.unwrap(), json!({"dispatched": 0}));
     world.finish().await;
+}
+
+/// Waits until so many polls have come to their end.
+async fn polls_ended(world: &World, count: usize) {
+    let is_end = |text: &str| text.contains("\"message\":\"polled\"");
+    let output = world.stack.output();
+    let ended = output.wait_for(PATIENCE, |lines| {
+        count <= lines.iter().filter(|line| is_end(&line.text)).count()
+    });
+    ended.await.unwrap();
 }
 
 /// The instances for which a poll was requested.

@@ -21,7 +21,6 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use shared::configuration::Configuration;
 use shared::instance::Instance;
-use shared::instance_id::InstanceId;
 use shared::instance_table::InstanceTable;
 
 /// Longer than anything takes that works; what does not is a failure, not a slow test.
@@ -245,15 +244,12 @@ impl World {
         if let Some(key) = signature_key {
             configuration.set_default("event.webhook.signature.key", key);
         }
-        let instance = Instance {
-            id: InstanceId::try_from(id).unwrap(),
-            name: "Test".to_owned(),
-            tags: vec!["Test".to_owned()],
+        let instance = Instance::new(
+            id.try_into().unwrap(),
+            "Test",
             configuration,
-            token_hash: String::new(),
-            created_date: Timestamp::UNIX_EPOCH,
-            disabled: false,
-        };
+            Timestamp::UNIX_EPOCH,
+        );
         self.instance_table()
             .insert(&instance, false)
             .await
@@ -319,6 +315,11 @@ impl World {
             "detail": {"instanceId": id},
         });
         function.invoke(&event).await
+    }
+
+    /// Remembers a secret that must not come out.
+    pub(crate) fn keep_secret(&self, secret: &str) {
+        self.secrets.lock().unwrap().push(secret.to_owned());
     }
 
     /// Forgets what was counted up to now.

@@ -58,6 +58,8 @@ pub struct Call {
     pub operation: String,
     /// The tables it names, by their keys in the template; those unknown there by name.
     pub tables: Vec<String>,
+    /// The index that a query goes by, if it goes by one.
+    pub index: Option<String>,
 }
 
 impl Store {
@@ -197,6 +199,7 @@ async fn relay(
     shared.calls.push(Call {
         operation: operation.clone(),
         tables: tables.clone(),
+        index: index(&body),
     });
     let fault = shared.plan.fault(&operation, &tables);
     if let Some(fault) = fault.as_ref().filter(|fault| !fault.performed) {
@@ -208,6 +211,11 @@ async fn relay(
         Some(fault) => DIALECT.failure(&fault.failure, &connection),
         None => answer.unwrap_or_else(|error| (StatusCode::BAD_GATEWAY, error).into_response()),
     }
+}
+
+fn index(body: &[u8]) -> Option<String> {
+    let request: Value = serde_json::from_slice(body).unwrap_or_default();
+    request["IndexName"].as_str().map(str::to_owned)
 }
 
 impl Shared {

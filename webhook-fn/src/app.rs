@@ -1,15 +1,18 @@
 //! From a request to its answer.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use jiff::Timestamp;
-use lambda_http::http::{HeaderMap, StatusCode, header};
+use lambda_http::aws_lambda_events::query_map::QueryMap;
+use lambda_http::http::{HeaderMap, HeaderName, StatusCode, header};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, Response};
 use serde::Serialize;
-use serde_json::Value;
 use shared::clock::Clock;
+use shared::close::client::CloseClient;
+use shared::close::error::CloseError;
 use shared::event_bus::EventBus;
 use shared::instance_table::InstanceTable;
 use shared::watermark_table::WatermarkTable;
@@ -18,10 +21,14 @@ use crate::authorization::Credentials;
 use crate::config::Config;
 use crate::error::HandlerError;
 use crate::instance_cache::InstanceCache;
-use crate::instances::{create, delete, read};
+use crate::instances::{change, create, delete, enabled, list, read};
 use crate::ledger_table::LedgerTable;
 use crate::receive::receive;
+use crate::reply::Reply;
 use crate::route::{self, Route};
+
+/// Close makes a subscription in well under a second, and the whole answer must come within the function's 10 s.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What the function works with, set up once.
 #[derive(Debug)]
@@ -38,6 +45,8 @@ pub struct App {
     pub ledger: LedgerTable,
     /// The bus.
     pub bus: EventBus,
+    /// Close.
+    pub close: CloseClient,
 }
 
 /// A request as the handlers see it.
@@ -45,6 +54,8 @@ pub struct App {
 pub struct Call<'a> {
     /// Lower-case names.
     pub headers: &'a HeaderMap,
+    /// Decoded.
+    pub query: QueryMap,
     /// The bytes that the client sent.
     pub body: &'a [u8],
     /// What webhook URLs begin with.
@@ -57,15 +68,19 @@ pub struct Call<'a> {
 
 impl App {
     /// Sets up the adapters; no call is made.
-    pub fn new(config: Config, aws: &SdkConfig) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// When the TLS library cannot be set up.
+    pub fn new(config: Config, aws: &SdkConfig) -> Result<Self, CloseError> {
+        Ok(Self {
+            close: CloseClient::new(CLOSE_TIMEOUT)?,
             instances: InstanceTable::new(aws, config.instances_table.clone()),
             cache: InstanceCache::default(),
             watermarks: WatermarkTable::new(aws, config.watermarks_table.clone()),
             ledger: LedgerTable::new(aws, config.ledger_table.clone()),
             bus: EventBus::new(aws, config.event_bus_name.clone(), config.event_max_bytes),
             config,
-        }
+        })
     }
 }
 
@@ -79,35 +94,46 @@ pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Infal
         .map(|context| context.request_id.clone())
         .unwrap_or_default();
     let answer = match answer(app, &request).await {
-        Ok(value) => respond(StatusCode::OK, &request_id, &value),
+        Ok(reply) => respond(StatusCode::OK, &request_id, &reply.body, reply.headers),
         Err(error) => {
             log(&error);
-            respond(error.status(), &request_id, &error.body(&request_id))
+            respond(
+                error.status(),
+                &request_id,
+                &error.body(&request_id),
+                Vec::new(),
+            )
         }
     };
     Ok(answer)
 }
 
-async fn answer(app: &App, request: &Request) -> Result<Value, HandlerError> {
+async fn answer(app: &App, request: &Request) -> Result<Reply, HandlerError> {
     let path = request.raw_http_path();
     let route = route::find(request.method(), path).ok_or(HandlerError::UnknownRoute)?;
-    let parameters = request.path_parameters();
-    let call = Call::of(app, request);
-    let credentials = Credentials::from_headers(request.headers());
-    match route {
-        // API Gateway has decoded its parameters; the path may not be.
+    let call = &Call::of(app, request);
+    let credentials = &Credentials::from_headers(request.headers());
+    let body = match route {
         Route::Receive { encoded_id } => {
+            // API Gateway has decoded its parameters; the path may not be.
+            let parameters = request.path_parameters();
             receive(
                 app,
-                &call,
+                call,
                 parameters.first("encodedId").unwrap_or(encoded_id),
             )
-            .await
+            .await?
         }
-        Route::CreateInstance => create::create(app, &call, &credentials).await,
-        Route::ReadInstance { id } => read::read(app, &call, &credentials, id).await,
-        Route::DeleteInstance { id } => delete::delete(app, &credentials, id).await,
-    }
+        Route::ListInstances => return list::list(app, call, credentials).await,
+        Route::CreateInstance => create::create(app, call, credentials).await?,
+        Route::ReadInstance { id } => read::read(app, call, credentials, id).await?,
+        Route::ReplaceInstance { id } => change::replace(app, call, credentials, id).await?,
+        Route::ChangeInstance { id } => change::patch(app, call, credentials, id).await?,
+        Route::DeleteInstance { id } => delete::delete(app, call, credentials, id).await?,
+        Route::EnableInstance { id } => enabled::enable(app, call, credentials, id).await?,
+        Route::DisableInstance { id } => enabled::disable(app, call, credentials, id).await?,
+    };
+    Ok(body.into())
 }
 
 impl<'a> Call<'a> {
@@ -118,6 +144,7 @@ impl<'a> Call<'a> {
             .and_then(|context| i64::try_from(context.deadline).ok());
         Self {
             headers: request.headers(),
+            query: request.query_string_parameters(),
             body: request.body().as_ref(),
             public_url: app
                 .config
@@ -142,15 +169,22 @@ fn own_url(request: &Request) -> String {
     format!("https://{}", domain_name.unwrap_or_default())
 }
 
-fn respond(status: StatusCode, request_id: &str, body: &impl Serialize) -> Response<Body> {
+fn respond(
+    status: StatusCode,
+    request_id: &str,
+    body: &impl Serialize,
+    headers: Vec<(HeaderName, String)>,
+) -> Response<Body> {
     let body = serde_json::to_string(body).unwrap_or_default();
-    let response = Response::builder()
+    let mut response = Response::builder()
         .status(status)
         .header(header::CONTENT_TYPE, "application/json")
-        .header("elements-request-id", request_id)
-        .body(Body::Text(body));
+        .header("elements-request-id", request_id);
+    for (name, value) in headers {
+        response = response.header(name, value);
+    }
     // A request id that is no header value would be Lambda's fault; the answer matters more.
-    response.unwrap_or_default()
+    response.body(Body::Text(body)).unwrap_or_default()
 }
 
 fn log(error: &HandlerError) {

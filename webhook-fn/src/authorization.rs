@@ -76,6 +76,11 @@ impl Credentials {
         }
     }
 
+    /// The hash of the token, if there is one.
+    pub fn token_hash(&self) -> Option<String> {
+        self.element.as_ref().map(hash_token)
+    }
+
     fn has_token_of(&self, instance: &Instance) -> bool {
         let hash = self.element.as_ref().map(hash_token);
         hash.is_some_and(|hash| hash.as_bytes().ct_eq(instance.token_hash.as_bytes()).into())

@@ -2,6 +2,7 @@
 
 use lambda_http::http::StatusCode;
 use serde::Serialize;
+use shared::close::error::CloseError;
 use shared::event_bus::PublishError;
 use shared::instance_id::{InstanceId, InstanceIdError};
 use shared::settings::FieldError;
@@ -51,6 +52,15 @@ pub enum HandlerError {
     /// EventBridge did not take the event; Close will send it again.
     #[error("the event could not be published; send it again")]
     Publish(#[from] PublishError),
+    /// Close did not answer.
+    #[error("Close could not be asked; try again")]
+    Close(#[source] CloseError),
+    /// Others change the instance all the time.
+    #[error("the instance was changed by others at the same time; try again")]
+    Contended,
+    /// The instance is not ready to take a webhook; Close will send it again.
+    #[error("instance {0} is being set up; send it again")]
+    Provisioning(InstanceId),
     /// DynamoDB did not answer.
     #[error("the data could not be reached; try again")]
     Table(#[from] TableError),
@@ -84,7 +94,12 @@ impl HandlerError {
             Self::UnknownRoute | Self::UnknownInstance(_) => StatusCode::NOT_FOUND,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Configuration(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Publish(_) | Self::Table(_) | Self::Random(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Contended => StatusCode::CONFLICT,
+            Self::Publish(_)
+            | Self::Close(_)
+            | Self::Provisioning(_)
+            | Self::Table(_)
+            | Self::Random(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -106,6 +121,7 @@ impl HandlerError {
     pub fn cause(&self) -> Option<String> {
         match self {
             Self::Publish(error) => Some(error.to_string()),
+            Self::Close(error) => Some(error.to_string()),
             Self::Table(error) => Some(error.to_string()),
             Self::Configuration(errors) => Some(describe(errors)),
             _ => None,

@@ -13,5 +13,7 @@ pub mod instances;
 pub mod ledger_table;
 pub mod payload;
 pub mod receive;
+pub mod reply;
 pub mod route;
 pub mod signature;
+pub mod subscription;

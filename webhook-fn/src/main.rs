@@ -9,6 +9,6 @@ use webhook_fn::config::Config;
 async fn main() -> Result<(), Error> {
     lambda_http::tracing::init_default_subscriber();
     let config = Config::read(Reader::from_process())?;
-    let app = App::new(config, &shared::aws::load_config().await);
+    let app = App::new(config, &shared::aws::load_config().await)?;
     run(service_fn(|request: Request| app::handle(&app, request))).await
 }

@@ -4,10 +4,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
+use lambda_http::http::HeaderMap;
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use shared::event::{Channel, Event, EventId};
 use shared::event_bus::PublishError;
+use shared::instance::Phase;
 use shared::instance_id::InstanceId;
 use shared::settings::{Policy, Settings};
 
@@ -15,7 +18,7 @@ use crate::app::{App, Call};
 use crate::error::HandlerError;
 use crate::instance_cache::Known;
 use crate::payload;
-use crate::signature;
+use crate::signature::{self, SignatureError};
 
 /// What is left for the ledger and the answer when publishing has used up its time.
 const ANSWER_MARGIN: SignedDuration = SignedDuration::from_secs(3);
@@ -28,13 +31,7 @@ const LEDGER_TIMEOUT: Duration = Duration::from_millis(1_200);
 /// 4xx for what Close, or whoever sent it, would have to change; 5xx for what works when Close sends it again.
 pub async fn receive(app: &App, call: &Call<'_>, encoded_id: &str) -> Result<Value, HandlerError> {
     let id = InstanceId::from_base64(encoded_id)?;
-    let known = known_instance(app, id).await?;
-    if let Some(key) = &known.settings.signature_key {
-        signature::verify(key, call.headers, call.body)?;
-    }
-    let changes = payload::to_changes(call.body, call.clock.started())?;
-    let to_event = |change| Event::new(&known.instance, &known.settings, Channel::Webhook, change);
-    let events: Vec<_> = changes.into_iter().map(to_event).collect();
+    let events = admit_known(app, call, id).await?;
     let ids: Vec<_> = events.iter().map(|event| event.id).collect();
 
     let recorded = recorded(app, call, &ids).await;
@@ -52,18 +49,68 @@ pub async fn receive(app: &App, call: &Call<'_>, encoded_id: &str) -> Result<Val
     Ok(json!({"events": ids}))
 }
 
-/// The instance, from memory or from the table, if it takes webhooks.
-async fn known_instance(app: &App, id: InstanceId) -> Result<Arc<Known>, HandlerError> {
+/// Decides by what is remembered of the instance; and by the table, where the signature does not match: the key may have
+/// been changed through another sandbox, and Close retries only after a minute.
+async fn admit_known(
+    app: &App,
+    call: &Call<'_>,
+    id: InstanceId,
+) -> Result<Vec<Event>, HandlerError> {
+    let decide = |known: &Known| admit(known, call.headers, call.body, call.clock.started());
     if let Some(known) = app.cache.get(id) {
-        return Ok(known);
+        match decide(&known) {
+            Err(HandlerError::Signature(SignatureError::Mismatch)) => {}
+            decided => return decided,
+        }
     }
+    decide(&*read_instance(app, id).await?)
+}
+
+/// Decides, without doing anything, which events a body becomes.
+///
+/// # Errors
+/// 401 where the instance has a key and the body is not signed with it, 400 where the body is none of Close's.
+pub fn admit(
+    known: &Known,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<Vec<Event>, HandlerError> {
+    let keys = signature_keys(known, now);
+    if !keys.is_empty() {
+        signature::verify(&keys, headers, body)?;
+    }
+    let changes = payload::to_changes(body, now)?;
+    let to_event = |change| Event::new(&known.instance, &known.settings, Channel::Webhook, change);
+    Ok(changes.into_iter().map(to_event).collect())
+}
+
+fn signature_keys(known: &Known, now: Timestamp) -> Vec<SecretString> {
+    let previous = known
+        .instance
+        .good_previous_keys(now)
+        .map(|previous| previous.key.as_str().into());
+    known
+        .settings
+        .signature_key
+        .iter()
+        .cloned()
+        .chain(previous)
+        .collect()
+}
+
+/// The instance from the table, if it takes webhooks.
+async fn read_instance(app: &App, id: InstanceId) -> Result<Arc<Known>, HandlerError> {
     let instance = app
         .instances
         .get(id)
         .await?
         .ok_or(HandlerError::UnknownInstance(id))?;
-    if instance.disabled {
-        return Err(HandlerError::Disabled(id));
+    match instance.phase {
+        Phase::Provisioning => return Err(HandlerError::Provisioning(id)),
+        Phase::Removing => return Err(HandlerError::UnknownInstance(id)),
+        Phase::Ready if instance.disabled => return Err(HandlerError::Disabled(id)),
+        Phase::Ready => {}
     }
     let settings = Settings::parse(&instance.configuration, &Policy::of_stored())
         .map_err(HandlerError::Configuration)?;

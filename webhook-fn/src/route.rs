@@ -15,13 +15,35 @@ pub enum Route<'a> {
     },
     /// `POST /instances`
     CreateInstance,
+    /// `GET /instances`
+    ListInstances,
     /// `GET /instances/{id}`
     ReadInstance {
         /// As in the path.
         id: &'a str,
     },
+    /// `PUT /instances/{id}`
+    ReplaceInstance {
+        /// As in the path.
+        id: &'a str,
+    },
+    /// `PATCH /instances/{id}`
+    ChangeInstance {
+        /// As in the path.
+        id: &'a str,
+    },
     /// `DELETE /instances/{id}`
     DeleteInstance {
+        /// As in the path.
+        id: &'a str,
+    },
+    /// `PUT /instances/{id}/enabled`
+    EnableInstance {
+        /// As in the path.
+        id: &'a str,
+    },
+    /// `DELETE /instances/{id}/enabled`
+    DisableInstance {
         /// As in the path.
         id: &'a str,
     },
@@ -34,6 +56,11 @@ pub fn find<'a>(method: &Method, path: &'a str) -> Option<Route<'a>> {
     match (method.as_str(), segments.as_slice()) {
         ("POST", ["events", "closeio", encoded_id]) => Some(Route::Receive { encoded_id }),
         ("POST", ["instances"]) => Some(Route::CreateInstance),
+        ("GET", ["instances"]) => Some(Route::ListInstances),
+        ("PUT", ["instances", id]) => Some(Route::ReplaceInstance { id }),
+        ("PATCH", ["instances", id]) => Some(Route::ChangeInstance { id }),
+        ("PUT", ["instances", id, "enabled"]) => Some(Route::EnableInstance { id }),
+        ("DELETE", ["instances", id, "enabled"]) => Some(Route::DisableInstance { id }),
         ("GET", ["instances", id]) => Some(Route::ReadInstance { id }),
         ("DELETE", ["instances", id]) => Some(Route::DeleteInstance { id }),
         _ => None,
@@ -75,7 +102,8 @@ mod tests {
             (Method::GET, "/elements/api-v2/events/closeio/MjA5MzE="),
             (Method::POST, "/elements/api-v2/events/hubspot/MjA5MzE="),
             (Method::POST, "/instances"),
-            (Method::PUT, "/elements/api-v2/instances/12/enabled"),
+            (Method::PATCH, "/elements/api-v2/instances/12/enabled"),
+            (Method::PUT, "/elements/api-v2/instances"),
         ] {
             assert_eq!(find(&method, path), None, "{method} {path}");
         }

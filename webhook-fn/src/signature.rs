@@ -32,24 +32,40 @@ pub enum SignatureError {
     Mismatch,
 }
 
-/// Checks the signature of `body` with the instance's key.
+/// Checks the signature of `body` with the keys that are good: one, or more for a while after it was replaced.
 ///
 /// # Errors
 /// When it is missing or wrong.
-pub fn verify(key: &SecretString, headers: &HeaderMap, body: &[u8]) -> Result<(), SignatureError> {
+pub fn verify(
+    keys: &[SecretString],
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<(), SignatureError> {
     let header = |name: &str| headers.get(name)?.to_str().ok();
     let (hash, timestamp) = header(HASH_HEADER)
         .zip(header(TIMESTAMP_HEADER))
         .ok_or(SignatureError::Missing)?;
     let hash = hex::decode(hash.trim()).map_err(|_| SignatureError::Malformed)?;
+    if keys
+        .iter()
+        .any(|key| is_signed(key, timestamp, body, &hash))
+    {
+        Ok(())
+    } else {
+        Err(SignatureError::Mismatch)
+    }
+}
+
+fn is_signed(key: &SecretString, timestamp: &str, body: &[u8], hash: &[u8]) -> bool {
     // A stored key is hex; one that is not could sign nothing.
-    let key = hex::decode(key.expose_secret()).map_err(|_| SignatureError::Mismatch)?;
-    let mut mac = Hmac::<Sha256>::new_from_slice(&key).map_err(|_| SignatureError::Mismatch)?;
-    mac.update(timestamp.as_bytes());
-    mac.update(body);
-    // Compares in constant time.
-    mac.verify_slice(&hash)
-        .map_err(|_| SignatureError::Mismatch)
+    let key = hex::decode(key.expose_secret()).ok();
+    let mac = key.and_then(|key| Hmac::<Sha256>::new_from_slice(&key).ok());
+    mac.is_some_and(|mut mac| {
+        mac.update(timestamp.as_bytes());
+        mac.update(body);
+        // Compares in constant time.
+        mac.verify_slice(hash).is_ok()
+    })
 }
 
 #[cfg(test)]
@@ -72,7 +88,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
             .collect();
-        verify(&SecretString::from(KEY), &headers, body.as_bytes())
+        verify(&[SecretString::from(KEY)], &headers, body.as_bytes())
     }
 
     #[test]

@@ -6,15 +6,15 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::{Value, json};
 
 use super::error::CloseError;
 use super::rate_limit;
 use super::search::{Page, Search};
+use super::webhook::{CreatedSubscription, Listed, Status, SubscribedEvent, Subscription};
 use crate::aws;
 
-/// Close answers a search in well under a second; a page of large leads may take some.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Of a rejection's body, what a log line can bear.
 const MAX_MESSAGE: usize = 300;
@@ -44,20 +44,19 @@ pub struct Answer<T> {
 }
 
 impl CloseClient {
-    /// A client with its own pool of connections.
+    /// A client with its own pool of connections, each of whose requests ends within `timeout`.
     ///
     /// # Errors
     /// When the TLS library cannot be set up.
-    pub fn new() -> Result<Self, CloseError> {
+    pub fn new(timeout: Duration) -> Result<Self, CloseError> {
         let builder = reqwest::Client::builder()
-            .timeout(REQUEST_TIMEOUT)
-            .connect_timeout(CONNECT_TIMEOUT);
-        // A redirect could carry the API key to another host.
-        let builder = builder.redirect(reqwest::redirect::Policy::none());
-        let http = builder
-            .user_agent(concat!("closeio-events/", env!("CARGO_PKG_VERSION")))
-            .build();
-        http.map(|http| Self { http }).map_err(unavailable)
+            .timeout(timeout)
+            .connect_timeout(CONNECT_TIMEOUT)
+            // A redirect could carry the API key to another host.
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("closeio-events/", env!("CARGO_PKG_VERSION")));
+        let http = builder.build().map_err(unavailable)?;
+        Ok(Self { http })
     }
 
     /// One page of a search.
@@ -81,6 +80,98 @@ impl CloseClient {
                 error
             }
         })
+    }
+
+    /// Subscribes `url` to events.
+    ///
+    /// # Errors
+    /// As [`CloseError`] says; a rejection may name an active subscription of the same URL and events.
+    pub async fn create_webhook(
+        &self,
+        account: Account<'_>,
+        url: &str,
+        events: &[SubscribedEvent],
+    ) -> Result<CreatedSubscription, CloseError> {
+        let body = json!({"url": url, "events": events, "verify_ssl": true});
+        let request = self.request(Method::POST, account, "webhook/").json(&body);
+        Ok(send(request).await?.body)
+    }
+
+    /// A subscription, or nothing where Close has none of that id.
+    ///
+    /// # Errors
+    /// As [`CloseError`] says.
+    pub async fn webhook(
+        &self,
+        account: Account<'_>,
+        id: &str,
+    ) -> Result<Option<Subscription>, CloseError> {
+        let request = self.request(Method::GET, account, &format!("webhook/{id}/"));
+        Ok(unless_missing(send(request).await)?.map(|answer| answer.body))
+    }
+
+    /// The ids of the subscriptions that post to `url`.
+    ///
+    /// # Errors
+    /// As [`CloseError`] says.
+    pub async fn webhooks_to(
+        &self,
+        account: Account<'_>,
+        url: &str,
+    ) -> Result<Vec<String>, CloseError> {
+        let listed: Answer<Listed> = send(self.request(Method::GET, account, "webhook/")).await?;
+        let listed = listed.body.data.into_iter().filter(|one| one.url == url);
+        Ok(listed.map(|one| one.id).collect())
+    }
+
+    /// Changes which events a subscription covers. Returns whether Close has it.
+    ///
+    /// # Errors
+    /// As [`CloseError`] says.
+    pub async fn set_webhook_events(
+        &self,
+        account: Account<'_>,
+        id: &str,
+        events: &[SubscribedEvent],
+    ) -> Result<bool, CloseError> {
+        self.change_webhook(account, id, &json!({"events": events}))
+            .await
+    }
+
+    /// Changes which events a subscription covers, and pauses or resumes it. Returns whether Close has it.
+    ///
+    /// # Errors
+    /// As [`CloseError`] says.
+    pub async fn set_webhook(
+        &self,
+        account: Account<'_>,
+        id: &str,
+        events: &[SubscribedEvent],
+        status: Status,
+    ) -> Result<bool, CloseError> {
+        let body = json!({"events": events, "status": status});
+        self.change_webhook(account, id, &body).await
+    }
+
+    /// Removes a subscription, if Close has it.
+    ///
+    /// # Errors
+    /// As [`CloseError`] says.
+    pub async fn delete_webhook(&self, account: Account<'_>, id: &str) -> Result<(), CloseError> {
+        let request = self.request(Method::DELETE, account, &format!("webhook/{id}/"));
+        unless_missing(send::<IgnoredAny>(request).await).map(drop)
+    }
+
+    async fn change_webhook(
+        &self,
+        account: Account<'_>,
+        id: &str,
+        body: &Value,
+    ) -> Result<bool, CloseError> {
+        let path = format!("webhook/{id}/");
+        let request = self.request(Method::PUT, account, &path).json(body);
+        let answer = unless_missing(send::<IgnoredAny>(request).await)?;
+        Ok(answer.is_some())
     }
 
     fn request(&self, method: Method, account: Account<'_>, path: &str) -> RequestBuilder {
@@ -118,6 +209,14 @@ async fn send<T: DeserializeOwned>(request: RequestBuilder) -> Result<Answer<T>,
         },
         _ => CloseError::Unavailable(format!("status {}", status.as_u16())),
     })
+}
+
+/// What Close has not is no failure to whoever wants it gone or asks whether it is there.
+fn unless_missing<T>(result: Result<T, CloseError>) -> Result<Option<T>, CloseError> {
+    match result {
+        Err(CloseError::Rejected { status: 404, .. }) => Ok(None),
+        other => other.map(Some),
+    }
 }
 
 fn date_of(response: &Response) -> Option<Timestamp> {

@@ -7,3 +7,4 @@ pub mod json;
 pub mod rate_limit;
 pub mod search;
 pub mod timestamp;
+pub mod webhook;

@@ -115,7 +115,7 @@ async fn a_removal_that_breaks_off_is_ended_by_the_same_request() {
         .fail(Fault::new(Failure::Internal, calls).times(3));
 
     assert_eq!(delete(&world, id).await, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(deliver(&world, id).await, StatusCode::FORBIDDEN);
+    assert_eq!(deliver(&world, id).await, StatusCode::NOT_FOUND);
     assert_eq!(world.poll(id).await["polled"], false);
 
     assert_eq!(delete(&world, id).await, StatusCode::OK);

@@ -10,6 +10,7 @@ use super::attempt::{self, Attempt};
 use super::event_log::Entry;
 use super::settings::{RetryStamp, Settings};
 use super::signature;
+use super::subscription::Place;
 use super::world::{Shared, World};
 
 /// What is to be delivered, to which subscription of which organization.
@@ -19,6 +20,7 @@ struct Delivery {
     subscription_id: String,
     event_id: String,
     body: String,
+    place: Place,
 }
 
 /// The first wait before a retry; it doubles from one to the next.
@@ -62,24 +64,32 @@ fn delay(entry: &Entry, settings: &Settings) -> Duration {
     }
 }
 
-/// Starts one delivery per subscription that wants the entry as it is now.
+/// Starts one delivery per subscription that wants the entry as it is now, unless its queue is full.
 fn fan_out(shared: &Arc<Shared>, tenant: usize, position: usize) {
-    let mut world = shared.lock();
+    let mut guard = shared.lock();
+    let world = &mut *guard;
+    let now = world.clock.now_micros();
     let state = &mut world.tenants[tenant];
     let entry = &mut state.log.entries[position];
     entry.scheduled = false;
     let event = entry.render(&state.identity.organization_id, &state.identity.user_id);
-    let wanting = state.subscriptions.iter().filter(|one| one.wants(entry));
-    let deliveries: Vec<_> = wanting
-        .map(|subscription| Delivery {
+    let mut deliveries = Vec::new();
+    for subscription in state
+        .subscriptions
+        .iter_mut()
+        .filter(|one| one.wants(entry))
+    {
+        deliveries.push(Delivery {
             tenant,
             subscription_id: subscription.id.clone(),
             event_id: entry.id.clone(),
             body: json!({ "event": event, "subscription_id": subscription.id }).to_string(),
-        })
-        .collect();
+            place: subscription.enqueue(),
+        });
+        subscription.review(&world.settings, now);
+    }
     world.undelivered = world.undelivered + deliveries.len() - 1;
-    drop(world);
+    drop(guard);
     for delivery in deliveries {
         let deliverer = Arc::clone(shared);
         shared.spawn(async move { deliver(&deliverer, delivery).await });
@@ -87,8 +97,8 @@ fn fan_out(shared: &Arc<Shared>, tenant: usize, position: usize) {
     shared.notify();
 }
 
-/// Posts an event until it is accepted, the subscription is gone or paused, or 72 hours have passed.
-async fn deliver(shared: &Shared, delivery: Delivery) {
+/// Posts an event until it is accepted, the subscription is gone or was paused, or 72 hours have passed.
+async fn deliver(shared: &Shared, mut delivery: Delivery) {
     let (scale, restamp) = {
         let settings = &shared.lock().settings;
         (
@@ -112,7 +122,10 @@ async fn deliver(shared: &Shared, delivery: Delivery) {
         if accepted || GIVE_UP < waited {
             break;
         }
-        sleep(wait.mul_f64(scale)).await;
+        tokio::select! {
+            () = sleep(wait.mul_f64(scale)) => {}
+            () = delivery.place.lost() => break,
+        }
     }
     shared.lock().undelivered -= 1;
     shared.notify();
@@ -131,12 +144,13 @@ async fn attempt(
     number: u32,
     stamp: &str,
 ) -> Option<Attempt> {
+    let _turn = shared.delivering.acquire().await.ok()?;
     let (url, key) = {
         let world = shared.lock();
         let mut subscriptions = world.tenants[delivery.tenant].subscriptions.iter();
         let subscription = subscriptions.find(|one| one.id == delivery.subscription_id)?;
-        let active = subscription.is_active();
-        active.then(|| (subscription.url.clone(), subscription.signature_key.clone()))?
+        let is_due = !delivery.place.is_lost();
+        is_due.then(|| (subscription.url.clone(), subscription.signature_key.clone()))?
     };
     let hash = signature::sign(&key, stamp, &delivery.body).ok()?;
     let headers = vec![
@@ -144,7 +158,6 @@ async fn attempt(
         ("close-sig-hash", hash),
         ("close-sig-timestamp", stamp.to_owned()),
     ];
-    let _turn = shared.delivering.acquire().await.ok()?;
     let mut attempt = attempt::post(shared, &url, headers, delivery.body.clone()).await;
     attempt.subscription_id = Some(delivery.subscription_id.clone());
     attempt.event_id = Some(delivery.event_id.clone());
@@ -154,16 +167,20 @@ async fn attempt(
 
 /// Keeps an attempt, for tests and in the subscription's history.
 fn note(shared: &Shared, tenant: usize, attempt: Attempt) {
-    let mut world = shared.lock();
+    let mut guard = shared.lock();
+    let world = &mut *guard;
     let now = world.clock.now_micros();
     let mut subscriptions = world.tenants[tenant].subscriptions.iter_mut();
     if let Some(subscription) =
         subscriptions.find(|one| Some(&one.id) == attempt.subscription_id.as_ref())
     {
         subscription.note(&attempt, now);
+        if subscription.is_active() {
+            subscription.review(&world.settings, now);
+        }
     }
     world.attempts.push(attempt);
-    drop(world);
+    drop(guard);
     shared.notify();
 }
 
@@ -303,13 +320,78 @@ mod tests {
             .unwrap();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let path = format!("{}/webhook/{}/", simulator.base_url(), webhook.id);
-        let pause = client
-            .put(path)
-            .basic_auth("key", Some(""))
-            .json(&json!({ "status": "paused" }));
-        assert_eq!(pause.send().await.unwrap().status(), 200);
+        for status in ["paused", "active"] {
+            let change = client.put(&path).basic_auth("key", Some(""));
+            let change = change.json(&json!({ "status": status }));
+            assert_eq!(change.send().await.unwrap().status(), 200);
+        }
+        // What waited is dropped, and does not come back with the subscription.
         let attempts = simulator.wait_until_delivered(SOON).await.unwrap();
         assert!(attempts.iter().all(|one| one.status == Some(404)));
+        assert_eq!(
+            organization.webhook(&webhook.id).unwrap()["status"],
+            "active"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_is_cleared_and_the_subscription_paused() {
+        let (simulator, organization) = start(Settings {
+            backlog_limit: 5,
+            retry_scale: 1.0,
+            ..Settings::quick()
+        })
+        .await;
+        let (url, _seen) = receiver(vec![503; 100]).await;
+        let webhook = organization
+            .create_webhook(&url, &[("lead", "created")])
+            .unwrap();
+        organization.create_leads(4, Change::now()).unwrap();
+        simulator
+            .wait_for_deliveries(SOON, |attempts| attempts.len() == 4)
+            .await
+            .unwrap();
+        assert_eq!(
+            organization.webhook(&webhook.id).unwrap()["status"],
+            "active"
+        );
+        organization.create_leads(1, Change::now()).unwrap();
+        // The retries would come after a minute.
+        simulator.wait_until_delivered(SOON).await.unwrap();
+        let shown = organization.webhook(&webhook.id).unwrap();
+        assert_eq!(
+            (&shown["status"], shown["pause_reason"].is_string()),
+            (&json!("paused"), true)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_receiver_that_takes_too_long_has_failed() {
+        let (simulator, organization) = start(Settings {
+            webhook_timeout: Duration::from_millis(100),
+            ..Settings::quick()
+        })
+        .await;
+        // Accepts connections and never answers.
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let webhook = organization
+            .create_webhook(&url, &[("lead", "created")])
+            .unwrap();
+        organization.create_lead(json!({}), Change::now()).unwrap();
+        simulator
+            .wait_for_deliveries(SOON, |attempts| attempts.len() == 2)
+            .await
+            .unwrap();
+        let shown = organization.webhook(&webhook.id).unwrap();
+        assert_eq!(
+            shown["latest_error"],
+            "Exception name: Timeout, Status code: None"
+        );
+        assert_eq!(
+            shown["history"]["errors"][0]["response_status_code"],
+            Value::Null
+        );
     }
 
     #[tokio::test]

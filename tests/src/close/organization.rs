@@ -259,6 +259,38 @@ impl Organization {
         })
     }
 
+    /// Pauses a webhook subscription as Close does by itself: what waits is dropped.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such subscription.
+    pub fn pause_webhook(&self, id: &str, reason: &str) -> anyhow::Result<()> {
+        let mut world = self.shared.lock();
+        let now = world.clock.now_micros();
+        let mut subscriptions = world.tenants[self.position].subscriptions.iter_mut();
+        let subscription = subscriptions.find(|one| one.id == id);
+        let subscription = subscription.with_context(|| format!("there is no webhook {id}"))?;
+        subscription.pause(Some(reason.to_owned()), now);
+        Ok(())
+    }
+
+    /// Deletes a webhook subscription.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such subscription.
+    pub fn delete_webhook(&self, id: &str) -> anyhow::Result<()> {
+        self.with(|tenant| webhooks::delete(tenant, id))
+            .map(drop)
+            .map_err(refused)
+    }
+
+    /// The webhook subscriptions as the API lists them, oldest first.
+    pub fn webhooks(&self) -> Vec<Value> {
+        let list = self.with(|tenant| webhooks::list(tenant));
+        list["data"].as_array().cloned().unwrap_or_default()
+    }
+
     /// A webhook subscription as the API shows it.
     pub fn webhook(&self, id: &str) -> Option<Value> {
         self.with(|tenant| webhooks::read(tenant, id).ok())

@@ -52,6 +52,12 @@ pub struct Settings {
     pub retry_scale: f64,
     /// What a retry is stamped with.
     pub retry_stamp: RetryStamp,
+    /// With so many events waiting, a subscription's `health_status` warns.
+    pub backlog_warning: usize,
+    /// With so many events waiting, a subscription is paused and they are dropped.
+    pub backlog_limit: usize,
+    /// When every attempt has failed for so long, multiplied by `retry_scale`, the same happens.
+    pub failing_limit: Duration,
     /// Rate limits, off unless given.
     pub rate_limit: Option<RateLimit>,
 }
@@ -71,6 +77,9 @@ impl Default for Settings {
             webhook_concurrency: 10,
             retry_scale: 1.0,
             retry_stamp: RetryStamp::Fresh,
+            backlog_warning: 80_000,
+            backlog_limit: 100_000,
+            failing_limit: Duration::from_hours(72),
             rate_limit: None,
         }
     }

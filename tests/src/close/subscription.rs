@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
+use tokio::sync::watch;
 
 use super::attempt::Attempt;
 use super::event_log::Entry;
 use super::ids;
+use super::settings::Settings;
 use super::stamp;
 
 /// A webhook subscription.
@@ -26,7 +28,17 @@ pub(super) struct Subscription {
     errors: Vec<Value>,
     successes: Vec<Value>,
     latest_error: Option<String>,
+    pause_reason: Option<String>,
+    health_status: Option<&'static str>,
+    /// The time of the first failed attempt since one that succeeded.
+    failing_since: Option<Timestamp>,
+    /// Nothing is sent: each waiting delivery holds a receiver, and is dropped when this is.
+    queue: watch::Sender<()>,
 }
+
+/// A delivery's place in the queue of its subscription.
+#[derive(Debug, Clone)]
+pub(super) struct Place(watch::Receiver<()>);
 
 /// Whether a subscription is at work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +58,11 @@ pub(super) struct EventType {
 
 /// How many attempts a subscription's history shows of each outcome.
 const HISTORY: usize = 100;
+
+// Close publishes when it warns and pauses, but not in which words.
+const LARGE_BACKLOG: &str = "large_backlog";
+const BACKLOG_FULL: &str = "backlog_limit_reached";
+const ALWAYS_FAILING: &str = "consecutive_failures";
 
 impl Subscription {
     /// A new, active subscription.
@@ -68,13 +85,53 @@ impl Subscription {
             errors: Vec::new(),
             successes: Vec::new(),
             latest_error: None,
+            pause_reason: None,
+            health_status: None,
+            failing_since: None,
+            queue: watch::Sender::default(),
         }
     }
 
-    /// Whether events are delivered at all. Close also pauses a subscription by itself, after a backlog of 100,000 or
-    /// three days of failures, which no simulation lasts long enough for.
+    /// Whether events are delivered at all.
     pub(super) fn is_active(&self) -> bool {
         self.status == Status::Active
+    }
+
+    /// Puts an event into the queue.
+    pub(super) fn enqueue(&self) -> Place {
+        Place(self.queue.subscribe())
+    }
+
+    /// Stops all deliveries and drops what waits.
+    pub(super) fn pause(&mut self, reason: Option<String>, now: Timestamp) {
+        self.status = Status::Paused;
+        self.date_updated = now;
+        self.pause_reason = reason;
+        self.health_status = None;
+        self.queue = watch::Sender::default();
+    }
+
+    /// Delivers again what happens from now on.
+    pub(super) fn resume(&mut self) {
+        self.status = Status::Active;
+        self.pause_reason = None;
+        self.failing_since = None;
+    }
+
+    /// What Close does by itself: it warns of a large backlog, and pauses a subscription whose backlog has reached the limit
+    /// or that has failed for too long.
+    pub(super) fn review(&mut self, settings: &Settings, now: Timestamp) {
+        let backlog = self.queue.receiver_count();
+        let limit = settings.failing_limit.mul_f64(settings.retry_scale);
+        let limit = SignedDuration::try_from(limit).unwrap_or(SignedDuration::MAX);
+        let failing = self.failing_since.map(|since| now.duration_since(since));
+        if settings.backlog_limit <= backlog {
+            self.pause(Some(BACKLOG_FULL.to_owned()), now);
+        } else if failing.is_some_and(|failing| limit <= failing) {
+            self.pause(Some(ALWAYS_FAILING.to_owned()), now);
+        } else {
+            self.health_status = (settings.backlog_warning <= backlog).then_some(LARGE_BACKLOG);
+        }
     }
 
     /// Whether this entry of the event log is to be delivered.
@@ -108,6 +165,7 @@ impl Subscription {
         };
         history.insert(0, entry);
         history.truncate(HISTORY);
+        self.failing_since = error.map(|_| self.failing_since.unwrap_or(time));
         if let Some(error) = error {
             let status = attempt
                 .status
@@ -128,14 +186,16 @@ impl Subscription {
             "events",
             self.events.iter().map(EventType::render).collect(),
         );
-        set("health_status", Value::Null);
+        set("health_status", json!(self.health_status));
         set(
             "history",
             json!({ "errors": self.errors, "successes": self.successes }),
         );
         set("id", self.id.as_str().into());
         set("latest_error", json!(self.latest_error));
-        set("pause_reason", Value::Null);
+        set("pause_reason", json!(self.pause_reason));
+        // Close does not say how long a bucket is; of the three subscriptions that were recorded, failing for minutes, each
+        // had 0.
         set("recent_consecutive_fail_buckets_cnt", 0.into());
         set("status", self.status.name().into());
         set("updated_by", user_id.into());
@@ -164,6 +224,18 @@ impl Subscription {
     }
 }
 
+impl Place {
+    /// Whether the event is no longer to be delivered.
+    pub(super) fn is_lost(&self) -> bool {
+        self.0.has_changed().is_err()
+    }
+
+    /// Returns when the event is no longer to be delivered.
+    pub(super) async fn lost(&mut self) {
+        while self.0.changed().await.is_ok() {}
+    }
+}
+
 impl Status {
     fn name(self) -> &'static str {
         match self {
@@ -176,5 +248,126 @@ impl Status {
 impl EventType {
     fn render(&self) -> Value {
         json!({ "action": self.action, "extra_filter": null, "object_type": self.object_type })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(status: u16) -> Attempt {
+        Attempt {
+            subscription_id: None,
+            event_id: Some("ev_1".to_owned()),
+            number: 1,
+            url: String::new(),
+            headers: Vec::new(),
+            body: String::new(),
+            status: Some(status),
+            answer: String::new(),
+            error: None,
+        }
+    }
+
+    fn subscription() -> Subscription {
+        let events = vec![EventType {
+            action: "created".to_owned(),
+            object_type: "lead".to_owned(),
+        }];
+        let url = "https://receiver.example.com/close".to_owned();
+        Subscription::new(url, events, true, Timestamp::UNIX_EPOCH)
+    }
+
+    fn hours(hours: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours)
+    }
+
+    #[test]
+    fn it_is_shown_as_recorded() {
+        let recorded = include_str!("samples/list-webhook-subscriptions.json");
+        let recorded: Value = serde_json::from_str(recorded).unwrap();
+        let recorded = recorded["data"][2].as_object().unwrap();
+        let mut subscription = subscription();
+        subscription.note(&attempt(503), hours(0));
+        subscription.note(&attempt(200), hours(1));
+        let shown = subscription.render("user_1");
+        let keys = |object: &Map<String, Value>| object.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(keys(&shown), keys(recorded));
+        for (key, inner) in [("errors", 0), ("successes", 0)] {
+            let entry = |object: &Map<String, Value>| {
+                keys(object["history"][key][inner].as_object().unwrap())
+            };
+            assert_eq!(entry(&shown), entry(recorded));
+        }
+        assert_eq!(shown["latest_error"], recorded["latest_error"]);
+        assert_eq!(
+            (&shown["health_status"], &shown["pause_reason"]),
+            (&Value::Null, &Value::Null)
+        );
+    }
+
+    #[test]
+    fn a_large_backlog_warns_and_a_full_one_pauses_and_is_dropped() {
+        let settings = Settings {
+            backlog_warning: 2,
+            backlog_limit: 3,
+            ..Settings::default()
+        };
+        let mut subscription = subscription();
+        let first = subscription.enqueue();
+        subscription.review(&settings, hours(1));
+        assert_eq!(subscription.render("")["health_status"], Value::Null);
+        let second = subscription.enqueue();
+        subscription.review(&settings, hours(1));
+        assert_eq!(subscription.render("")["health_status"], LARGE_BACKLOG);
+        assert!(subscription.is_active());
+        let third = subscription.enqueue();
+        subscription.review(&settings, hours(1));
+        let shown = subscription.render("");
+        assert_eq!(
+            (&shown["status"], &shown["pause_reason"]),
+            (&json!("paused"), &json!(BACKLOG_FULL))
+        );
+        assert!([first, second, third].iter().all(Place::is_lost));
+        subscription.resume();
+        subscription.review(&settings, hours(2));
+        assert!(subscription.is_active() && !subscription.enqueue().is_lost());
+        assert_eq!(subscription.render("")["pause_reason"], Value::Null);
+    }
+
+    #[test]
+    fn three_days_of_nothing_but_failures_pause_it() {
+        let settings = Settings::default();
+        let mut subscription = subscription();
+        let mut at = |hour, status| {
+            subscription.note(&attempt(status), hours(hour));
+            subscription.review(&settings, hours(hour));
+            subscription.is_active()
+        };
+        assert!(at(0, 503) && at(70, 503) && at(71, 200));
+        assert!(at(73, 404) && at(144, 404));
+        assert!(!at(145, 404));
+        let shown = subscription.render("");
+        assert_eq!(shown["pause_reason"], ALWAYS_FAILING);
+        assert_eq!(
+            shown["latest_error"],
+            "Exception name: HTTPError, Status code: 404"
+        );
+    }
+
+    #[test]
+    fn three_days_pass_as_quickly_as_retries_do() {
+        let settings = Settings {
+            retry_scale: 0.001,
+            ..Settings::default()
+        };
+        let mut subscription = subscription();
+        subscription.note(&attempt(500), hours(0));
+        let limit = SignedDuration::from_secs(72 * 3_600 / 1_000);
+        subscription.review(&settings, hours(0) + limit);
+        assert!(subscription.is_active());
+        let second = SignedDuration::from_secs(1);
+        subscription.review(&settings, hours(0) + limit + second);
+        assert!(!subscription.is_active());
     }
 }

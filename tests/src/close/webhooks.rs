@@ -10,6 +10,7 @@ use super::tenant::Tenant;
 
 /// How many subscriptions an organization may have.
 const MAX_SUBSCRIPTIONS: usize = 40;
+
 /// `POST /webhook/`
 pub(super) fn create(tenant: &mut Tenant, now: Timestamp, body: &str) -> Result<Value, Refusal> {
     let body = parse(body)?;
@@ -60,7 +61,7 @@ pub(super) fn change(
         changed.events = events(value)?;
     }
     if let Some(value) = body.get("status") {
-        changed.status = status(value)?;
+        set_status(&mut changed, status(value)?, now);
     }
     if let Some(verify_ssl) = body.get("verify_ssl").and_then(Value::as_bool) {
         changed.verify_ssl = verify_ssl;
@@ -79,6 +80,14 @@ pub(super) fn delete(tenant: &mut Tenant, id: &str) -> Result<Value, Refusal> {
     let position = position(tenant, id)?;
     tenant.subscriptions.remove(position);
     Ok(json!({}))
+}
+
+fn set_status(subscription: &mut Subscription, status: Status, now: Timestamp) {
+    match (subscription.status, status) {
+        (Status::Active, Status::Paused) => subscription.pause(None, now),
+        (Status::Paused, Status::Active) => subscription.resume(),
+        _ => {}
+    }
 }
 
 fn position(tenant: &Tenant, id: &str) -> Result<usize, Refusal> {

@@ -1,32 +1,82 @@
 //! `DELETE /instances/{id}`
 
 use serde_json::{Value, json};
-use shared::instance_id::InstanceId;
+use shared::instance::{Instance, Phase};
+use shared::settings::{Policy, Settings};
 use shared::table::TableError;
 
-use crate::app::App;
+use super::change::MAX_TRIES;
+use super::find::find_any;
+use super::view;
+use crate::app::{App, Call};
 use crate::authorization::Credentials;
 use crate::error::HandlerError;
+use crate::subscription::{self, account};
 
-/// Removes an instance with all that polling knows of it. If it breaks off on the way, the same request ends it.
+/// Removes an instance with its subscription and all that polling knows of it. If it breaks off on the way, the same
+/// request ends it.
 ///
 /// # Errors
-/// 400, 401, 404 or 503.
-pub async fn delete(app: &App, credentials: &Credentials, id: &str) -> Result<Value, HandlerError> {
-    let id: InstanceId = id.parse()?;
-    let instance = app.instances.get(id).await?;
-    credentials.require_account_or_token(&app.config, instance.as_ref())?;
-    app.cache.remove(id);
+/// 400, 401, 404, 409 or 503.
+pub async fn delete(
+    app: &App,
+    call: &Call<'_>,
+    credentials: &Credentials,
+    id: &str,
+) -> Result<Value, HandlerError> {
     // First nothing must come in any more, not even from a poll that runs.
-    app.instances
-        .retire(id)
-        .await
-        .map_err(|error| match error {
-            TableError::Conflict => HandlerError::UnknownInstance(id),
-            other => other.into(),
-        })?;
-    app.watermarks.delete_all(id).await?;
-    app.instances.delete(id).await?;
-    tracing::info!(instance.id = %id, "removed");
+    let instance = retire(app, call, credentials, id).await?;
+    remove_subscription(app, call, &instance).await?;
+    app.watermarks.delete_all(instance.id).await?;
+    app.instances.delete(instance.id).await?;
+    tracing::info!(instance.id = %instance.id, "removed");
     Ok(json!({}))
+}
+
+async fn retire(
+    app: &App,
+    call: &Call<'_>,
+    credentials: &Credentials,
+    id: &str,
+) -> Result<Instance, HandlerError> {
+    for _ in 0..MAX_TRIES {
+        let old = find_any(app, credentials, id).await?;
+        let retired = Instance {
+            phase: Phase::Removing,
+            disabled: true,
+            ..old
+        };
+        let stored = app
+            .instances
+            .replace(&retired, false, call.clock.now())
+            .await;
+        app.cache.remove(retired.id);
+        match stored {
+            Err(TableError::Conflict) => {}
+            stored => {
+                stored?;
+                return Ok(retired);
+            }
+        }
+    }
+    Err(HandlerError::Contended)
+}
+
+/// A provisioning that broke off may have left a subscription that no instance knows; its URL tells it.
+async fn remove_subscription(
+    app: &App,
+    call: &Call<'_>,
+    instance: &Instance,
+) -> Result<(), HandlerError> {
+    let Ok(settings) = Settings::parse(&instance.configuration, &Policy::of_stored()) else {
+        return Ok(());
+    };
+    match &instance.subscription_id {
+        Some(id) => subscription::remove(app, account(&settings), id).await,
+        None if settings.subscription.is_some() => {
+            let url = view::webhook_url(instance, &call.public_url);
+            subscription::remove_all_of(app, account(&settings), &url).await
+        }
+        None => Ok(()),
+    }
 }

@@ -1,7 +1,13 @@
 //! The instance API, a file a verb.
 
+pub mod change;
 pub mod create;
 pub mod delete;
+pub mod enabled;
+pub mod find;
+pub mod list;
 pub mod read;
 pub mod request;
+pub mod settle;
+pub mod signature_keys;
 pub mod view;

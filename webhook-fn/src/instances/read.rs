@@ -1,15 +1,16 @@
 //! `GET /instances/{id}`
 
 use serde_json::Value;
-use shared::instance_id::InstanceId;
 use shared::settings::{Policy, Settings};
 
+use super::find::find;
 use super::view;
 use crate::app::{App, Call};
 use crate::authorization::Credentials;
 use crate::error::HandlerError;
+use crate::subscription::{self, account};
 
-/// Shows an instance, its secrets masked.
+/// Shows an instance, its secrets masked, and what Close says of its subscription.
 ///
 /// # Errors
 /// 400, 401, 404 or 503.
@@ -19,11 +20,12 @@ pub async fn read(
     credentials: &Credentials,
     id: &str,
 ) -> Result<Value, HandlerError> {
-    let id: InstanceId = id.parse()?;
-    let instance = app.instances.get(id).await?;
-    credentials.require_account_or_token(&app.config, instance.as_ref())?;
-    let instance = instance.ok_or(HandlerError::UnknownInstance(id))?;
+    let instance = find(app, credentials, id).await?;
     let settings = Settings::parse(&instance.configuration, &Policy::of_stored())
         .map_err(HandlerError::Configuration)?;
-    Ok(view::to_json(&instance, &settings, &call.public_url))
+    let mut answer = view::to_json(&instance, &settings, &call.public_url);
+    if let Some(id) = &instance.subscription_id {
+        answer["webhook"] = subscription::describe(app, account(&settings), id).await;
+    }
+    Ok(answer)
 }

@@ -1,7 +1,8 @@
-//! The body of a provisioning request.
+//! The body of a request that makes or changes an instance.
 
 use serde_json::{Map, Value};
 use shared::configuration::Configuration;
+use shared::instance::Instance;
 use shared::settings::{FieldError, Policy, Settings};
 
 use crate::error::HandlerError;
@@ -11,6 +12,8 @@ const MAX_BODY: usize = 256 * 1024;
 /// Name and tags are in every event.
 const MAX_TEXT: usize = 256;
 const MAX_TAGS: usize = 50;
+/// An instance must stay below the 400 KB of an item of DynamoDB's, also after many changes that each add something.
+const MAX_CONFIGURATION: usize = MAX_BODY;
 /// What a word processor makes of quotes.
 const CURLY_QUOTES: [char; 6] = ['“', '”', '„', '‘', '’', '‚'];
 
@@ -29,17 +32,73 @@ pub struct Provision {
     pub settings: Settings,
 }
 
-/// Reads and checks the body.
+/// Reads and checks a whole instance. Where it is to replace an `old` one, a masked secret means the old one's.
 ///
 /// # Errors
-/// When it is too large or not JSON; else all that is missing or wrong, at once.
-pub fn parse(body: &[u8], policy: &Policy) -> Result<Provision, HandlerError> {
+/// When the body is too large or not JSON; else all that is missing or wrong, at once.
+pub fn parse(
+    body: &[u8],
+    policy: &Policy,
+    old: Option<&Instance>,
+) -> Result<Provision, HandlerError> {
     let members = parse_object(body)?;
     let mut errors = Vec::new();
     check_element(&members, &mut errors);
     let name = parse_name(&members, &mut errors);
     let tags = parse_tags(&members, &name, &mut errors);
-    let configuration = parse_configuration(&members, policy, &mut errors);
+    let mut configuration = Configuration::default();
+    configuration.merge(parse_configuration(&members, &mut errors));
+    if let Some(old) = old {
+        configuration.unmask(&old.configuration);
+    }
+    finish(name, tags, configuration, policy, errors)
+}
+
+/// Reads and checks the parts of an instance that are to change; `null` removes a key of the configuration.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_patch(
+    body: &[u8],
+    policy: &Policy,
+    old: &Instance,
+) -> Result<Provision, HandlerError> {
+    let members = parse_object(body)?;
+    let mut errors = Vec::new();
+    if members.contains_key("element") {
+        check_element(&members, &mut errors);
+    }
+    let name = match members.get("name") {
+        None => old.name.clone(),
+        Some(_) => parse_name(&members, &mut errors),
+    };
+    let tags = match members.get("tags") {
+        None => old.tags.clone(),
+        Some(_) => parse_tags(&members, &name, &mut errors),
+    };
+    let mut configuration = old.configuration.clone();
+    configuration.merge(parse_configuration(&members, &mut errors));
+    configuration.unmask(&old.configuration);
+    finish(name, tags, configuration, policy, errors)
+}
+
+fn finish(
+    name: String,
+    tags: Vec<String>,
+    mut configuration: Configuration,
+    policy: &Policy,
+    mut errors: Vec<FieldError>,
+) -> Result<Provision, HandlerError> {
+    // Part of every answer of the service that this one follows.
+    configuration.set_default("base.url", policy.default_base_url());
+    configuration.set_default("pagination.max", "100");
+    configuration.set_default("pagination.offset", "true");
+    if MAX_CONFIGURATION < configuration.size() {
+        errors.push(FieldError::new(
+            "configuration",
+            format!("expected keys and values of at most {MAX_CONFIGURATION} bytes in all"),
+        ));
+    }
     let settings = Settings::parse(&configuration, policy)
         .map_err(|problems| errors.extend(prefixed(problems)));
     match settings {
@@ -152,22 +211,25 @@ fn is_label(text: &str) -> bool {
 
 fn parse_configuration(
     members: &Map<String, Value>,
-    policy: &Policy,
     errors: &mut Vec<FieldError>,
-) -> Configuration {
-    let mut configuration = match members.get("configuration") {
-        Some(Value::Object(members)) => Configuration::from_json(members.clone()),
-        None | Some(Value::Null) => Configuration::default(),
+) -> Map<String, Value> {
+    match members.get("configuration") {
+        Some(Value::Object(members)) => {
+            // DynamoDB takes no empty ones.
+            if !members.keys().all(|key| is_label(key)) {
+                errors.push(FieldError::new(
+                    "configuration",
+                    "expected keys of 1 to 256 characters",
+                ));
+            }
+            members.clone()
+        }
+        None | Some(Value::Null) => Map::new(),
         Some(_) => {
             errors.push(FieldError::new("configuration", "expected an object"));
-            Configuration::default()
+            Map::new()
         }
-    };
-    // Part of every answer of the service that this one follows.
-    configuration.set_default("base.url", policy.default_base_url());
-    configuration.set_default("pagination.max", "100");
-    configuration.set_default("pagination.offset", "true");
-    configuration
+    }
 }
 
 /// Names each field by its place in the body.

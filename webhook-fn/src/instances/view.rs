@@ -1,7 +1,7 @@
 //! An instance as answers show it.
 
 use serde_json::{Value, json};
-use shared::instance::Instance;
+use shared::instance::{Instance, Phase};
 use shared::settings::Settings;
 
 /// The instance as JSON, its secrets masked, with the URL that Close must post to.
@@ -12,7 +12,7 @@ pub fn to_json(instance: &Instance, settings: &Settings, public_url: &str) -> Va
         "createdDate": format!("{:.0}", instance.created_date),
         "element": element(),
         "provisionInteractions": [],
-        "valid": true,
+        "valid": instance.phase == Phase::Ready,
         "disabled": instance.disabled,
         "maxCacheSize": 0,
         "cacheTimeToLive": 0,
@@ -20,8 +20,14 @@ pub fn to_json(instance: &Instance, settings: &Settings, public_url: &str) -> Va
         "eventsEnabled": settings.events_enabled,
         "cachingEnabled": false,
         "tags": instance.tags,
-        "webhookUrl": format!("{public_url}/elements/api-v2/events/closeio/{}", instance.id.to_base64()),
+        "webhookUrl": webhook_url(instance, public_url),
     })
+}
+
+/// Where Close must post an instance's webhooks.
+pub fn webhook_url(instance: &Instance, public_url: &str) -> String {
+    let id = instance.id.to_base64();
+    format!("{public_url}/elements/api-v2/events/closeio/{id}")
 }
 
 /// The connector's own entry in the catalogue, as the service that this one follows showed it.

@@ -192,8 +192,8 @@ async fn provision(
         "  polling        instance {polled}: leads and contacts"
     ))?;
     if let Some(simulated) = simulated {
-        let url =
-            provision::webhook(stack, &simulated.close, &simulated.organization, API_KEY).await?;
+        let base_url = simulated.close.base_url();
+        let url = provision::webhook(stack, &base_url, API_KEY).await?;
         screen.say(&format!("  webhook        {url}, signed"))?;
     }
     screen.say(&format!(

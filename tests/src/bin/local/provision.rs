@@ -2,8 +2,6 @@
 
 use anyhow::{Context as _, Result, ensure};
 use jiff::Timestamp;
-use local_stack::close::CloseSimulator;
-use local_stack::close::organization::Organization;
 use local_stack::sdk;
 use local_stack::stack::LocalStack;
 use serde_json::{Value, json};
@@ -38,40 +36,19 @@ pub(crate) async fn polling(stack: &LocalStack, base_url: &str, api_key: &str) -
     answer["id"].as_u64().context("the answer has no id")
 }
 
-/// A webhook instance whose subscription at Close posts to it, signed. Returns its URL.
-pub(crate) async fn webhook(
-    stack: &LocalStack,
-    close: &CloseSimulator,
-    organization: &Organization,
-    api_key: &str,
-) -> Result<String> {
-    // Close shows the key when the subscription is made, and the URL is known when the instance is.
-    let events = ["lead", "contact"]
-        .map(|object_type| ["created", "updated", "deleted"].map(|action| (object_type, action)));
-    let merged = [("lead", "merged")];
-    let events: Vec<_> = events.into_iter().flatten().chain(merged).collect();
-    let subscription = organization.create_webhook("http://127.0.0.1:9/", &events)?;
+/// A webhook instance that subscribes itself at Close. Returns its URL.
+pub(crate) async fn webhook(stack: &LocalStack, base_url: &str, api_key: &str) -> Result<String> {
     let configuration = json!({
         "username": api_key,
-        "base.url": close.base_url(),
+        "base.url": base_url,
         "event.notification.enabled": true,
         "event.notification.type": "eventbridge",
         "event.vendor.type": "webhook",
-        "event.webhook.signature.key": subscription.signature_key,
+        "event.webhook.subscribe": true,
     });
     let answer = create(stack, "Subscribed", configuration).await?;
-    let url = answer["webhookUrl"]
-        .as_str()
-        .context("the answer has no webhookUrl")?;
-    let subscription = format!("{}/webhook/{}/", close.base_url(), subscription.id);
-    let http = reqwest::Client::builder().build()?;
-    let request = http.put(subscription).basic_auth(api_key, Some(""));
-    request
-        .json(&json!({"url": url}))
-        .send()
-        .await?
-        .error_for_status()?;
-    Ok(url.to_owned())
+    let url = answer["webhookUrl"].as_str();
+    Ok(url.context("the answer has no webhookUrl")?.to_owned())
 }
 
 /// The instance of the documentation's example, which takes the unsigned bodies of 2014.
@@ -82,15 +59,12 @@ pub(crate) async fn documented(stack: &LocalStack) -> Result<()> {
     );
     let mut configuration = Configuration::default();
     configuration.set_default("username", "none");
-    let instance = Instance {
-        id: InstanceId::try_from(DOCUMENTED_ID)?,
-        name: "Test".to_owned(),
-        tags: vec!["Test".to_owned()],
+    let instance = Instance::new(
+        InstanceId::try_from(DOCUMENTED_ID)?,
+        "Test",
         configuration,
-        token_hash: String::new(),
-        created_date: now(),
-        disabled: false,
-    };
+        now(),
+    );
     table
         .insert(&instance, false)
         .await

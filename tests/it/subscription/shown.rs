@@ -1,0 +1,73 @@
+//! What `GET /instances/{id}` says of the subscription.
+
+use local_stack::close::faults::{Fault as CloseFault, RequestMatch};
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::owner::Owner;
+use crate::world::World;
+
+#[tokio::test]
+async fn the_subscriptions_state_at_close_is_shown() {
+    let world = World::start().await;
+    let owner = Owner::subscribed(&world, json!({})).await;
+    let id = owner.subscription_id().await.unwrap();
+    assert_eq!(
+        owner.shown().await["webhook"],
+        json!({"id": id, "status": "active", "pauseReason": null})
+    );
+
+    let reason = "consecutive_failures";
+    world.organization.pause_webhook(&id, reason).unwrap();
+    assert_eq!(
+        owner.shown().await["webhook"],
+        json!({"id": id, "status": "paused", "pauseReason": reason})
+    );
+
+    world.organization.delete_webhook(&id).unwrap();
+    assert_eq!(
+        owner.shown().await["webhook"],
+        json!({"id": id, "status": "missing"})
+    );
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_close_that_does_not_say_is_said_so() {
+    let world = World::start().await;
+    let owner = Owner::subscribed(&world, json!({})).await;
+    let reads = || RequestMatch::to("/webhook/*").method("GET");
+    for fault in [CloseFault::status(502), CloseFault::CloseConnection] {
+        world.close.fail(reads(), fault);
+        let webhook = owner.shown().await["webhook"].clone();
+        assert_eq!(webhook["status"], "unknown");
+        let reason = webhook["reason"].as_str().unwrap();
+        assert!(reason.starts_with("Close is unavailable"), "{reason}");
+    }
+    world.organization.revoke_key(crate::world::API_KEY);
+    let webhook = owner.shown().await["webhook"].clone();
+    assert_eq!(webhook["status"], "unknown");
+    assert!(webhook["reason"].as_str().unwrap().contains("status 401"));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn an_instance_without_a_subscription_shows_none() {
+    let world = World::start().await;
+    let owner = Owner::of(&world, json!({"event.vendor.type": "webhook"})).await;
+    assert_eq!(owner.shown().await.get("webhook"), None);
+    assert_eq!(world.close.count(&RequestMatch::to("*")), 0);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn the_instances_own_token_shows_it_too() {
+    let world = World::start().await;
+    let owner = Owner::subscribed(&world, json!({})).await;
+    let element = format!("Element {}", owner.token);
+    let path = format!("/instances/{}", owner.id);
+    let answer = world.call("GET", &path, Some(&element), "").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.body["webhook"]["status"], "active");
+    world.finish().await;
+}

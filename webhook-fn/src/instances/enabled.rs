@@ -1,0 +1,69 @@
+//! `PUT /instances/{id}/enabled` and `DELETE /instances/{id}/enabled`
+
+use serde_json::Value;
+use shared::instance::Instance;
+use shared::settings::{Policy, Settings};
+use shared::table::TableError;
+
+use super::change::MAX_TRIES;
+use super::find::find;
+use super::settle::settle;
+use super::view;
+use crate::app::{App, Call};
+use crate::authorization::Credentials;
+use crate::error::HandlerError;
+
+/// Lets an instance take webhooks and be polled again, and Close deliver to it.
+///
+/// # Errors
+/// 400, 401, 404, 409 or 503.
+pub async fn enable(
+    app: &App,
+    call: &Call<'_>,
+    credentials: &Credentials,
+    id: &str,
+) -> Result<Value, HandlerError> {
+    set(app, call, credentials, id, false).await
+}
+
+/// Makes an instance take no webhooks and be polled no more, and pauses its subscription: Close drops what waits there.
+///
+/// # Errors
+/// As [`enable`].
+pub async fn disable(
+    app: &App,
+    call: &Call<'_>,
+    credentials: &Credentials,
+    id: &str,
+) -> Result<Value, HandlerError> {
+    set(app, call, credentials, id, true).await
+}
+
+async fn set(
+    app: &App,
+    call: &Call<'_>,
+    credentials: &Credentials,
+    id: &str,
+    disabled: bool,
+) -> Result<Value, HandlerError> {
+    for _ in 0..MAX_TRIES {
+        let old = find(app, credentials, id).await?;
+        let settings = Settings::parse(&old.configuration, &Policy::of_stored())
+            .map_err(HandlerError::Configuration)?;
+        let new = Instance { disabled, ..old };
+        let is_polled = settings.poller.is_some() && !disabled;
+        let stored = app
+            .instances
+            .replace(&new, is_polled, call.clock.now())
+            .await;
+        app.cache.remove(new.id);
+        match stored {
+            Err(TableError::Conflict) => continue,
+            stored => stored?,
+        }
+        settle(app, new.id).await?;
+        tracing::info!(instance.id = %new.id, disabled, "enabled or disabled");
+        return Ok(view::to_json(&new, &settings, &call.public_url));
+    }
+    Err(HandlerError::Contended)
+}
