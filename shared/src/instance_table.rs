@@ -288,7 +288,7 @@ impl InstanceTable {
             .map_err(conflict_or_unavailable)
     }
 
-    /// Takes the lease of an instance and reads the instance, in one call.
+    /// Takes the lease of an instance and reads the instance, in one call. Whose answer was lost takes it again.
     ///
     /// # Errors
     /// When the table does not answer or the item cannot be read.
@@ -303,7 +303,7 @@ impl InstanceTable {
             .update_expression("SET leaseToken = :token, leaseExpiresAt = :expires");
         let update = update
             .condition_expression(
-                "attribute_exists(#shard) AND (attribute_not_exists(leaseExpiresAt) OR leaseExpiresAt < :now)",
+                "attribute_exists(#shard) AND (attribute_not_exists(leaseExpiresAt) OR leaseExpiresAt < :now OR leaseToken = :token)",
             )
             .expression_attribute_names(SHARD_NAME, SHARD)
             .expression_attribute_values(":token", AttributeValue::S(lease.token.clone()))

@@ -1,5 +1,6 @@
 //! The instance API: provisioning, reading, removing.
 
+use local_stack::fault::{Calls, Failure, Fault};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shared::instance_id::{InstanceId, MAX_INSTANCE_ID};
@@ -117,6 +118,47 @@ async fn without_a_public_url_webhook_urls_begin_with_the_requests_own_domain() 
         url.starts_with(&format!("{domain_name}/elements/")),
         "{url}"
     );
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn an_instance_whose_insertion_was_not_answered_is_there_once() {
+    let world = World::start().await;
+    let insertion = Calls::of("PutItem").table("InstancesTable");
+    let lost = Fault::new(Failure::Disconnected, insertion).after_performing();
+    world.stack.store().fail(lost);
+
+    let answer = create(&world, body_with(&json!({}))).await;
+
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    let stored = world.items("InstancesTable").await;
+    assert_eq!(stored.len(), 1);
+    let id = stored[0]["id"].as_n().unwrap();
+    assert_eq!(id, &answer.body["id"].to_string());
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_request_with_an_absurd_host_scheme_or_query_is_answered() {
+    let world = World::start().await;
+    let function = world.stack.function("WebhookFunction").unwrap();
+    for (header, value, query) in [
+        ("host", "a b", ""),
+        ("host", "x:99999", ""),
+        ("x-forwarded-proto", "https,http", ""),
+        ("x-forwarded-proto", "", ""),
+        ("accept", "*/*", "tags[]=\"<é> \u{0}"),
+    ] {
+        let path = "/elements/api-v2/instances";
+        let event = json!({
+            "version": "2.0", "rawPath": path, "rawQueryString": query, "isBase64Encoded": true,
+            "headers": {header: value}, "body": "no base64!",
+            "requestContext": {"http": {"method": "GET", "path": path}, "stage": "$default"},
+        });
+        let answer = function.invoke(&event).await.unwrap();
+        let status = StatusCode::UNAUTHORIZED.as_u16();
+        assert_eq!(answer["statusCode"], status, "{header}: {value}");
+    }
     world.finish().await;
 }
 

@@ -217,6 +217,19 @@ async fn of_two_polls_of_one_instance_one_works_and_one_quits() {
 }
 
 #[tokio::test]
+async fn a_lease_whose_answer_was_lost_is_taken_again() {
+    let world = World::start().await;
+    leads(&world, 1, 100);
+    let id = world.polling(&["leads"]).await;
+    let lease = Calls::of("UpdateItem").table("InstancesTable");
+    let lost = Fault::new(Failure::Disconnected, lease).after_performing();
+    world.stack.store().fail(lost);
+
+    assert_eq!(world.poll(id).await["published"], 1);
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn of_ten_entries_only_the_three_that_failed_are_sent_again() {
     let world = World::start().await;
     let created = leads(&world, 10, 100);

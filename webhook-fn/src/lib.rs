@@ -8,6 +8,7 @@ pub mod app;
 pub mod authorization;
 pub mod config;
 pub mod error;
+pub mod gateway;
 pub mod instance_cache;
 pub mod instances;
 pub mod ledger_table;

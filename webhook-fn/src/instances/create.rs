@@ -65,11 +65,18 @@ async fn insert(
     let is_polled = settings.poller.is_some() && instance.phase == Phase::Ready;
     for _ in 1..MAX_DRAWS {
         match app.instances.insert(instance, is_polled).await {
+            Err(TableError::Conflict) if is_stored(app, instance).await? => return Ok(()),
             Err(TableError::Conflict) => instance.id = random_id()?,
             result => return Ok(result?),
         }
     }
     Ok(app.instances.insert(instance, is_polled).await?)
+}
+
+/// Whether the id is taken by the instance itself, whose first insertion was done but not answered.
+async fn is_stored(app: &App, instance: &Instance) -> Result<bool, TableError> {
+    let stored = app.instances.get(instance.id).await?;
+    Ok(stored.is_some_and(|stored| stored.token_hash == instance.token_hash))
 }
 
 /// Subscribes the stored instance at Close and makes it ready.
