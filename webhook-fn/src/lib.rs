@@ -1,8 +1,9 @@
 //! The HTTP side: takes Close's webhooks and serves the instance API.
 //!
-//! A webhook's path is [`receive::receive`], top to bottom: the id in the URL names the instance, the signature is checked
-//! over the raw bytes, the body becomes changes ([`payload`]) and these events, what the ledger knows is left out, the rest
-//! is published, and only then does Close get its 200. [`app`] finds the [`route`]; [`instances`] has a file a verb.
+//! [`gateway`] makes sure that a request can be taken, and [`app`] finds its [`route`]. A webhook's path is
+//! [`receive::receive`], top to bottom: the id in the URL names the instance, the signature is checked over the raw bytes,
+//! the body becomes changes ([`payload`]) and these events, what the ledger knows is left out, the rest is published, and
+//! only then does Close get its 200. [`instances`] has a file a verb.
 
 pub mod app;
 pub mod authorization;
