@@ -118,7 +118,7 @@ async fn good(walk: &mut Walk) {
     organization.delete_webhook(subscription).unwrap();
     let missing = walk.send("readInstance", &id, None, "").await;
     assert_eq!(missing.body["webhook"]["status"], "missing");
-    let request = RequestMatch::to(&format!("/webhook/{subscription}/"));
+    let request = RequestMatch::to(&format!("/webhook/{subscription}/")).times(100);
     walk.world.close.fail(request, CloseFault::status(503));
     let unknown = walk.send("readInstance", &id, None, "").await;
     assert_eq!(unknown.body["webhook"]["status"], "unknown");
