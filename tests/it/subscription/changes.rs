@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{covered, covering, creations};
 use crate::owner::Owner;
-use crate::world::{API_KEY, World, texts};
+use crate::world::{API_KEY, SIGNATURE_KEY, World, texts};
 
 const OTHER_KEY: &str = "api_2secretOfTheTests.other";
 
@@ -309,5 +309,28 @@ async fn a_subscription_stored_without_an_answer_is_made_anew() {
         texts(&world.organization.webhooks(), "id"),
         [owner.subscription_id().await.unwrap()]
     );
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn the_key_of_an_own_subscription_cannot_be_replaced_by_another() {
+    let world = start().await;
+    let owner = Owner::subscribed(&world, json!({})).await;
+    let before = owner.stored().await;
+    let key = "event.webhook.signature.key";
+    let body = json!({"configuration": {key: SIGNATURE_KEY}});
+
+    let answer = owner.call("PATCH", "", &body).await;
+
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.body);
+    assert_eq!(
+        answer.body["errors"][0]["field"],
+        format!("configuration.{key}")
+    );
+    assert_eq!(owner.stored().await, before);
+    // Without the subscription any key will do.
+    owner
+        .configure(json!({key: SIGNATURE_KEY, "event.webhook.subscribe": false}))
+        .await;
     world.finish().await;
 }

@@ -4,7 +4,7 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 use shared::close::webhook::{CreatedSubscription, Status, SubscribedEvent};
 use shared::instance::Instance;
-use shared::settings::{Policy, Settings, field};
+use shared::settings::{FieldError, Policy, Settings, field};
 use shared::table::TableError;
 
 use super::find::find;
@@ -112,6 +112,7 @@ async fn apply(
         configuration,
         ..old.clone()
     };
+    refuse_another_key(&new, &old_settings, &settings)?;
     let step = step(old, &old_settings, &settings, *is_settled);
     *is_settled &= step == Step::Keep;
     let created = follow(app, call, step, &old_settings, &mut new, &settings).await?;
@@ -135,6 +136,27 @@ async fn apply(
     stored?;
     tracing::info!(instance.id = %new.id, "changed");
     Ok(view::to_json(&new, &settings, &call.public_url))
+}
+
+/// Close signs a subscription that it made for us with a key of its own. With another, every delivery would be refused once
+/// the overlap of the two is over.
+fn refuse_another_key(
+    new: &Instance,
+    old_settings: &Settings,
+    settings: &Settings,
+) -> Result<(), HandlerError> {
+    let given = new.configuration.get(field::SIGNATURE_KEY);
+    let own = old_settings
+        .signature_key
+        .as_ref()
+        .map(ExposeSecret::expose_secret);
+    let is_ours = new.subscription_id.is_some() && settings.subscription.is_some();
+    if !is_ours || given.is_none() || given == own {
+        return Ok(());
+    }
+    let name = format!("configuration.{}", field::SIGNATURE_KEY);
+    let message = "Close signs this instance's own subscription with the key that is stored; set event.webhook.subscribe to false to use another";
+    Err(HandlerError::Invalid(vec![FieldError::new(&name, message)]))
 }
 
 /// What to do at Close. Where that may not have what is stored, it is told again.
