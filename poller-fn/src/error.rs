@@ -52,6 +52,7 @@ impl PollError {
             Self::TieRunTooLarge { .. } => "TieRunTooLarge",
             Self::OutOfOrder => "OutOfOrder",
             Self::Close(CloseError::Unauthorized { .. }) => "Unauthorized",
+            Self::Close(CloseError::HostNotAllowed) => "HostNotAllowed",
             Self::Close(CloseError::RateLimited { .. }) => "RateLimited",
             Self::Close(CloseError::Rejected { .. } | CloseError::ExpiredCursor) => "Rejected",
             Self::Close(CloseError::Unavailable(_)) => "CloseUnavailable",

@@ -78,7 +78,7 @@ impl Poller {
     /// When the TLS library cannot be set up.
     pub fn new(config: Config, aws: &SdkConfig) -> Result<Self, CloseError> {
         Ok(Self {
-            close: CloseClient::new(CLOSE_TIMEOUT)?,
+            close: CloseClient::new(CLOSE_TIMEOUT, config.policy.clone())?,
             instances: InstanceTable::new(aws, config.instances_table.clone()),
             watermarks: WatermarkTable::new(aws, config.watermarks_table.clone()),
             bus: EventBus::new(aws, config.event_bus_name.clone(), config.event_max_bytes),

@@ -72,7 +72,7 @@ pub struct Policy {
     pub close_base_urls: Vec<String>,
     /// Whether an instance may have a callback URL.
     pub callbacks_enabled: bool,
-    /// Whether any base URL will do, because nothing will be sent there.
+    /// Whether any base URL will do, to read a configuration; the client still sends nothing there.
     pub any_base_url: bool,
 }
 
@@ -85,6 +85,12 @@ impl Policy {
             callbacks_enabled: true,
             any_base_url: true,
         }
+    }
+
+    /// Whether an API key may be sent to this base URL: it is Close's, or one that the operator named.
+    pub fn allows(&self, base_url: &str) -> bool {
+        let mut allowed = self.close_base_urls.iter();
+        allowed.any(|allowed| allowed.trim_end_matches('/') == base_url) || is_close(base_url)
     }
 
     /// The base URL of an instance that names none: the operator's first, or Close's own.
@@ -219,12 +225,7 @@ impl Reader<'_> {
             .get(field::BASE_URL)
             .unwrap_or(self.policy.default_base_url())
             .trim_end_matches('/');
-        let is_allowed = self
-            .policy
-            .close_base_urls
-            .iter()
-            .any(|allowed| allowed.trim_end_matches('/') == text);
-        if !is_allowed && !self.policy.any_base_url && !is_close(text) {
+        if !self.policy.any_base_url && !self.policy.allows(text) {
             self.fail(
                 field::BASE_URL,
                 "expected the https URL of Close's API, https://api.close.com/api/v1",

@@ -73,7 +73,7 @@ impl App {
     /// When the TLS library cannot be set up.
     pub fn new(config: Config, aws: &SdkConfig) -> Result<Self, CloseError> {
         Ok(Self {
-            close: CloseClient::new(CLOSE_TIMEOUT)?,
+            close: CloseClient::new(CLOSE_TIMEOUT, config.policy.clone())?,
             instances: InstanceTable::new(aws, config.instances_table.clone()),
             cache: InstanceCache::default(),
             watermarks: WatermarkTable::new(aws, config.watermarks_table.clone()),

@@ -80,12 +80,8 @@ pub async fn create(
 pub async fn remove(app: &App, account: Account<'_>, id: &str) -> Result<(), HandlerError> {
     match app.close.delete_webhook(account, id).await {
         Ok(()) => Ok(()),
-        Err(CloseError::Unauthorized { status }) => {
-            tracing::warn!(
-                subscription.id = id,
-                status,
-                "Close refuses the key, so the subscription stays there"
-            );
+        Err(error) if is_shut_out(&error) => {
+            tracing::warn!(subscription.id = id, %error, "the subscription stays at Close");
             Ok(())
         }
         Err(error) => Err(to_handler_error(error)),
@@ -98,7 +94,7 @@ pub async fn remove(app: &App, account: Account<'_>, id: &str) -> Result<(), Han
 /// 503 where Close cannot be reached.
 pub async fn remove_all_of(app: &App, account: Account<'_>, url: &str) -> Result<(), HandlerError> {
     let ids = match app.close.webhooks_to(account, url).await {
-        Err(CloseError::Unauthorized { .. }) => Vec::new(),
+        Err(error) if is_shut_out(&error) => Vec::new(),
         ids => ids.map_err(to_handler_error)?,
     };
     for id in ids {
@@ -160,6 +156,14 @@ pub async fn describe(app: &App, account: Account<'_>, id: &str) -> Value {
     }
 }
 
+/// Whether we can do nothing at this account, now or later.
+fn is_shut_out(error: &CloseError) -> bool {
+    matches!(
+        error,
+        CloseError::Unauthorized { .. } | CloseError::HostNotAllowed
+    )
+}
+
 /// What Close refuses the owner must change; what it cannot do now may work later.
 fn to_handler_error(error: CloseError) -> HandlerError {
     let refused = |field: &str, message: String| {
@@ -173,6 +177,7 @@ fn to_handler_error(error: CloseError) -> HandlerError {
             field::USERNAME,
             format!("Close refused this API key with status {status}"),
         ),
+        CloseError::HostNotAllowed => refused(field::BASE_URL, error.to_string()),
         CloseError::Rejected { message, .. } => refused(
             field::SUBSCRIBE,
             format!("Close refused the subscription: {message}"),

@@ -14,6 +14,7 @@ use super::rate_limit;
 use super::search::{Page, Search};
 use super::webhook::{CreatedSubscription, Listed, Status, SubscribedEvent, Subscription};
 use crate::aws;
+use crate::settings::Policy;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Of a rejection's body, what a log line can bear.
@@ -23,6 +24,7 @@ const MAX_MESSAGE: usize = 300;
 #[derive(Debug, Clone)]
 pub struct CloseClient {
     http: reqwest::Client,
+    policy: Policy,
 }
 
 /// Whose Close is spoken to.
@@ -44,11 +46,12 @@ pub struct Answer<T> {
 }
 
 impl CloseClient {
-    /// A client with its own pool of connections, each of whose requests ends within `timeout`.
+    /// A client with its own pool of connections, each of whose requests ends within `timeout` and goes to a base URL that
+    /// `policy` allows, whatever an instance has stored.
     ///
     /// # Errors
     /// When the TLS library cannot be set up.
-    pub fn new(timeout: Duration) -> Result<Self, CloseError> {
+    pub fn new(timeout: Duration, policy: Policy) -> Result<Self, CloseError> {
         let builder = reqwest::Client::builder()
             .timeout(timeout)
             .connect_timeout(CONNECT_TIMEOUT)
@@ -56,7 +59,7 @@ impl CloseClient {
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("closeio-events/", env!("CARGO_PKG_VERSION")));
         let http = builder.build().map_err(unavailable)?;
-        Ok(Self { http })
+        Ok(Self { http, policy })
     }
 
     /// One page of a search.
@@ -69,7 +72,7 @@ impl CloseClient {
         search: &Search,
     ) -> Result<Answer<Page>, CloseError> {
         let request = self
-            .request(Method::POST, account, "data/search/")
+            .request(Method::POST, account, "data/search/")?
             .json(&search.to_body());
         let result = send(request).await;
         let has_cursor = search.cursor.is_some();
@@ -93,7 +96,7 @@ impl CloseClient {
         events: &[SubscribedEvent],
     ) -> Result<CreatedSubscription, CloseError> {
         let body = json!({"url": url, "events": events, "verify_ssl": true});
-        let request = self.request(Method::POST, account, "webhook/").json(&body);
+        let request = self.request(Method::POST, account, "webhook/")?.json(&body);
         Ok(send(request).await?.body)
     }
 
@@ -106,7 +109,7 @@ impl CloseClient {
         account: Account<'_>,
         id: &str,
     ) -> Result<Option<Subscription>, CloseError> {
-        let request = self.request(Method::GET, account, &format!("webhook/{id}/"));
+        let request = self.request(Method::GET, account, &format!("webhook/{id}/"))?;
         Ok(unless_missing(send(request).await)?.map(|answer| answer.body))
     }
 
@@ -119,7 +122,7 @@ impl CloseClient {
         account: Account<'_>,
         url: &str,
     ) -> Result<Vec<String>, CloseError> {
-        let listed: Answer<Listed> = send(self.request(Method::GET, account, "webhook/")).await?;
+        let listed: Answer<Listed> = send(self.request(Method::GET, account, "webhook/")?).await?;
         let listed = listed.body.data.into_iter().filter(|one| one.url == url);
         Ok(listed.map(|one| one.id).collect())
     }
@@ -158,7 +161,7 @@ impl CloseClient {
     /// # Errors
     /// As [`CloseError`] says.
     pub async fn delete_webhook(&self, account: Account<'_>, id: &str) -> Result<(), CloseError> {
-        let request = self.request(Method::DELETE, account, &format!("webhook/{id}/"));
+        let request = self.request(Method::DELETE, account, &format!("webhook/{id}/"))?;
         unless_missing(send::<IgnoredAny>(request).await).map(drop)
     }
 
@@ -169,16 +172,25 @@ impl CloseClient {
         body: &Value,
     ) -> Result<bool, CloseError> {
         let path = format!("webhook/{id}/");
-        let request = self.request(Method::PUT, account, &path).json(body);
+        let request = self.request(Method::PUT, account, &path)?.json(body);
         let answer = unless_missing(send::<IgnoredAny>(request).await)?;
         Ok(answer.is_some())
     }
 
-    fn request(&self, method: Method, account: Account<'_>, path: &str) -> RequestBuilder {
+    /// The one place from which an API key goes out.
+    fn request(
+        &self,
+        method: Method,
+        account: Account<'_>,
+        path: &str,
+    ) -> Result<RequestBuilder, CloseError> {
+        if !self.policy.allows(account.base_url) {
+            return Err(CloseError::HostNotAllowed);
+        }
         let request = self
             .http
             .request(method, format!("{}/{path}", account.base_url));
-        request.basic_auth(account.api_key.expose_secret(), Some(""))
+        Ok(request.basic_auth(account.api_key.expose_secret(), Some("")))
     }
 }
 

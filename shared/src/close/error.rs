@@ -11,6 +11,11 @@ pub enum CloseError {
         /// 401 or 403.
         status: u16,
     },
+    /// The API key must not go there.
+    #[error(
+        "the instance's base.url is none of Close's and not, or no longer, among CloseBaseUrls: nothing is sent there"
+    )]
+    HostNotAllowed,
     /// Too many requests for now.
     #[error("Close's rate limit is used up for {} s", wait.as_secs_f64())]
     RateLimited {

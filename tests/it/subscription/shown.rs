@@ -1,11 +1,13 @@
 //! What `GET /instances/{id}` says of the subscription.
 
+use local_stack::close::CloseSimulator;
 use local_stack::close::faults::{Fault as CloseFault, RequestMatch};
+use local_stack::close::settings::Settings;
 use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::owner::Owner;
-use crate::world::World;
+use crate::world::{World, ago};
 
 #[tokio::test]
 async fn the_subscriptions_state_at_close_is_shown() {
@@ -69,5 +71,26 @@ async fn the_instances_own_token_shows_it_too() {
     let answer = world.call("GET", &path, Some(&element), "").await;
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.body["webhook"]["status"], "active");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_base_url_that_the_operator_has_withdrawn_is_sent_nothing() {
+    let world = World::start().await;
+    let owner = Owner::subscribed(&world, json!({})).await;
+    let withdrawn = CloseSimulator::start(Settings::quick()).await.unwrap();
+    let mut instance = owner.stored().await.unwrap();
+    instance
+        .configuration
+        .set("base.url", &withdrawn.base_url());
+    let table = world.instance_table();
+    table.replace(&instance, false, ago(0)).await.unwrap();
+
+    assert_eq!(owner.shown().await["webhook"]["status"], "unknown");
+    let path = format!("/instances/{}", owner.id);
+    let removed = world.call("DELETE", &path, None, "").await;
+    assert_eq!(removed.status, StatusCode::OK, "{}", removed.body);
+
+    assert_eq!(withdrawn.requests().len(), 0);
     world.finish().await;
 }
