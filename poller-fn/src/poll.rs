@@ -10,6 +10,7 @@ use shared::close::client::Account;
 use shared::close::error::CloseError;
 use shared::close::search::Page;
 use shared::event::{Channel, Event};
+use shared::health::Health;
 use shared::instance::Instance;
 use shared::instance_id::InstanceId;
 use shared::instance_table::{Acquired, Lease};
@@ -90,7 +91,11 @@ pub async fn poll_instance(
     };
     let mut next = next_poll(id, DEFAULT_INTERVAL, clock.started());
     let outcome = poll_held(poller, &instance, &lease, clock, deadline, &mut next).await;
-    match poller.instances.release(&lease, next).await {
+    match poller
+        .instances
+        .release(&lease, next, &Health::default())
+        .await
+    {
         // Another poll has it, or the instance is gone: nothing is ours to set.
         Ok(()) | Err(TableError::Conflict) => {}
         Err(error) => return Err(error.into()),
@@ -162,7 +167,10 @@ impl Poll<'_> {
     ) -> Result<(), PollError> {
         let mut watermark = Watermark::restore(stored, start, SEARCH_OVERLAP + resource.poll_delay);
         let began_at = watermark.position();
-        let mut walk = SearchWalk::new(resource, watermark.read_from());
+        let shared::poller_configuration::Source::Search(object_type) = resource.source else {
+            return Ok(());
+        };
+        let mut walk = SearchWalk::new(object_type, resource, watermark.read_from());
         while let Some(request) = walk.next_request() {
             self.check_time()?;
             let page = match self.close.search(&request).await {

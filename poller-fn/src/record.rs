@@ -7,11 +7,15 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 use shared::change::{Change, EventType, Identity, object_href};
 use shared::close::{json, timestamp};
-use shared::poller_configuration::Resource;
+use shared::poller_configuration::{Resource, Source};
 
 /// Where every object of Close's has its id and the date that counts.
 const ID: &str = "id";
 const DATE_UPDATED: &str = "date_updated";
+/// Where a task says what kind of task it is.
+const TASK_KIND: &str = "_type";
+/// Close's own default.
+const DEFAULT_TASK_KIND: &str = "lead";
 
 /// Close's own date of a record; nothing moves by any other.
 pub fn date_updated(record: &RawValue) -> Option<Timestamp> {
@@ -26,7 +30,7 @@ pub fn to_change(
     watermark: Timestamp,
     now: Timestamp,
 ) -> Change {
-    let object_type = resource.query.object_type.as_str();
+    let object_type = object_type(&record, resource);
     let id = json::text_at(&record, &resource.id_field).or_else(|| json::text_at(&record, ID));
     let (object_id, date) = (id.unwrap_or_default(), date_updated(&record));
     let action = if is_new(&record, resource, watermark) {
@@ -35,15 +39,27 @@ pub fn to_change(
         "updated"
     };
     Change {
-        event_type: EventType::of(object_type, action),
+        event_type: EventType::of(&object_type, action),
         date: date.unwrap_or(now),
         identity: date.map_or_else(|| Identity::of_bytes(&record), |_| Identity::Date),
         data_hidden: false,
-        href: object_href(object_type, &object_id),
-        object_type: object_type.to_owned(),
+        href: object_href(&object_type, &object_id),
+        object_type,
         object_id,
         action: action.to_owned(),
         raw: Arc::from(record),
+    }
+}
+
+/// Close's own type, as its event log has it.
+fn object_type(record: &RawValue, resource: &Resource) -> String {
+    match resource.source {
+        Source::Search(object_type) => object_type.as_str().to_owned(),
+        Source::Opportunities => "opportunity".to_owned(),
+        Source::Tasks | Source::EventLog => {
+            let kind = json::text_at(record, TASK_KIND);
+            format!("task.{}", kind.as_deref().unwrap_or(DEFAULT_TASK_KIND))
+        }
     }
 }
 

@@ -5,7 +5,9 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::backfill::Backfill;
 use crate::configuration::Configuration;
+use crate::health::Health;
 use crate::instance_id::InstanceId;
 
 /// The hash of no token.
@@ -42,6 +44,12 @@ pub struct Instance {
     /// Signature keys that are good for a while beside the configured one.
     #[serde(default)]
     pub previous_keys: Vec<PreviousKey>,
+    /// Whether Close lets it poll. Every change of the instance by its owner begins anew.
+    #[serde(default)]
+    pub health: Health,
+    /// The last backfill that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backfill: Option<Backfill>,
 }
 
 /// Where in its life an instance is.
@@ -82,6 +90,8 @@ impl Instance {
             version: 0,
             subscription_id: None,
             previous_keys: Vec::new(),
+            health: Health::default(),
+            backfill: None,
         }
     }
 

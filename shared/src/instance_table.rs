@@ -8,10 +8,12 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, ReturnValue, ReturnValuesOnConditionCheckFailure,
+    AttributeValue, ConditionCheck, ReturnValue, ReturnValuesOnConditionCheckFailure, Update,
 };
 use jiff::Timestamp;
 
+use crate::backfill::{Backfill, Status};
+use crate::health::Health;
 use crate::instance::Instance;
 use crate::instance_id::InstanceId;
 use crate::table::TableError;
@@ -192,15 +194,25 @@ impl InstanceTable {
         let mut item: Item = serde_dynamo::to_item(instance)?;
         item.insert("version".to_owned(), number(instance.version + 1));
         let mut change = Change::default();
-        for (name, value) in item.into_iter().filter(|(name, _)| name != "id") {
+        // The poller writes the last two as well: what was read of them may be old.
+        for name in ["id", "health", "backfill"] {
+            item.remove(name);
+        }
+        for (name, value) in item {
             change.set(&name, value);
         }
+        change.remove("health");
         if instance.subscription_id.is_none() {
             change.remove("subscriptionId");
         }
         if is_polled {
             change.set(SHARD, number(u64::from(instance.id) % SHARDS));
-            change.set_default("nextPollAt", time(now));
+            if instance.health.is_valid() {
+                change.set_default("nextPollAt", time(now));
+            } else {
+                // It may have been waiting for hours, and whatever Close refused may work now.
+                change.set("nextPollAt", time(now));
+            }
         } else {
             for name in [SHARD, "nextPollAt", "leaseToken", "leaseExpiresAt"] {
                 change.remove(name);
@@ -319,16 +331,70 @@ impl InstanceTable {
         }
     }
 
-    /// Gives the lease back and sets the next poll.
+    /// Asks for a backfill, which the next poll begins, at once.
+    ///
+    /// # Errors
+    /// [`TableError::Conflict`] when the instance is not polled, or another backfill of it is under way.
+    pub async fn request_backfill(
+        &self,
+        id: InstanceId,
+        backfill: &Backfill,
+        now: Timestamp,
+    ) -> Result<(), TableError> {
+        let update = self
+            .update(id)
+            .update_expression("SET backfill = :backfill, nextPollAt = :now")
+            .condition_expression(
+                "attribute_exists(#shard) AND (attribute_not_exists(backfill) OR backfill.#status <> :pending)",
+            )
+            .expression_attribute_names(SHARD_NAME, SHARD)
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":backfill", serde_dynamo::to_attribute_value(backfill)?)
+            .expression_attribute_values(":pending", serde_dynamo::to_attribute_value(Status::Pending)?)
+            .expression_attribute_values(":now", time(now));
+        update
+            .send()
+            .await
+            .map(drop)
+            .map_err(conflict_or_unavailable)
+    }
+
+    /// The part of a transaction that notes how far a backfill has come, unless the lease is lost or another backfill was
+    /// asked for.
+    ///
+    /// # Errors
+    /// When `backfill` cannot be written as an attribute.
+    pub fn note_backfill(&self, lease: &Lease, backfill: &Backfill) -> Result<Update, TableError> {
+        Update::builder()
+            .table_name(&self.name)
+            .key("id", number(lease.id.into()))
+            .update_expression("SET backfill = :backfill")
+            .condition_expression(format!("{HOLDS_LEASE} AND backfill.id = :id"))
+            .expression_attribute_values(":backfill", serde_dynamo::to_attribute_value(backfill)?)
+            .expression_attribute_values(":id", AttributeValue::S(backfill.id.clone()))
+            .expression_attribute_values(":token", AttributeValue::S(lease.token.clone()))
+            .build()
+            .map_err(|error| TableError::Malformed(error.to_string()))
+    }
+
+    /// Gives the lease back, sets the next poll and notes how Close has answered this one.
     ///
     /// # Errors
     /// [`TableError::Conflict`] when the lease is no longer ours.
-    pub async fn release(&self, lease: &Lease, next_poll_at: Timestamp) -> Result<(), TableError> {
-        let update = self.update(lease.id);
-        let update = update
-            .update_expression("SET nextPollAt = :next REMOVE leaseToken, leaseExpiresAt")
+    pub async fn release(
+        &self,
+        lease: &Lease,
+        next_poll_at: Timestamp,
+        health: &Health,
+    ) -> Result<(), TableError> {
+        let update = self
+            .update(lease.id)
+            .update_expression(
+                "SET nextPollAt = :next, health = :health REMOVE leaseToken, leaseExpiresAt",
+            )
             .condition_expression(HOLDS_LEASE)
             .expression_attribute_values(":next", time(next_poll_at))
+            .expression_attribute_values(":health", serde_dynamo::to_attribute_value(health)?)
             .expression_attribute_values(":token", AttributeValue::S(lease.token.clone()));
         update
             .send()

@@ -1,13 +1,14 @@
 //! What both functions of closeio-events use.
 //!
-//! Pure modules decide and do no I/O: [`event`], [`change`], [`instance`], [`instance_id`], [`configuration`],
-//! [`settings`],
+//! Pure modules decide and do no I/O: [`event`], [`change`], [`instance`], [`health`], [`backfill`], [`instance_id`],
+//! [`configuration`], [`settings`],
 //! [`poller_configuration`], [`query_url`], [`ceql`], [`date_pattern`] and all of [`close`] but its client.
 //! Adapters do: [`event_bus`] speaks to EventBridge, [`instance_table`] and [`watermark_table`] to DynamoDB,
 //! [`close::client`] to Close. [`mod@env`] is the only module that reads the environment and [`clock`] the only one that
 //! reads the time.
 
 pub mod aws;
+pub mod backfill;
 pub mod ceql;
 pub mod change;
 pub mod clock;
@@ -17,6 +18,7 @@ pub mod date_pattern;
 pub mod env;
 pub mod event;
 pub mod event_bus;
+pub mod health;
 pub mod instance;
 pub mod instance_id;
 pub mod instance_table;

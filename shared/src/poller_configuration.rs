@@ -8,8 +8,9 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::close::json;
+use crate::close::search::ObjectType;
 use crate::date_pattern::{self, DateFormat, zone};
-use crate::query_url::{ObjectType, Query};
+use crate::query_url::{Objects, Query};
 use crate::settings::FieldError;
 
 /// The configuration's key, and the start of the field names in its errors.
@@ -20,6 +21,8 @@ const DEFAULT_PAGE_SIZE: u16 = 100;
 /// Source: the greatest `_limit` seen to work on Close's search.
 const MAX_PAGE_SIZE: u16 = 200;
 const DEFAULT_CREATED_TOLERANCE: Duration = Duration::from_secs(10);
+/// The one value of `source`.
+const EVENT_LOG: &str = "event-log";
 const ID_FIELD: &str = "id";
 const UPDATED_FIELD: &str = "date_updated";
 const CREATED_FIELD: &str = "date_created";
@@ -31,6 +34,8 @@ pub struct Resource {
     pub name: String,
     /// What it reads, and which records of that.
     pub query: Query,
+    /// Where that is read.
+    pub source: Source,
     /// Where a record has its id, as a dotted path.
     pub id_field: String,
     /// One of the two dates that tell created from updated.
@@ -43,6 +48,33 @@ pub struct Resource {
     pub page_size: u16,
     /// Read this much further back, beside the overlap.
     pub poll_delay: Duration,
+}
+
+/// Where Close has what a resource polls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// `POST /data/search/`
+    Search(ObjectType),
+    /// `GET /opportunity/`
+    Opportunities,
+    /// `GET /task/`
+    Tasks,
+    /// `GET /event/`
+    EventLog,
+}
+
+impl Source {
+    /// Where objects are read unless the configuration says otherwise: as they are now, or, where Close cannot be asked
+    /// for what was updated, in the event log.
+    fn of(objects: Objects) -> Self {
+        match objects {
+            Objects::Leads => Self::Search(ObjectType::Lead),
+            Objects::Contacts => Self::Search(ObjectType::Contact),
+            Objects::Opportunities => Self::Opportunities,
+            Objects::Tasks => Self::Tasks,
+            Objects::Activities | Objects::All => Self::EventLog,
+        }
+    }
 }
 
 /// A date in a record.
@@ -107,9 +139,11 @@ fn parse_resource(name: &str, members: &Value, errors: &mut Vec<FieldError>) -> 
     };
     check_name(name, &mut reader);
     let updated = reader.date_field("updatedDate", UPDATED_FIELD);
+    let query = reader.query(&updated.path);
     Resource {
         name: name.to_owned(),
-        query: reader.query(&updated.path),
+        source: reader.source(query.objects),
+        query,
         id_field: reader.text("idField").unwrap_or(ID_FIELD).to_owned(),
         created: reader.date_field("createdDate", CREATED_FIELD),
         updated,
@@ -227,8 +261,19 @@ impl<'a> MemberReader<'a> {
         }
         // Only a placeholder: an error has been noted, so the caller never sees it.
         Query {
-            object_type: ObjectType::Lead,
+            objects: Objects::Leads,
             filter: None,
+        }
+    }
+
+    fn source(&mut self, objects: Objects) -> Source {
+        match self.text("source") {
+            None => Source::of(objects),
+            Some(EVENT_LOG) => Source::EventLog,
+            Some(_) => {
+                self.fail("source", "expected event-log, or nothing");
+                Source::EventLog
+            }
         }
     }
 }
@@ -237,8 +282,9 @@ impl<'a> MemberReader<'a> {
 mod tests {
     use std::time::Duration;
 
-    use super::parse;
-    use crate::query_url::ObjectType;
+    use super::{Source, parse};
+    use crate::close::search::ObjectType;
+    use crate::query_url::Objects;
 
     #[test]
     fn reads_numbers_as_text_and_fills_in_the_defaults() {
@@ -246,8 +292,8 @@ mod tests {
         let resources = parse(json).unwrap();
         let resource = &resources[0];
         assert_eq!(
-            (resource.name.as_str(), resource.query.object_type),
-            ("contacts", ObjectType::Contact)
+            (resource.name.as_str(), resource.query.objects),
+            ("contacts", Objects::Contacts)
         );
         assert_eq!(
             (resource.created_tolerance, resource.poll_delay),
@@ -281,5 +327,27 @@ mod tests {
         for json in ["[]", "{}", "null", "{", "\"contacts\""] {
             assert_eq!(parse(json).unwrap_err().len(), 1, "{json}");
         }
+    }
+
+    #[test]
+    fn reads_in_the_event_log_what_is_only_there_and_what_is_asked_for() {
+        let source = |json: &str| parse(json).map(|resources| resources[0].source);
+        let of = |resource: &str| source(&format!(r#"{{"a":{{"url":"/hubs/crm/{resource}"}}}}"#));
+        assert_eq!(of("accounts"), Ok(Source::Search(ObjectType::Lead)));
+        assert_eq!(of("opportunities"), Ok(Source::Opportunities));
+        assert_eq!(of("tasks"), Ok(Source::Tasks));
+        assert_eq!(of("activities"), Ok(Source::EventLog));
+        assert_eq!(of("events"), Ok(Source::EventLog));
+        let asked = |text: &str| {
+            source(&format!(
+                r#"{{"a":{{"url":"/hubs/crm/leads","source":"{text}"}}}}"#
+            ))
+        };
+        assert_eq!(asked("event-log"), Ok(Source::EventLog));
+        let refused = asked("webhook").unwrap_err()[0].to_string();
+        assert_eq!(
+            refused,
+            "event.poller.configuration.a.source: expected event-log, or nothing"
+        );
     }
 }

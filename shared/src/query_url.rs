@@ -3,27 +3,44 @@
 use crate::ceql::{CeqlError, Expr, watermark};
 
 /// The Close objects that a resource name stands for.
-const RESOURCES: [(&str, ObjectType); 3] = [
-    ("accounts", ObjectType::Lead),
-    ("leads", ObjectType::Lead),
-    ("contacts", ObjectType::Contact),
+const RESOURCES: [(&str, Objects); 7] = [
+    ("accounts", Objects::Leads),
+    ("leads", Objects::Leads),
+    ("contacts", Objects::Contacts),
+    ("opportunities", Objects::Opportunities),
+    ("tasks", Objects::Tasks),
+    ("activities", Objects::Activities),
+    ("events", Objects::All),
 ];
 
-/// A kind of object that is read through Close's search.
+/// Kinds of Close objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ObjectType {
+pub enum Objects {
     /// `lead_…`
-    Lead,
+    Leads,
     /// `cont_…`
-    Contact,
+    Contacts,
+    /// `oppo_…`
+    Opportunities,
+    /// `task_…` and, for what Close makes by itself, `noti_…`
+    Tasks,
+    /// `acti_…`
+    Activities,
+    /// Every kind that Close logs.
+    All,
 }
 
-impl ObjectType {
-    /// Close's own word.
-    pub fn as_str(self) -> &'static str {
+impl Objects {
+    /// Whether a type of Close's, such as `activity.call`, is among them.
+    pub fn include(self, object_type: &str) -> bool {
+        let family = object_type.split('.').next().unwrap_or_default();
         match self {
-            Self::Lead => "lead",
-            Self::Contact => "contact",
+            Self::Leads => object_type == "lead",
+            Self::Contacts => object_type == "contact",
+            Self::Opportunities => object_type == "opportunity",
+            Self::Tasks => family == "task",
+            Self::Activities => family == "activity",
+            Self::All => true,
         }
     }
 }
@@ -32,7 +49,7 @@ impl ObjectType {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
     /// What it reads.
-    pub object_type: ObjectType,
+    pub objects: Objects,
     /// What a record must fulfil, beside being dated after the last poll.
     pub filter: Option<Expr>,
 }
@@ -47,7 +64,9 @@ pub enum QueryUrlError {
         found: String,
     },
     /// A resource that Close has not, or that cannot be polled.
-    #[error("expected one of accounts, leads, contacts as the resource, but found `{found}`")]
+    #[error(
+        "expected one of accounts, leads, contacts, opportunities, tasks, activities, events as the resource, but found `{found}`"
+    )]
     UnknownResource {
         /// The path's last part.
         found: String,
@@ -72,7 +91,7 @@ impl Query {
     /// When it is not of that form.
     pub fn parse(url: &str, updated_date_field: &str) -> Result<Self, QueryUrlError> {
         let (path, query) = url.split_once('?').unwrap_or((url, ""));
-        let object_type = parse_path(path)?;
+        let objects = parse_path(path)?;
         let condition = match query.split_once('=') {
             None if query.is_empty() => "",
             Some(("where", condition)) => condition.trim(),
@@ -86,14 +105,11 @@ impl Query {
         } else {
             watermark::take(Expr::parse(condition)?, updated_date_field)?
         };
-        Ok(Self {
-            object_type,
-            filter,
-        })
+        Ok(Self { objects, filter })
     }
 }
 
-fn parse_path(path: &str) -> Result<ObjectType, QueryUrlError> {
+fn parse_path(path: &str) -> Result<Objects, QueryUrlError> {
     // The hub's name never mattered.
     let ["hubs", _, resource] = path.trim_matches('/').split('/').collect::<Vec<_>>()[..] else {
         return Err(QueryUrlError::NotAHubPath {
@@ -102,7 +118,7 @@ fn parse_path(path: &str) -> Result<ObjectType, QueryUrlError> {
     };
     let known = RESOURCES.iter().find(|(name, _)| *name == resource);
     known
-        .map(|(_, object_type)| *object_type)
+        .map(|(_, objects)| *objects)
         .ok_or_else(|| QueryUrlError::UnknownResource {
             found: resource.to_owned(),
         })
@@ -110,7 +126,7 @@ fn parse_path(path: &str) -> Result<ObjectType, QueryUrlError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ObjectType, Query};
+    use super::{Objects, Query};
 
     fn parsed(url: &str) -> Result<Query, String> {
         Query::parse(url, "date_updated").map_err(|error| error.to_string())
@@ -125,7 +141,7 @@ mod tests {
         let pattern = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX";
         let url = format!("/hubs/crm/contacts?where=date_updated>'${{gmtDate:{pattern}}}'");
         let contacts = Query {
-            object_type: ObjectType::Contact,
+            objects: Objects::Contacts,
             filter: None,
         };
         for url in [
@@ -136,13 +152,10 @@ mod tests {
             assert_eq!(parsed(url).as_ref(), Ok(&contacts), "{url}");
         }
         assert_eq!(
-            parsed("/hubs/crm/accounts").unwrap().object_type,
-            ObjectType::Lead
+            parsed("/hubs/crm/accounts").unwrap().objects,
+            Objects::Leads
         );
-        assert_eq!(
-            parsed("/hubs/crm/leads").unwrap().object_type,
-            ObjectType::Lead
-        );
+        assert_eq!(parsed("/hubs/crm/leads").unwrap().objects, Objects::Leads);
     }
 
     #[test]
@@ -159,8 +172,16 @@ mod tests {
     fn says_what_is_wrong() {
         let message = |url: &str| parsed(url).unwrap_err();
         insta::assert_snapshot!(message("/contacts"), @"expected `/hubs/crm/{resource}?where=…`, but found `/contacts`");
-        insta::assert_snapshot!(message("/hubs/crm/users"), @"expected one of accounts, leads, contacts as the resource, but found `users`");
+        insta::assert_snapshot!(message("/hubs/crm/users"), @"expected one of accounts, leads, contacts, opportunities, tasks, activities, events as the resource, but found `users`");
         insta::assert_snapshot!(message("/hubs/crm/leads?page=2"), @"expected no parameter but `where`, but found `page`");
         insta::assert_snapshot!(message("/hubs/crm/leads?where=date_created>'${date}'"), @"the condition: expected a placeholder only in `date_updated>'${…}'`, alone or joined by AND, but found `date_created > '${date}'`");
+    }
+    #[test]
+    fn every_type_that_close_logs_belongs_to_its_kind() {
+        assert!(
+            Objects::Tasks.include("task.lead") && Objects::Activities.include("activity.call")
+        );
+        assert!(Objects::Leads.include("lead") && !Objects::Leads.include("lead_merge"));
+        assert!(!Objects::Activities.include("task.lead") && Objects::All.include("anything"));
     }
 }

@@ -6,9 +6,8 @@
 
 use jiff::Timestamp;
 use shared::ceql::push_down::{self, Created};
-use shared::close::search::{Page, Search};
+use shared::close::search::{ObjectType, Page, Search};
 use shared::poller_configuration::Resource;
-use shared::query_url::ObjectType;
 
 use crate::error::PollError;
 use crate::record;
@@ -33,9 +32,9 @@ pub struct SearchWalk {
 
 impl SearchWalk {
     /// A walk from `floor` on, inclusive.
-    pub fn new(resource: &Resource, floor: Timestamp) -> Self {
+    pub fn new(object_type: ObjectType, resource: &Resource, floor: Timestamp) -> Self {
         Self {
-            object_type: resource.query.object_type,
+            object_type,
             created: resource
                 .query
                 .filter
@@ -123,7 +122,7 @@ mod tests {
     use jiff::Timestamp;
     use serde_json::json;
     use serde_json::value::to_raw_value;
-    use shared::close::search::Page;
+    use shared::close::search::{ObjectType, Page};
     use shared::poller_configuration::parse;
 
     use super::SearchWalk;
@@ -132,7 +131,7 @@ mod tests {
         let resource = parse(r#"{"contacts":{"url":"/hubs/crm/contacts"}}"#)
             .unwrap()
             .remove(0);
-        SearchWalk::new(&resource, Timestamp::UNIX_EPOCH)
+        SearchWalk::new(ObjectType::Contact, &resource, Timestamp::UNIX_EPOCH)
     }
 
     fn page(seconds: &[i64], cursor: Option<&str>) -> Page {

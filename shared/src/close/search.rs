@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::timestamp;
 use crate::ceql::push_down::Created;
-use crate::query_url::ObjectType;
 
 /// What is asked for of a lead. Source: the keys of a recorded `GET /lead/{id}/` of 2026; `custom` stands for all custom
 /// fields. Close takes about 80 selectors. docs/fields.md lists these for users.
@@ -55,6 +54,25 @@ pub const CONTACT_FIELDS: [&str; 17] = [
     "date_created",
     "date_updated",
 ];
+
+/// A kind of object that Close's search returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ObjectType {
+    /// `lead_…`
+    Lead,
+    /// `cont_…`
+    Contact,
+}
+
+impl ObjectType {
+    /// Close's own word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Lead => "lead",
+            Self::Contact => "contact",
+        }
+    }
+}
 
 /// One page of objects, in ascending order of `date_updated`.
 #[derive(Debug, Clone, PartialEq, Eq)]
