@@ -16,7 +16,7 @@ pub enum PollError {
     LeaseLost,
     /// More records share one timestamp than Close lets anybody read.
     #[error(
-        "more than {read} records share the timestamp {at}, which is more than Close's search returns; the watermark stays"
+        "more than {read} records share the timestamp {at}, which is more than Close lets anybody read; the watermark stays"
     )]
     TieRunTooLarge {
         /// How many could be read.
@@ -26,15 +26,24 @@ pub enum PollError {
     },
     /// Close sorts otherwise than it was asked to.
     #[error(
-        "expected Close's search to sort by date_updated, ascending, but it did not; the watermark stays"
+        "expected Close to sort by date_updated, ascending, but it did not; the watermark stays"
     )]
     OutOfOrder,
+    /// Close's event log leads in a circle.
+    #[error("Close's event log returned a cursor that led to a page before; the watermark stays")]
+    RepeatedCursor,
+    /// Close's event log does not keep its cursors long enough.
+    #[error("Close's cursors expired again and again; the watermark stays")]
+    CursorsExpire,
     /// Close did not give what was asked for.
     #[error(transparent)]
     Close(#[from] CloseError),
     /// EventBridge did not take what was read.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// EventBridge did not take what the poller itself has to say.
+    #[error("EventBridge did not take a notice of the poller; nothing went on without it")]
+    NoticeNotPublished,
     /// DynamoDB did not answer.
     #[error(transparent)]
     Table(TableError),
@@ -51,15 +60,44 @@ impl PollError {
             Self::LeaseLost => "LeaseLost",
             Self::TieRunTooLarge { .. } => "TieRunTooLarge",
             Self::OutOfOrder => "OutOfOrder",
+            Self::RepeatedCursor => "RepeatedCursor",
+            Self::CursorsExpire => "CursorsExpire",
             Self::Close(CloseError::Unauthorized { .. }) => "Unauthorized",
             Self::Close(CloseError::HostNotAllowed) => "HostNotAllowed",
             Self::Close(CloseError::RateLimited { .. }) => "RateLimited",
             Self::Close(CloseError::Rejected { .. } | CloseError::ExpiredCursor) => "Rejected",
             Self::Close(CloseError::Unavailable(_)) => "CloseUnavailable",
-            Self::Publish(_) => "PublishFailed",
+            Self::Publish(_) | Self::NoticeNotPublished => "PublishFailed",
             Self::Table(_) => "TableUnavailable",
             Self::Configuration(_) => "Configuration",
         }
+    }
+}
+
+impl PollError {
+    /// Whether it stays so until somebody changes the instance, or its account at Close.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Configuration(_)
+                | Self::Close(
+                    CloseError::Unauthorized { .. }
+                        | CloseError::HostNotAllowed
+                        | CloseError::Rejected { .. }
+                )
+        )
+    }
+
+    /// Whether it passes by itself.
+    pub fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Close(CloseError::Unavailable(_) | CloseError::RateLimited { .. })
+                | Self::Publish(_)
+                | Self::Table(_)
+                | Self::NoticeNotPublished
+                | Self::CursorsExpire
+        )
     }
 }
 

@@ -1,48 +1,52 @@
 //! Asking Close with patience: what passes is waited for, as long as the invocation's time allows.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::value::RawValue;
 use shared::clock::Clock;
-use shared::close::client::{Account, CloseClient};
+use shared::close::client::{Account, Answer};
 use shared::close::error::CloseError;
-use shared::close::search::{Page, Search};
+use shared::close::page::{Page, Request};
 
 use crate::error::PollError;
+use crate::outside::Outside;
 
 /// Failures of one request that are tried again; being told to wait is none.
 const MAX_FAILURES: u32 = 3;
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 
+/// The rate limit of reading single objects.
+const OBJECT: &str = "an object";
+
 /// Close, as one poll asks it.
 #[derive(Debug)]
-pub struct Fetcher<'a> {
-    close: &'a CloseClient,
+pub struct Fetcher<'a, O> {
+    outside: &'a O,
     account: Account<'a>,
     clock: &'a Clock,
     stop_at: Timestamp,
     until: Cell<Timestamp>,
     is_until_fixed: Cell<bool>,
     requests: Cell<u32>,
+    /// Until when an endpoint's rate limit is used up.
+    pauses: RefCell<HashMap<&'static str, Timestamp>>,
 }
 
-impl<'a> Fetcher<'a> {
+impl<'a, O: Outside> Fetcher<'a, O> {
     /// A fetcher that begins no wait which would end after `stop_at`.
-    pub fn new(
-        close: &'a CloseClient,
-        account: Account<'a>,
-        clock: &'a Clock,
-        stop_at: Timestamp,
-    ) -> Self {
+    pub fn new(outside: &'a O, account: Account<'a>, clock: &'a Clock, stop_at: Timestamp) -> Self {
         Self {
-            close,
+            outside,
             account,
             clock,
             stop_at,
             until: Cell::new(clock.started()),
             is_until_fixed: Cell::new(false),
             requests: Cell::new(0),
+            pauses: RefCell::default(),
         }
     }
 
@@ -56,27 +60,61 @@ impl<'a> Fetcher<'a> {
         self.requests.get()
     }
 
-    /// One page of a search.
+    /// A page of what changed.
     ///
     /// # Errors
     /// What does not pass, or not in time.
-    pub async fn search(&self, search: &Search) -> Result<Page, PollError> {
+    pub async fn read(&self, request: &Request) -> Result<Page, PollError> {
+        let ask = || self.outside.read(self.account, request);
+        self.ask(request.path(), ask).await
+    }
+
+    /// An object as it is now, unless Close has it no more.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn object(&self, path: &str) -> Result<Option<Box<RawValue>>, PollError> {
+        self.ask(OBJECT, || self.outside.object(self.account, path))
+            .await
+    }
+
+    async fn ask<T, F>(&self, endpoint: &'static str, ask: impl Fn() -> F) -> Result<T, PollError>
+    where
+        F: Future<Output = Result<Answer<T>, CloseError>>,
+    {
         let mut failures = 0;
         loop {
+            self.wait_for(endpoint).await?;
             self.requests.set(self.requests.get() + 1);
-            let wait = match self.close.search(self.account, search).await {
+            match ask().await {
                 Ok(answer) => {
                     self.note_date(answer.date);
+                    self.pause(endpoint, answer.pause);
                     return Ok(answer.body);
                 }
-                Err(CloseError::RateLimited { wait }) => wait,
+                Err(CloseError::RateLimited { wait }) => self.pause(endpoint, Some(wait)),
                 Err(error @ CloseError::Unavailable(_)) if failures < MAX_FAILURES => {
                     failures += 1;
-                    backoff(&error, failures)
+                    self.sleep(backoff(&error, failures)).await?;
                 }
                 Err(error) => return Err(error.into()),
-            };
-            self.sleep(wait).await?;
+            }
+        }
+    }
+
+    fn pause(&self, endpoint: &'static str, pause: Option<Duration>) {
+        let until = pause.and_then(|pause| self.clock.now().saturating_add(pause).ok());
+        self.pauses
+            .borrow_mut()
+            .extend(until.map(|until| (endpoint, until)));
+    }
+
+    async fn wait_for(&self, endpoint: &'static str) -> Result<(), PollError> {
+        let until = self.pauses.borrow().get(endpoint).copied();
+        let left = until.map(|until| until.duration_since(self.clock.now()));
+        match left.and_then(|left| Duration::try_from(left).ok()) {
+            Some(left) if !left.is_zero() => self.sleep(left).await,
+            _ => Ok(()),
         }
     }
 

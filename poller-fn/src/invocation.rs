@@ -102,7 +102,8 @@ pub async fn handle(poller: &Poller, event: LambdaEvent<Value>) -> Result<Value,
         },
         Invocation::Poll(id) => {
             let deadline = deadline.unwrap_or(clock.started());
-            match poll_instance(poller, id, &clock, deadline).await {
+            let policy = &poller.config.policy;
+            match poll_instance(poller, policy, id, &clock, deadline).await {
                 Ok(summary) => to_value(&summary),
                 Err(error) => Err(diagnostic(error.reason(), &error)),
             }

@@ -1,18 +1,27 @@
 //! The polling side: asks Close what changed and publishes it.
 //!
 //! The schedule invokes the function every minute and [`dispatch`] puts one `poll.requested` on the bus for each
-//! instance that is due. A rule sends each back to the function, and [`poll::poll_instance`] polls that one instance:
-//! it takes the instance's lease, and per resource it reads [`source`] from the [`watermark`] on, a page at a time,
-//! makes each record a change ([`record`]), publishes what it has not published before, and commits.
+//! instance that is due. A rule sends each back to the function, and [`poll::poll_instance`] polls that one instance.
+//!
+//! What it has to do is [`plan`]ned as [`job`]s: a [`walk`] through one source of Close's, for the resources that it
+//! feeds, each from its [`watermark`] on. The [`work`] on them goes a unit at a time: make each record a change
+//! ([`mod@record`]), publish what was not published before, commit. [`outcome`] says how the instance fares and when it is
+//! polled next. [`outside`] is all that a poll touches.
 
 pub mod config;
 pub mod dispatch;
 pub mod error;
 pub mod fetch;
 pub mod invocation;
+pub mod job;
+pub mod notice;
+pub mod outcome;
+pub mod outside;
+pub mod plan;
 pub mod poll;
 pub mod record;
 pub mod schedule;
 pub mod seen;
-pub mod source;
+pub mod walk;
 pub mod watermark;
+pub mod work;

@@ -1,51 +1,48 @@
 //! The poll of one instance.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use shared::clock::Clock;
 use shared::close::client::Account;
-use shared::close::error::CloseError;
-use shared::close::search::Page;
-use shared::event::{Channel, Event};
 use shared::health::Health;
 use shared::instance::Instance;
 use shared::instance_id::InstanceId;
 use shared::instance_table::{Acquired, Lease};
-use shared::poller_configuration::Resource;
-use shared::settings::Settings;
+use shared::settings::{Policy, Settings};
 use shared::table::TableError;
-use shared::watermark_table::StoredResource;
 
 use crate::error::PollError;
 use crate::fetch::Fetcher;
-use crate::invocation::Poller;
-use crate::record;
-use crate::schedule::next_poll;
-use crate::source::search::SearchWalk;
-use crate::watermark::{SEARCH_OVERLAP, Verdict, Watermark};
+use crate::job::{Job, Target};
+use crate::notice;
+use crate::outcome::Outcome;
+use crate::outside::Outside;
+use crate::plan;
+use crate::work::Worker;
 
 /// No page is begun in the last seconds of an invocation: there must be time to publish and to commit it.
 const MARGIN: SignedDuration = SignedDuration::from_secs(10);
 /// A lease outlives its invocation by what clocks may differ. It is never renewed.
 const LEASE_MARGIN: SignedDuration = SignedDuration::from_mins(5);
-
-/// When to try again where the configuration does not say how often.
+/// How often an instance is polled whose configuration does not say it.
 const DEFAULT_INTERVAL: Duration = Duration::from_mins(15);
+/// What failed, where it was no resource.
+const INSTANCE: &str = "instance";
 
 /// What came of a poll.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
-    /// Whether the instance was polled; not if another poll was at it, or it is gone.
+    /// Whether the instance was polled; not if another poll was at it, or it is gone, or suspended.
     pub polled: bool,
     /// Events on the bus.
     pub published: usize,
     /// Records read again and left out.
     pub duplicates: usize,
-    /// Records that the condition of the query leaves out.
+    /// Records that are not wanted: by the condition of the query, or because another resource publishes them.
     pub filtered: usize,
     /// Events that EventBridge refuses in every form.
     pub unpublishable: usize,
@@ -56,14 +53,13 @@ pub struct Summary {
 }
 
 /// One poll of one instance.
-struct Poll<'a> {
-    poller: &'a Poller,
+struct Poll<'a, O> {
+    outside: &'a O,
     instance: &'a Instance,
-    settings: &'a Settings,
     lease: &'a Lease,
     clock: &'a Clock,
-    close: Fetcher<'a>,
     stop_at: Timestamp,
+    outcome: Outcome,
     summary: Summary,
 }
 
@@ -71,206 +67,154 @@ struct Poll<'a> {
 /// the time of the next poll. A lease that another poll holds means quitting quietly.
 ///
 /// # Errors
-/// When the tables do not answer or the instance cannot be polled with. One resource's trouble is none: it is logged,
-/// and the others go on.
-pub async fn poll_instance(
-    poller: &Poller,
+/// When the tables do not answer. Any other trouble is none: it is logged, and the others go on.
+pub async fn poll_instance<O: Outside>(
+    outside: &O,
+    policy: &Policy,
     id: InstanceId,
     clock: &Clock,
     deadline: Timestamp,
 ) -> Result<Summary, PollError> {
-    let lease = Lease {
-        id,
-        token: random_token()?,
-    };
+    let token = random_token()?;
+    let lease = Lease { id, token };
     let expires = deadline.saturating_add(LEASE_MARGIN).unwrap_or(deadline);
-    let acquired = poller.instances.acquire(&lease, clock.now(), expires);
+    let acquired = outside.acquire(&lease, clock.now(), expires);
     let instance = match acquired.await? {
         Acquired::Held(instance) => instance,
         Acquired::ByAnother | Acquired::NotPolled => return Ok(Summary::default()),
     };
-    let mut next = next_poll(id, DEFAULT_INTERVAL, clock.started());
-    let outcome = poll_held(poller, &instance, &lease, clock, deadline, &mut next).await;
-    match poller
-        .instances
-        .release(&lease, next, &Health::default())
-        .await
-    {
-        // Another poll has it, or the instance is gone: nothing is ours to set.
-        Ok(()) | Err(TableError::Conflict) => {}
-        Err(error) => return Err(error.into()),
-    }
-    let summary = outcome?;
-    summary.log(id);
-    Ok(summary)
+    let poll = Poll {
+        outside,
+        instance: &instance,
+        lease: &lease,
+        clock,
+        stop_at: deadline.saturating_sub(MARGIN).unwrap_or(deadline),
+        outcome: Outcome::default(),
+        summary: Summary::default(),
+    };
+    poll.run(policy).await
 }
 
-/// Polls an instance whose lease is held. `next` becomes the time of the next poll.
-async fn poll_held(
-    poller: &Poller,
-    instance: &Instance,
-    lease: &Lease,
-    clock: &Clock,
-    deadline: Timestamp,
-    next: &mut Timestamp,
-) -> Result<Summary, PollError> {
-    let settings = Settings::parse(&instance.configuration, &poller.config.policy)
-        .map_err(PollError::Configuration)?;
-    let Some(polling) = &settings.poller else {
-        return Ok(Summary::default());
-    };
-    *next = next_poll(instance.id, polling.interval, clock.started());
-    let mut stored = poller.watermarks.load(instance.id).await?;
-
-    let stop_at = deadline.saturating_sub(MARGIN).unwrap_or(deadline);
-    let account = Account {
-        base_url: &settings.base_url,
-        api_key: &settings.api_key,
-    };
-    let mut poll = Poll {
-        poller,
-        instance,
-        settings: &settings,
-        lease,
-        clock,
-        close: Fetcher::new(&poller.close, account, clock, stop_at),
-        stop_at,
-        summary: Summary {
-            polled: true,
-            ..Summary::default()
-        },
-    };
-    for resource in &polling.resources {
-        let start = polling.start.unwrap_or(instance.created_date);
-        let stored = stored.remove(&resource.name).unwrap_or_default();
-        let Err(error) = poll.resource(resource, start, stored).await else {
-            continue;
+impl<O: Outside> Poll<'_, O> {
+    async fn run(mut self, policy: &Policy) -> Result<Summary, PollError> {
+        let settings = Settings::parse(&self.instance.configuration, policy);
+        let poller = settings.as_ref().ok().and_then(|it| it.poller.as_ref());
+        let interval = poller.map_or(DEFAULT_INTERVAL, |poller| poller.interval);
+        let result = match settings {
+            Ok(settings) => self.poll(&settings).await,
+            Err(errors) => Err(PollError::Configuration(errors)),
         };
-        poll.fail(resource, &error);
-        match error {
-            PollError::LeaseLost => break,
-            PollError::OutOfTime => *next = clock.now(),
-            _ => {}
+        if let Err(error) = &result {
+            self.fail(INSTANCE, error);
+        }
+        self.release(interval).await?;
+        match result {
+            Err(error @ PollError::Table(_)) => Err(error),
+            _ => Ok(self.summary),
         }
     }
-    poll.summary.requests = poll.close.requests();
-    Ok(poll.summary)
-}
 
-impl Poll<'_> {
-    /// Reads one resource, page by page: publish what is new, then commit. Never the other way round.
-    async fn resource(
-        &mut self,
-        resource: &Resource,
-        start: Timestamp,
-        stored: StoredResource,
-    ) -> Result<(), PollError> {
-        let mut watermark = Watermark::restore(stored, start, SEARCH_OVERLAP + resource.poll_delay);
-        let began_at = watermark.position();
-        let shared::poller_configuration::Source::Search(object_type) = resource.source else {
+    /// Polls, unless the instance is suspended and Close still refuses its key.
+    async fn poll(&mut self, settings: &Settings) -> Result<(), PollError> {
+        let Some(polling) = &settings.poller else {
             return Ok(());
         };
-        let mut walk = SearchWalk::new(object_type, resource, watermark.read_from());
-        while let Some(request) = walk.next_request() {
-            self.check_time()?;
-            let page = match self.close.search(&request).await {
-                Err(PollError::Close(CloseError::ExpiredCursor)) => {
-                    walk.restart_run()?;
-                    continue;
-                }
-                page => page?,
-            };
-            walk.advance(&page)?;
-            let published = self
-                .publish_new(resource, page, began_at, &mut watermark)
-                .await;
-            // Also where some could not be published: what is on the bus need not be published again.
-            if let Some(commit) = watermark.take_commit(&resource.name) {
-                let watermarks = &self.poller.watermarks;
-                watermarks
-                    .commit(&self.poller.instances, self.lease, &commit)
-                    .await?;
+        let account = Account {
+            base_url: &settings.base_url,
+            api_key: &settings.api_key,
+        };
+        if self.instance.health.is_suspended() {
+            self.outside.probe(account).await?;
+        }
+        self.summary.polled = true;
+        let stored = self.outside.load(self.instance.id).await?;
+        let mut targets = plan::targets(self.instance, polling, &stored);
+        plan::tidy(self.outside, self.lease, self.instance, polling, &stored).await?;
+        notice::of_gaps(self.outside, self.instance, &mut targets, self.clock).await?;
+
+        let mut worker = Worker {
+            outside: self.outside,
+            instance: self.instance,
+            settings,
+            lease: self.lease,
+            clock: self.clock,
+            close: Fetcher::new(self.outside, account, self.clock, self.stop_at),
+            stop_at: self.stop_at,
+            summary: &mut self.summary,
+        };
+        let jobs = Job::all(targets, self.clock.started());
+        let failures = work(&mut worker, jobs, &mut self.outcome).await;
+        self.summary.requests = worker.close.requests();
+        for (resources, error) in &failures {
+            for resource in resources {
+                self.fail(resource, error);
             }
-            published?;
         }
         Ok(())
     }
 
-    /// Publishes what is new of a page, oldest first, and notes in the watermark all that was handled.
-    async fn publish_new(
-        &mut self,
-        resource: &Resource,
-        page: Page,
-        began_at: Timestamp,
-        watermark: &mut Watermark,
-    ) -> Result<(), PollError> {
-        self.check_time()?;
-        let until = self.close.until();
-        let (mut new, mut passed) = (Vec::new(), Vec::new());
-        for record in page.data {
-            let is_wanted = resource
-                .query
-                .filter
-                .as_ref()
-                .is_none_or(|filter| filter.matches(&record));
-            let change = record::to_change(record, resource, began_at, until);
-            let event = Event::new(self.instance, self.settings, Channel::Polling, change);
-            match watermark.judge(event.id, event.change.own_date(), until) {
-                Verdict::Publish if is_wanted => new.push(event),
-                Verdict::Publish => {
-                    passed.push(event.change.own_date());
-                    self.summary.filtered += 1;
-                }
-                Verdict::Skip => {
-                    passed.push(event.change.own_date());
-                    self.summary.duplicates += 1;
-                }
-                Verdict::Leave => {}
+    /// Gives the lease back, with what the poll leaves behind.
+    async fn release(&mut self, interval: Duration) -> Result<(), PollError> {
+        let before = &self.instance.health;
+        let mut health = self.outcome.health(before);
+        if health.is_suspended() && !before.is_suspended() {
+            let is_said = notice::of_suspension(self.outside, self.instance, &health, self.clock);
+            if !is_said.await {
+                // The next poll says it.
+                health = before.clone();
             }
         }
-        let deadline = self.clock.instant_at(self.stop_at);
-        let outcome = self.poller.bus.publish(&new, deadline).await;
-        let unpublished = outcome
-            .as_ref()
-            .map_or_else(|error| error.unpublished.clone(), |_| HashSet::new());
-        let (late, published): (Vec<_>, Vec<_>) = new
-            .iter()
-            .partition(|event| unpublished.contains(&event.id));
-        // The watermark stays behind the first that is not on the bus.
-        let until = late
-            .iter()
-            .map(|event| event.change.date)
-            .fold(until, Timestamp::min);
-        for date in &passed {
-            watermark.handled(*date, until);
-        }
-        for event in published {
-            watermark.published(event.id, event.change.own_date(), until);
-        }
-        let outcome = outcome?;
-        self.summary.published += outcome.published;
-        self.summary.unpublishable += outcome.unpublishable;
-        Ok(())
-    }
-
-    /// Nothing is begun that there may be no time to end, so the lease cannot run out under it either.
-    fn check_time(&self) -> Result<(), PollError> {
-        if self.clock.now() < self.stop_at {
-            Ok(())
-        } else {
-            Err(PollError::OutOfTime)
+        let now = self.clock.now();
+        let (id, started) = (self.instance.id, self.clock.started());
+        let next = self.outcome.next_poll(id, interval, &health, started, now);
+        self.summary.log(id, &health);
+        match self.outside.release(self.lease, next, &health).await {
+            // Another poll has it, or the instance is gone: nothing is ours to set.
+            Ok(()) | Err(TableError::Conflict) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 
-    fn fail(&mut self, resource: &Resource, error: &PollError) {
+    fn fail(&mut self, name: &str, error: &PollError) {
         let reason = error.reason();
-        tracing::error!(instance.id = %self.instance.id, resource = resource.name, reason, %error, "a resource was not polled to its end");
-        self.summary.failed.insert(resource.name.clone(), reason);
+        tracing::error!(instance.id = %self.instance.id, resource = name, reason, %error, "a resource was not polled to its end");
+        self.outcome.failed(name, error);
+        self.summary.failed.insert(name.to_owned(), reason);
     }
+}
+
+/// Does the jobs a unit at a time, each in its turn, so that none uses up the time or Close's rate limit for the others.
+/// Returns what went wrong, with the resources.
+async fn work<O: Outside>(
+    worker: &mut Worker<'_, O>,
+    jobs: Vec<Job<'_>>,
+    outcome: &mut Outcome,
+) -> Vec<(Vec<String>, PollError)> {
+    let mut jobs = VecDeque::from(jobs);
+    let mut failures = Vec::new();
+    while let Some(mut job) = jobs.pop_front() {
+        let result = match worker.step(&mut job).await {
+            Err(error) => worker.note_failure(&mut job, &error).await.and(Err(error)),
+            done => done,
+        };
+        match result {
+            Ok(()) if job.walk.next_request().is_some() => jobs.push_back(job),
+            Ok(()) => outcome.read(),
+            Err(error) => {
+                let is_lost = matches!(error, PollError::LeaseLost);
+                let resources = job.targets.iter().map(Target::label).collect();
+                failures.push((resources, error));
+                if is_lost {
+                    break;
+                }
+            }
+        }
+    }
+    failures
 }
 
 impl Summary {
-    fn log(&self, id: InstanceId) {
+    fn log(&self, id: InstanceId, health: &Health) {
         tracing::info!(
             instance.id = %id,
             published = self.published,
@@ -279,6 +223,7 @@ impl Summary {
             unpublishable = self.unpublishable,
             requests = self.requests,
             failed = self.failed.len(),
+            refusals = health.refusals,
             "polled"
         );
     }

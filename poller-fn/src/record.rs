@@ -12,20 +12,26 @@ use shared::poller_configuration::{Resource, Source};
 /// Where every object of Close's has its id and the date that counts.
 const ID: &str = "id";
 const DATE_UPDATED: &str = "date_updated";
+const DATE_CREATED: &str = "date_created";
 /// Where a task says what kind of task it is.
 const TASK_KIND: &str = "_type";
 /// Close's own default.
 const DEFAULT_TASK_KIND: &str = "lead";
 
-/// Close's own date of a record; nothing moves by any other.
+/// Close's own date of a record or of an entry of the event log; nothing moves by any other.
 pub fn date_updated(record: &RawValue) -> Option<Timestamp> {
     timestamp::parse(&json::text_at(record, DATE_UPDATED)?)
+}
+
+/// When Close says that a record was created. It never changes.
+pub fn date_created(record: &RawValue) -> Option<Timestamp> {
+    timestamp::parse(&json::text_at(record, DATE_CREATED)?)
 }
 
 /// Reads a record as a change. One made after `watermark`, where this poll began, is new to whoever follows.
 /// A record without a date counts as read `now` and is told by its bytes.
 pub fn to_change(
-    record: Box<RawValue>,
+    record: Arc<RawValue>,
     resource: &Resource,
     watermark: Timestamp,
     now: Timestamp,
@@ -47,7 +53,7 @@ pub fn to_change(
         object_type,
         object_id,
         action: action.to_owned(),
-        raw: Arc::from(record),
+        raw: record,
     }
 }
 
@@ -93,7 +99,7 @@ mod tests {
             .remove(0);
         let watermark = "2026-06-19T12:00:00Z".parse().unwrap();
         to_change(
-            to_raw_value(record).unwrap(),
+            to_raw_value(record).unwrap().into(),
             &resource,
             watermark,
             Timestamp::UNIX_EPOCH,

@@ -15,6 +15,8 @@ const CHUNK: usize = 1_000;
 const CAPACITY: usize = 200_000;
 /// Chunks that one commit removes: a transaction holds 100 items.
 const MAX_DELETES: usize = 90;
+/// The chunk of those without a date, of which the last [`CHUNK`] are kept: nothing else says when they may go.
+const UNDATED: u32 = u32::MAX;
 /// An id and its date in microseconds.
 const ENTRY_BYTES: usize = 24;
 
@@ -54,13 +56,17 @@ impl Seen {
     }
 
     /// Remembers a published id.
-    pub fn insert(&mut self, id: EventId, date: Timestamp) {
+    pub fn insert(&mut self, id: EventId, date: Option<Timestamp>) {
         if !self.ids.insert(id) {
             return;
         }
+        let Some(date) = date else {
+            return self.insert_undated(id);
+        };
         let last = self
             .chunks
-            .last_key_value()
+            .range(..UNDATED)
+            .next_back()
             .map(|(number, chunk)| (*number, chunk.len()));
         let number = match last {
             Some((number, length)) if length < CHUNK => number,
@@ -121,6 +127,16 @@ impl Seen {
         (put, delete)
     }
 
+    fn insert_undated(&mut self, id: EventId) {
+        let chunk = self.chunks.entry(UNDATED).or_default();
+        if CHUNK <= chunk.len() {
+            let (oldest, _) = chunk.remove(0);
+            self.ids.remove(&oldest);
+        }
+        chunk.push((id, i64::MAX));
+        self.changed.insert(UNDATED);
+    }
+
     fn forget_entries(&mut self, number: u32, is_old: impl Fn(i64) -> bool) {
         let Some(chunk) = self.chunks.get_mut(&number) else {
             return;
@@ -174,7 +190,7 @@ mod tests {
     fn seen(count: usize) -> Seen {
         let mut seen = Seen::default();
         for number in 0..count {
-            seen.insert(id(number), at(i64::try_from(number).unwrap()));
+            seen.insert(id(number), Some(at(i64::try_from(number).unwrap())));
         }
         seen
     }
@@ -202,7 +218,7 @@ mod tests {
     fn only_the_chunk_that_grew_is_written_again() {
         let mut seen = seen(2 * CHUNK + 1);
         seen.take_changes();
-        seen.insert(id(1_000_000), at(0));
+        seen.insert(id(1_000_000), Some(at(0)));
         assert_eq!(
             seen.take_changes()
                 .0
@@ -217,7 +233,7 @@ mod tests {
     #[test]
     fn an_id_seen_twice_is_kept_once() {
         let mut seen = seen(1);
-        seen.insert(id(0), at(5));
+        seen.insert(id(0), Some(at(5)));
         assert_eq!(seen.take_changes().0[0].1.len(), 24);
     }
 
@@ -249,5 +265,16 @@ mod tests {
         assert!(!seen.contains(id(0)) && seen.contains(id(CHUNK)));
         let (_, delete) = seen.take_changes();
         assert_eq!(delete, [0]);
+    }
+
+    #[test]
+    fn the_last_of_those_without_a_date_are_kept_for_good() {
+        let mut seen = Seen::default();
+        for number in 0..=CHUNK {
+            seen.insert(id(number), None);
+        }
+        seen.forget_before(Timestamp::MAX);
+        let seen = Seen::restore(seen.take_changes().0);
+        assert!(!seen.contains(id(0)) && seen.contains(id(1)) && seen.contains(id(CHUNK)));
     }
 }

@@ -13,6 +13,8 @@ use crate::seen::Seen;
 
 /// Close's search shows a change late: a row is stamped before it is committed and indexed after.
 pub const SEARCH_OVERLAP: Duration = Duration::from_mins(10);
+/// Close itself recommends to read the last five minutes of its event log again.
+pub const LOG_OVERLAP: Duration = Duration::from_mins(5);
 /// A record dated further ahead than clocks differ has a date that somebody made up.
 const FUTURE: SignedDuration = SignedDuration::from_mins(5);
 
@@ -23,6 +25,8 @@ pub struct Watermark {
     start: Timestamp,
     /// What is dated before this was not asked for; Close ignores a filter that it does not know.
     read_from: Timestamp,
+    /// What is dated from here on is not wanted.
+    end: Option<Timestamp>,
     overlap: SignedDuration,
     is_stored: bool,
     is_moved: bool,
@@ -49,11 +53,17 @@ impl Watermark {
             position,
             start,
             read_from: before(position, overlap),
+            end: None,
             overlap,
             is_stored: stored.position.is_some(),
             is_moved: false,
             seen: Seen::restore(stored.chunks),
         }
+    }
+
+    /// Leaves alone what is dated from `end` on.
+    pub fn end_at(&mut self, end: Timestamp) {
+        self.end = Some(end);
     }
 
     /// The largest date that was read and handled.
@@ -72,6 +82,11 @@ impl Watermark {
         let is_before = |time| date.is_some_and(|date| date < time);
         if is_before(self.start) || is_before(self.read_from) || self.seen.contains(id) {
             Verdict::Skip
+        } else if self
+            .end
+            .is_some_and(|end| date.is_some_and(|date| end <= date))
+        {
+            Verdict::Leave
         } else if date.is_none_or(|date| date < until || FUTURE < date.duration_since(until)) {
             Verdict::Publish
         } else {
@@ -81,7 +96,7 @@ impl Watermark {
 
     /// Notes that the event was published. One of the future, or without a date, is remembered but moves nothing.
     pub fn published(&mut self, id: EventId, date: Option<Timestamp>, until: Timestamp) {
-        self.seen.insert(id, date.unwrap_or(until));
+        self.seen.insert(id, date);
         self.handled(date, until);
     }
 
@@ -96,11 +111,19 @@ impl Watermark {
         }
     }
 
-    /// What to store of the work since the last commit, if anything.
-    pub fn take_commit(&mut self, resource: &str) -> Option<Commit> {
-        if self.is_stored && !self.is_moved && !self.seen.is_changed() {
-            return None;
-        }
+    /// Moves the watermark to `date`, where it is known that nothing lies between: there is no more of it at Close, or
+    /// nothing was.
+    pub fn skip_to(&mut self, date: Timestamp) {
+        self.handled(Some(date), Timestamp::MAX);
+    }
+
+    /// Whether there is anything to store.
+    pub fn is_changed(&self) -> bool {
+        !self.is_stored || self.is_moved || self.seen.is_changed()
+    }
+
+    /// What to store of the work since the last commit.
+    pub fn take_commit(&mut self, resource: &str) -> Commit {
         self.seen.forget_before(before(self.position, self.overlap));
         let forgotten = self.seen.shrink_to_capacity();
         if 0 < forgotten {
@@ -116,12 +139,13 @@ impl Watermark {
             watermark: self.position.as_microsecond(),
             start: self.start.as_microsecond(),
         };
-        Some(Commit {
+        Commit {
             resource: resource.to_owned(),
             position,
             put_chunks,
             delete_chunks,
-        })
+            backfill: None,
+        }
     }
 }
 
@@ -181,7 +205,7 @@ mod tests {
             Verdict::Publish
         );
         watermark.published(ID, Some(at(9_400)), at(20_000));
-        let commit = watermark.take_commit("contacts").unwrap();
+        let commit = watermark.take_commit("contacts");
         assert_eq!(commit.position.watermark, 10_000_000_000);
         assert_eq!(
             stored(&commit).judge(ID, Some(at(9_400)), at(30_000)),
@@ -229,7 +253,7 @@ mod tests {
             Verdict::Skip
         );
         assert_eq!(watermark.position(), at(10_000));
-        let commit = watermark.take_commit("contacts").unwrap();
+        let commit = watermark.take_commit("contacts");
         assert_eq!(
             stored(&commit).judge(ID, Some(at(20_301)), at(20_400)),
             Verdict::Skip
@@ -257,14 +281,15 @@ mod tests {
         assert_eq!(watermark.judge(ID, None, at(20_000)), Verdict::Publish);
         watermark.published(ID, None, at(20_000));
         assert_eq!(watermark.position(), at(10_000));
-        let commit = watermark.take_commit("contacts").unwrap();
+        let commit = watermark.take_commit("contacts");
         assert_eq!(stored(&commit).judge(ID, None, at(30_000)), Verdict::Skip);
     }
 
     #[test]
     fn a_first_poll_stores_where_it_began_and_an_idle_one_stores_nothing() {
         let mut first = Watermark::restore(StoredResource::default(), at(9_000), SEARCH_OVERLAP);
-        let commit = first.take_commit("contacts").unwrap();
+        assert!(first.is_changed());
+        let commit = first.take_commit("contacts");
         assert_eq!(
             commit.position,
             StoredPosition {
@@ -272,13 +297,7 @@ mod tests {
                 start: 9_000_000_000
             }
         );
-        assert_eq!(
-            (
-                first.take_commit("contacts"),
-                watermark().take_commit("contacts")
-            ),
-            (None, None)
-        );
+        assert!(!first.is_changed() && !watermark().is_changed());
     }
 
     #[test]
@@ -288,5 +307,21 @@ mod tests {
         assert_eq!(watermark.position(), at(10_000));
         watermark.handled(Some(at(12_000)), at(20_000));
         assert_eq!(watermark.position(), at(12_000));
+    }
+
+    #[test]
+    fn what_is_dated_behind_the_end_is_left_alone_however_far() {
+        let mut backfill = watermark();
+        backfill.end_at(at(12_000));
+        assert_eq!(
+            backfill.judge(ID, Some(at(11_999)), at(20_000)),
+            Verdict::Publish
+        );
+        for second in [12_000, 30_000] {
+            assert_eq!(
+                backfill.judge(ID, Some(at(second)), at(20_000)),
+                Verdict::Leave
+            );
+        }
     }
 }

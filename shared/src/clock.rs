@@ -19,6 +19,11 @@ impl Clock {
             reason = "the one place that reads the clock"
         )]
         let started = Timestamp::now();
+        Self::at(started)
+    }
+
+    /// A clock that shows `started` now.
+    pub fn at(started: Timestamp) -> Self {
         Self {
             started,
             since: Instant::now(),

@@ -40,6 +40,8 @@ pub struct Event {
     pub id: EventId,
     /// What changed.
     pub change: Change,
+    /// The object as it was when the change was published, where Close hid it from the API key in the change itself.
+    pub current: Option<Box<RawValue>>,
     instance_id: InstanceId,
     instance_name: String,
     instance_tags: Vec<String>,
@@ -87,6 +89,8 @@ struct Detail<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     data_hidden: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    current: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     raw: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     raw_text: Option<&'a str>,
@@ -106,6 +110,7 @@ impl Event {
         Self {
             id: EventId::of(instance.id, &change),
             change,
+            current: None,
             instance_id: instance.id,
             instance_name: instance.name.clone(),
             instance_tags: instance.tags.clone(),
@@ -154,6 +159,12 @@ impl Event {
         }
     }
 
+    /// It is left out with `raw` where that is too large, and where EventBridge might refuse it.
+    fn current(&self, form: RawForm) -> Option<&RawValue> {
+        let current = self.current.as_deref().filter(|_| form == RawForm::Json);
+        current.filter(|current| json::suits_event_bridge(current))
+    }
+
     fn detail(&self, form: RawForm) -> Detail<'_> {
         let change = &self.change;
         Detail {
@@ -170,6 +181,7 @@ impl Event {
             channel: self.channel,
             callback: self.callback,
             data_hidden: change.data_hidden.then_some(true),
+            current: self.current(form),
             raw: (form == RawForm::Json).then_some(&change.raw),
             raw_text: (form == RawForm::Text).then(|| change.raw.get()),
             raw_omitted: (form == RawForm::Omitted).then(|| RawOmitted {

@@ -14,6 +14,7 @@ use aws_sdk_dynamodb::types::{
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::backfill::Backfill;
 use crate::instance_id::InstanceId;
 use crate::instance_table::{InstanceTable, Lease};
 use crate::table::TableError;
@@ -64,6 +65,8 @@ pub struct Commit {
     pub put_chunks: Vec<(u32, Vec<u8>)>,
     /// Chunks that nobody needs any more.
     pub delete_chunks: Vec<u32>,
+    /// How far a backfill has come, where it is its watermark.
+    pub backfill: Option<Backfill>,
 }
 
 impl WatermarkTable {
@@ -114,11 +117,12 @@ impl WatermarkTable {
         lease: &Lease,
         commit: &Commit,
     ) -> Result<(), TableError> {
-        let mut items = vec![
-            TransactWriteItem::builder()
-                .condition_check(instances.check_lease(lease)?)
-                .build(),
-        ];
+        let held = TransactWriteItem::builder();
+        let held = match &commit.backfill {
+            None => held.condition_check(instances.check_lease(lease)?),
+            Some(backfill) => held.update(instances.note_backfill(lease, backfill)?),
+        };
+        let mut items = vec![held.build()];
         items.push(
             TransactWriteItem::builder()
                 .update(self.advance(lease.id, commit)?)
@@ -163,10 +167,34 @@ impl WatermarkTable {
     /// When the table does not answer; some may be removed by then, so call again.
     pub async fn delete_all(&self, id: InstanceId) -> Result<(), TableError> {
         let items = self.items(id).await?;
-        for batch in items.chunks(MAX_BATCH) {
+        let keys = items.iter().map(|item| text(item, "resource"));
+        self.delete(id, &keys.collect::<Result<Vec<_>, _>>()?).await
+    }
+
+    /// Removes what is stored of one resource.
+    ///
+    /// # Errors
+    /// As [`Self::delete_all`].
+    pub async fn forget(
+        &self,
+        id: InstanceId,
+        resource: &str,
+        stored: &StoredResource,
+    ) -> Result<(), TableError> {
+        let chunks = stored
+            .chunks
+            .iter()
+            .map(|(chunk, _)| chunk_key(resource, *chunk));
+        let keys: Vec<_> = chunks.chain([resource.to_owned()]).collect();
+        let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+        self.delete(id, &keys).await
+    }
+
+    async fn delete(&self, id: InstanceId, keys: &[&str]) -> Result<(), TableError> {
+        for batch in keys.chunks(MAX_BATCH) {
             let mut requests = batch
                 .iter()
-                .map(|item| to_delete_request(id, item))
+                .map(|resource| to_delete_request(id, resource))
                 .collect::<Result<Vec<_>, _>>()?;
             while !requests.is_empty() {
                 let write = self
@@ -287,9 +315,9 @@ fn to_ids(item: &Item) -> Result<Vec<u8>, TableError> {
     Ok(ids.as_ref().to_vec())
 }
 
-fn to_delete_request(id: InstanceId, item: &Item) -> Result<WriteRequest, TableError> {
+fn to_delete_request(id: InstanceId, resource: &str) -> Result<WriteRequest, TableError> {
     let delete = DeleteRequest::builder()
-        .set_key(Some(key(id, text(item, "resource")?)))
+        .set_key(Some(key(id, resource)))
         .build();
     let delete = delete.map_err(|error| TableError::Malformed(error.to_string()))?;
     Ok(WriteRequest::builder().delete_request(delete).build())

@@ -1,22 +1,14 @@
 //! The part of a condition that Close can be asked for.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::{Expr, Operator, Value, instant};
+use crate::close::span::Span;
 
 /// The one field that Close filters by and that never changes afterwards.
 const DATE_CREATED: &str = "date_created";
 /// How far Close's index may be from the date that it shows: it may round to milliseconds, or to seconds.
 const INDEX_TOLERANCE: SignedDuration = SignedDuration::from_secs(1);
-
-/// Between which dates a record that matches was created.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Created {
-    /// The earliest, inclusive.
-    pub from: Option<Timestamp>,
-    /// The latest, exclusive.
-    pub before: Option<Timestamp>,
-}
 
 /// What to ask Close for: every record that matches lies within, and others may.
 ///
@@ -24,15 +16,15 @@ pub struct Created {
 /// left to [`Expr::matches`], since nobody promises that Close answers with all that we would accept: its search folds
 /// capitals and splits words, it knows custom fields by other names, it ignores a parameter that it does not know, and
 /// a record that it wrongly leaves out is lost without a trace.
-pub fn push_down(expr: &Expr) -> Created {
+pub fn push_down(expr: &Expr) -> Span {
     let bounds = expr.conjuncts().iter().filter_map(bound);
-    bounds.fold(Created::default(), |all, bound| Created {
+    bounds.fold(Span::default(), |all, bound| Span {
         from: all.from.max(bound.from),
         before: [all.before, bound.before].into_iter().flatten().min(),
     })
 }
 
-fn bound(term: &Expr) -> Option<Created> {
+fn bound(term: &Expr) -> Option<Span> {
     let Expr::Compare {
         field,
         operator,
@@ -51,7 +43,7 @@ fn bound(term: &Expr) -> Option<Created> {
         Operator::Greater | Operator::GreaterOrEqual => (from, None),
         Operator::NotEqual => (None, None),
     };
-    Some(Created { from, before })
+    Some(Span { from, before })
 }
 
 #[cfg(test)]

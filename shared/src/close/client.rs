@@ -7,11 +7,12 @@ use jiff::fmt::rfc2822;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::error::CloseError;
+use super::page::{Page, Request};
 use super::rate_limit;
-use super::search::{Page, Search};
 use super::webhook::{CreatedSubscription, Listed, Status, SubscribedEvent, Subscription};
 use crate::aws;
 use crate::settings::Policy;
@@ -37,12 +38,14 @@ pub struct Account<'a> {
 }
 
 /// What Close answered and when, by its own clock.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Answer<T> {
     /// The body.
     pub body: T,
     /// The `Date` header.
     pub date: Option<Timestamp>,
+    /// How long the endpoint takes no further request.
+    pub pause: Option<Duration>,
 }
 
 impl CloseClient {
@@ -62,27 +65,62 @@ impl CloseClient {
         Ok(Self { http, policy })
     }
 
-    /// One page of a search.
+    /// One page of what changed.
     ///
     /// # Errors
     /// As [`CloseError`] says.
-    pub async fn search(
+    pub async fn read(
         &self,
         account: Account<'_>,
-        search: &Search,
+        page: &Request,
     ) -> Result<Answer<Page>, CloseError> {
-        let request = self
-            .request(Method::POST, account, "data/search/")?
-            .json(&search.to_body());
+        let path = page.path();
+        let request = match page {
+            Request::Search(search) => self
+                .request(Method::POST, account, path)?
+                .json(&search.to_body()),
+            Request::List(list) => self
+                .request(Method::GET, account, path)?
+                .query(&list.to_query()),
+            Request::EventLog(log) => self
+                .request(Method::GET, account, path)?
+                .query(&log.to_query()),
+        };
         let result = send(request).await;
-        let has_cursor = search.cursor.is_some();
         result.map_err(|error| {
-            if has_cursor && is_about_the_cursor(&error) {
+            if page.has_cursor() && is_about_the_cursor(&error) {
                 CloseError::ExpiredCursor
             } else {
                 error
             }
         })
+    }
+
+    /// An object as it is now, by its path, or nothing where Close has it no more.
+    ///
+    /// # Errors
+    /// As [`CloseError`] says.
+    pub async fn object(
+        &self,
+        account: Account<'_>,
+        path: &str,
+    ) -> Result<Answer<Option<Box<RawValue>>>, CloseError> {
+        let request = self.request(Method::GET, account, path)?;
+        let answer = unless_missing(send::<Box<RawValue>>(request).await)?;
+        Ok(answer.map_or_else(Answer::default, |answer| Answer {
+            body: Some(answer.body),
+            date: answer.date,
+            pause: answer.pause,
+        }))
+    }
+
+    /// Asks whether the API key is good: it costs Close next to nothing.
+    ///
+    /// # Errors
+    /// As [`CloseError`] says.
+    pub async fn probe(&self, account: Account<'_>) -> Result<(), CloseError> {
+        let request = self.request(Method::GET, account, "me/")?;
+        send::<IgnoredAny>(request).await.map(drop)
     }
 
     /// Subscribes `url` to events.
@@ -205,7 +243,8 @@ async fn send<T: DeserializeOwned>(request: RequestBuilder) -> Result<Answer<T>,
         let body = body.map_err(|error| {
             CloseError::Unavailable(format!("an answer cannot be read: {error}"))
         })?;
-        return Ok(Answer { body, date });
+        let pause = rate_limit::pause(&headers);
+        return Ok(Answer { body, date, pause });
     }
     Err(match status {
         StatusCode::TOO_MANY_REQUESTS => CloseError::RateLimited {

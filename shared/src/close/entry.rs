@@ -76,6 +76,23 @@ pub fn to_change(
     })
 }
 
+/// What an entry is about: the object as it was after the change, or, where it is gone, before. Nothing where Close hides
+/// it from the API key.
+pub fn object(json: &RawValue) -> Option<Box<RawValue>> {
+    #[derive(Deserialize)]
+    struct Objects<'a> {
+        action: Option<String>,
+        #[serde(borrow)]
+        data: Option<&'a RawValue>,
+        #[serde(borrow)]
+        previous_data: Option<&'a RawValue>,
+    }
+    let objects: Objects<'_> = serde_json::from_str(json.get()).ok()?;
+    let is_gone = objects.action.as_deref() == Some("deleted");
+    let before = objects.previous_data.filter(|_| is_gone);
+    objects.data.or(before).map(ToOwned::to_owned)
+}
+
 impl Entry<'_> {
     fn missing_keys(&self) -> Vec<&'static str> {
         let keys = [

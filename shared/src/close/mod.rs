@@ -3,8 +3,12 @@
 pub mod client;
 pub mod entry;
 pub mod error;
+pub mod event_log;
 pub mod json;
+pub mod list;
+pub mod page;
 pub mod rate_limit;
 pub mod search;
+pub mod span;
 pub mod timestamp;
 pub mod webhook;

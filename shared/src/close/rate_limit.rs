@@ -21,16 +21,33 @@ pub fn wait(headers: &HeaderMap, body: &str) -> Duration {
         .or_else(|| header("retry-after")?.trim().parse().ok())
         .or_else(|| header("x-rate-limit-reset")?.trim().parse().ok())
         .or_else(|| in_body(body));
-    let wait = seconds.and_then(|seconds: f64| Duration::try_from_secs_f64(seconds).ok());
-    wait.unwrap_or(DEFAULT_WAIT).min(MAX_WAIT)
+    seconds
+        .and_then(to_duration)
+        .unwrap_or(DEFAULT_WAIT)
+        .min(MAX_WAIT)
 }
 
-/// `limit=100, remaining=50, reset=0.5`
+/// How long an answer that is no 429 says that the next request would be one.
+pub fn pause(headers: &HeaderMap) -> Option<Duration> {
+    let header = headers.get("ratelimit")?.to_str().ok()?;
+    let is_used_up = number(header, "remaining") == Some(0.0);
+    let reset = reset(header).and_then(to_duration)?;
+    is_used_up.then_some(reset.min(MAX_WAIT))
+}
+
 fn reset(header: &str) -> Option<f64> {
-    header
-        .split(',')
-        .find_map(|part| part.trim().strip_prefix("reset="))
-        .and_then(|text| text.trim().parse().ok())
+    number(header, "reset")
+}
+
+/// One number of `limit=100, remaining=50, reset=0.5`.
+fn number(header: &str, name: &str) -> Option<f64> {
+    let mut parts = header.split(',').filter_map(|part| part.split_once('='));
+    let (_, text) = parts.find(|(key, _)| key.trim() == name)?;
+    text.trim().parse().ok()
+}
+
+fn to_duration(seconds: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(seconds).ok()
 }
 
 fn in_body(body: &str) -> Option<f64> {
@@ -46,16 +63,20 @@ mod tests {
 
     use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-    use super::wait;
+    use super::{pause, wait};
 
     fn waited(headers: &[(&'static str, &'static str)], body: &str) -> Duration {
+        wait(&map(headers), body)
+    }
+
+    fn map(headers: &[(&'static str, &'static str)]) -> HeaderMap {
         let pair = |(name, value): &(&'static str, &'static str)| {
             (
                 HeaderName::from_static(name),
                 HeaderValue::from_static(value),
             )
         };
-        wait(&headers.iter().map(pair).collect::<HeaderMap>(), body)
+        headers.iter().map(pair).collect()
     }
 
     #[test]
@@ -103,5 +124,17 @@ mod tests {
             waited(&[("retry-after", "86400")], ""),
             Duration::from_mins(10)
         );
+    }
+
+    #[test]
+    fn pauses_only_when_nothing_remains() {
+        let paused = |header: &'static str| pause(&map(&[("ratelimit", header)]));
+        assert_eq!(
+            paused("limit=100, remaining=0, reset=0.25"),
+            Some(Duration::from_millis(250))
+        );
+        assert_eq!(paused("limit=100,remaining=1,reset=0.25"), None);
+        assert_eq!(paused("limit=100, remaining=0"), None);
+        assert_eq!(pause(&map(&[])), None);
     }
 }

@@ -1,12 +1,9 @@
 //! Close's Advanced Filtering, `POST /data/search/`, as far as a poll asks it.
 
-use jiff::Timestamp;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::span::Span;
 use super::timestamp;
-use crate::ceql::push_down::Created;
 
 /// What is asked for of a lead. Source: the keys of a recorded `GET /lead/{id}/` of 2026; `custom` stands for all custom
 /// fields. Close takes about 80 selectors. docs/fields.md lists these for users.
@@ -79,37 +76,28 @@ impl ObjectType {
 pub struct Search {
     /// What kind of objects.
     pub object_type: ObjectType,
-    /// The earliest `date_updated`, inclusive.
-    pub from: Timestamp,
-    /// Between which dates the objects were created.
-    pub created: Created,
+    /// When the objects were last changed.
+    pub updated: Span,
+    /// When they were created.
+    pub created: Span,
     /// Objects on the page.
     pub limit: u16,
     /// Where the page before ended, to go on within it; lives for 30 s.
     pub cursor: Option<String>,
 }
 
-/// A page.
-#[derive(Debug, Deserialize)]
-pub struct Page {
-    /// The objects.
-    pub data: Vec<Box<RawValue>>,
-    /// Where the next page goes on, if there is one.
-    #[serde(default)]
-    pub cursor: Option<String>,
-}
-
 impl Search {
-    /// The request's body. There is no upper bound: a record dated in the future must be found as well.
+    /// The request's body.
     pub fn to_body(&self) -> Value {
         let object_type = self.object_type.as_str();
-        let mut queries = vec![
-            json!({"type": "object_type", "object_type": object_type}),
-            self.within("date_updated", Some(self.from), None),
-        ];
-        if self.created != Created::default() {
-            let Created { from, before } = self.created;
-            queries.push(self.within("date_created", from, before));
+        let mut queries = vec![json!({"type": "object_type", "object_type": object_type})];
+        for (name, span) in [
+            ("date_updated", self.updated),
+            ("date_created", self.created),
+        ] {
+            if span != Span::default() {
+                queries.push(self.within(name, span));
+            }
         }
         json!({
             "query": {"type": "and", "queries": queries},
@@ -121,9 +109,9 @@ impl Search {
         })
     }
 
-    fn within(&self, name: &str, from: Option<Timestamp>, before: Option<Timestamp>) -> Value {
+    fn within(&self, name: &str, span: Span) -> Value {
         let mut range = json!({"type": "moment_range"});
-        for (bound, time) in [("on_or_after", from), ("before", before)] {
+        for (bound, time) in [("on_or_after", span.from), ("before", span.before)] {
             if let Some(time) = time {
                 range[bound] = json!({"type": "fixed_utc", "value": timestamp::format(time)});
             }

@@ -80,7 +80,8 @@ async fn a_poll_that_runs_meanwhile_goes_no_further_and_stores_nothing() {
         world.organization.create_leads(1, dated).unwrap();
     }
     let id = world.polling(&["leads", "contacts"]).await;
-    let mut second_page = world.close.hold(RequestMatch::to("/data/search/").after(1));
+    // Each resource in its turn: a page of leads, the contacts, the leads' second page.
+    let mut second_page = world.close.hold(RequestMatch::to("/data/search/").after(2));
 
     let (summary, deleted) = tokio::join!(world.poll(id), async {
         second_page.reached(PATIENCE).await.unwrap();
@@ -91,11 +92,11 @@ async fn a_poll_that_runs_meanwhile_goes_no_further_and_stores_nothing() {
 
     assert_eq!(deleted, StatusCode::OK);
     assert_eq!(summary["failed"], json!({"leads": "LeaseLost"}));
-    assert_eq!(world.close.count(&RequestMatch::to("/data/search/")), 2);
+    assert_eq!(world.close.count(&RequestMatch::to("/data/search/")), 3);
     assert_eq!(world.items("WatermarksTable").await.len(), 0);
     assert_eq!(world.items("InstancesTable").await.len(), 0);
     // The page that was on its way when the instance went, and no other.
-    assert_eq!(texts(&world.details(), "objectId").len(), 199);
+    assert_eq!(texts(&world.details(), "objectId").len(), 200);
     world.finish().await;
 }
 

@@ -100,7 +100,7 @@ async fn everything_that_is_wrong_is_named_at_once() {
     configuration.event.poller.start: expected a time such as 2026-06-19T12:00:00Z
     configuration.event.poller.configuration.contacts.datesConfiguration.updatedDateFormat: the single quote at position 8 is never closed
     configuration.event.poller.configuration.leads.url: the condition: expected a field at position 26, but found the end
-    configuration.event.poller.configuration.accounts.url: expected one of accounts, leads, contacts as the resource, but found `tickets`
+    configuration.event.poller.configuration.accounts.url: expected one of accounts, leads, contacts, opportunities, tasks, activities, events as the resource, but found `tickets`
     configuration.event.poller.configuration.accounts.pageSize: expected a whole number
     ");
     assert_eq!(world.items("InstancesTable").await.len(), 0);

@@ -1,0 +1,283 @@
+//! The parts of a poll: walks through Close, each for the resources that it feeds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+use shared::backfill::{Backfill, Status};
+use shared::change::Change;
+use shared::close::entry::{self, EntryError};
+use shared::close::span::Span;
+use shared::event::EventId;
+use shared::poller_configuration::{Resource, Source};
+use shared::query_url::Objects;
+use shared::watermark_table::{Commit, StoredResource};
+
+use crate::error::PollError;
+use crate::record;
+use crate::walk::Walk;
+use crate::watermark::{LOG_OVERLAP, SEARCH_OVERLAP, Watermark};
+
+/// One walk and those whom it feeds.
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// The walk.
+    pub walk: Walk,
+    /// The resources: one, or all that are read in the event log.
+    pub targets: Vec<Target<'a>>,
+}
+
+/// A resource during a poll.
+#[derive(Debug)]
+pub struct Target<'a> {
+    /// The resource.
+    pub resource: &'a Resource,
+    /// Under which name its watermark is kept.
+    pub name: String,
+    /// How far it has come.
+    pub watermark: Watermark,
+    /// Where this poll began.
+    pub began_at: Timestamp,
+    /// The backfill, if it is one's.
+    pub backfill: Option<Backfill>,
+    /// All resources of the instance, to know whose an entry of the event log is.
+    all: &'a [Resource],
+}
+
+/// What a record is to a resource.
+#[derive(Debug)]
+pub enum Reading {
+    /// A change that the resource's condition lets through.
+    Change(Change),
+    /// A change that it does not, or an object that is not the resource's.
+    Other,
+}
+
+impl<'a> Job<'a> {
+    /// The jobs of a poll. The event log comes first: what it has to say of an object is older than the object.
+    pub fn all(targets: Vec<Target<'a>>, now: Timestamp) -> Vec<Self> {
+        let (log, others): (Vec<_>, Vec<_>) = targets
+            .into_iter()
+            .partition(|target| target.is_logged() && target.backfill.is_none());
+        let log = (!log.is_empty()).then(|| Self::new(log, now));
+        let others = others
+            .into_iter()
+            .map(|target| Self::new(vec![target], now));
+        log.into_iter().chain(others).collect()
+    }
+
+    fn new(targets: Vec<Target<'a>>, now: Timestamp) -> Self {
+        let from = targets.iter().map(|target| target.watermark.read_from());
+        let before = targets.iter().map(|target| target.backfill.as_ref());
+        let updated = Span {
+            from: from.min(),
+            before: before.flatten().map(|backfill| backfill.to).next(),
+        };
+        Self {
+            walk: Walk::new(targets[0].resource, updated, now),
+            targets,
+        }
+    }
+}
+
+impl<'a> Target<'a> {
+    /// A resource as it is polled, from what is stored of it, or from `start`.
+    pub fn new(
+        resource: &'a Resource,
+        all: &'a [Resource],
+        stored: StoredResource,
+        start: Timestamp,
+    ) -> Self {
+        let overlap = match resource.source {
+            Source::EventLog => LOG_OVERLAP,
+            _ => SEARCH_OVERLAP,
+        };
+        let watermark = Watermark::restore(stored, start, overlap + resource.poll_delay);
+        Self {
+            resource,
+            name: resource.name.clone(),
+            began_at: watermark.position(),
+            watermark,
+            backfill: None,
+            all,
+        }
+    }
+
+    /// A backfill of a resource, which has a watermark of its own and reads nothing twice.
+    pub fn backfill(
+        resource: &'a Resource,
+        all: &'a [Resource],
+        stored: StoredResource,
+        backfill: Backfill,
+    ) -> Self {
+        let mut watermark = Watermark::restore(stored, backfill.from, Duration::ZERO);
+        watermark.end_at(backfill.to);
+        Self {
+            resource,
+            name: backfill.watermark_name(),
+            began_at: backfill.from,
+            watermark,
+            backfill: Some(backfill),
+            all,
+        }
+    }
+
+    /// What logs call it.
+    pub fn label(&self) -> String {
+        let name = &self.resource.name;
+        match self.backfill {
+            Some(_) => format!("backfill of {name}"),
+            None => name.clone(),
+        }
+    }
+
+    /// Notes that an event is on the bus.
+    pub fn published(&mut self, id: EventId, date: Option<Timestamp>, until: Timestamp) {
+        self.watermark.published(id, date, until);
+        if let Some(backfill) = &mut self.backfill {
+            backfill.published += 1;
+        }
+    }
+
+    /// What to store of the work since the last time, if anything.
+    pub fn take_commit(&mut self) -> Option<Commit> {
+        if let Some(backfill) = &mut self.backfill {
+            backfill.position = Some(self.watermark.position());
+        } else if !self.watermark.is_changed() {
+            return None;
+        }
+        Some(Commit {
+            backfill: self.backfill.clone(),
+            ..self.watermark.take_commit(&self.name)
+        })
+    }
+
+    /// Notes in the backfill why it went no further: for good, or for now.
+    pub fn note_failure(&mut self, error: &PollError) {
+        let is_final = !(error.is_passing() || matches!(error, PollError::OutOfTime));
+        if let Some(backfill) = self.backfill.as_mut().filter(|_| is_final) {
+            backfill.status = Status::Failed;
+            backfill.reason = Some(error.reason().to_owned());
+        }
+    }
+
+    /// Whether it is read in the event log.
+    pub fn is_logged(&self) -> bool {
+        self.resource.source == Source::EventLog
+    }
+
+    /// Reads a record, or an entry of the event log.
+    ///
+    /// # Errors
+    /// When it is an entry that does not say what changed.
+    pub fn read(&self, record: &Arc<RawValue>, until: Timestamp) -> Result<Reading, EntryError> {
+        let change = if self.is_logged() {
+            entry::to_change(record, Arc::clone(record), until)?
+        } else {
+            record::to_change(Arc::clone(record), self.resource, self.began_at, until)
+        };
+        let is_ours = !self.is_logged() || self.claims(&change);
+        Ok(if is_ours && self.matches(record) {
+            Reading::Change(change)
+        } else {
+            Reading::Other
+        })
+    }
+
+    /// Whether an entry of the event log is this resource's: one that polls everything leaves to the others what they
+    /// publish themselves, which for those that read objects is what they see of them, created and updated.
+    fn claims(&self, change: &Change) -> bool {
+        let objects = self.resource.query.objects;
+        if objects != Objects::All {
+            return objects.include(&change.object_type);
+        }
+        let is_seen = matches!(change.action.as_str(), "created" | "updated");
+        let publishes = |other: &Resource| {
+            other.query.objects != Objects::All
+                && other.query.objects.include(&change.object_type)
+                && (is_seen || other.source == Source::EventLog)
+        };
+        !self.all.iter().any(publishes)
+    }
+
+    /// A condition is one of the object, but of the entry where everything is polled. What Close hides cannot be judged, so
+    /// it is let through.
+    fn matches(&self, record: &RawValue) -> bool {
+        let Some(filter) = &self.resource.query.filter else {
+            return true;
+        };
+        if !self.is_logged() || self.resource.query.objects == Objects::All {
+            return filter.matches(record);
+        }
+        entry::object(record).is_none_or(|object| filter.matches(&object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use serde_json::value::to_raw_value;
+    use shared::poller_configuration::parse;
+    use shared::watermark_table::StoredResource;
+
+    use super::{Reading, Target};
+
+    /// The names of the resources that publish an entry of the event log.
+    fn publishers(configuration: &serde_json::Value, entry: &serde_json::Value) -> Vec<String> {
+        let all = parse(&configuration.to_string()).unwrap();
+        let entry = to_raw_value(entry).unwrap().into();
+        let now = "2026-06-19T12:00:00Z".parse().unwrap();
+        let target = |resource| Target::new(resource, &all, StoredResource::default(), now);
+        let logged = all.iter().map(target).filter(Target::is_logged);
+        let ours = logged.filter(|t| matches!(t.read(&entry, now), Ok(Reading::Change(_))));
+        ours.map(|target| target.name).collect()
+    }
+
+    fn entry(object_type: &str, action: &str) -> serde_json::Value {
+        json!({"object_type": object_type, "object_id": "x_1", "action": action, "data": {"name": "x"}})
+    }
+
+    #[test]
+    fn everything_but_what_the_others_publish() {
+        let all = json!({
+            "events": {"url": "/hubs/crm/events"},
+            "contacts": {"url": "/hubs/crm/contacts"},
+            "calls": {"url": "/hubs/crm/activities"},
+            "leads": {"url": "/hubs/crm/leads", "source": "event-log"},
+        });
+        let of = |object_type, action| publishers(&all, &entry(object_type, action));
+        assert_eq!(of("contact", "updated"), Vec::<String>::new());
+        assert_eq!(of("contact", "deleted"), ["events"]);
+        assert_eq!(of("activity.call", "answered"), ["calls"]);
+        assert_eq!(of("lead", "merged"), ["leads"]);
+        assert_eq!(of("task.lead", "completed"), ["events"]);
+    }
+
+    #[test]
+    fn a_condition_is_one_of_the_object_and_of_the_entry_where_everything_is_polled() {
+        let where_ = |resource: &str, condition: &str| {
+            let url = format!("/hubs/crm/{resource}?where={condition}");
+            json!({"it": {"url": url, "source": "event-log"}})
+        };
+        let lead = entry("lead", "updated");
+        assert_eq!(publishers(&where_("leads", "name='x'"), &lead), ["it"]);
+        assert_eq!(
+            publishers(&where_("leads", "name='y'"), &lead),
+            Vec::<String>::new()
+        );
+        assert_eq!(
+            publishers(&where_("events", "action='updated'"), &lead),
+            ["it"]
+        );
+        let mut hidden = lead;
+        hidden["data"] = json!(null);
+        assert_eq!(publishers(&where_("leads", "name='y'"), &hidden), ["it"]);
+        let deleted = json!({"object_type": "lead", "object_id": "x_1", "action": "deleted", "previous_data": {"name": "y"}});
+        assert_eq!(publishers(&where_("leads", "name='y'"), &deleted), ["it"]);
+        assert_eq!(
+            publishers(&where_("leads", "name='x'"), &deleted),
+            Vec::<String>::new()
+        );
+    }
+}

@@ -1,0 +1,159 @@
+//! What a poll touches: Close, the tables and the bus.
+//!
+//! The functions work on the real ones ([`Poller`]). The proof that no change is lost works on models of them, where
+//! every call can fail, be delayed or be the last.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+use shared::close::client::{Account, Answer};
+use shared::close::error::CloseError;
+use shared::close::page::{Page, Request};
+use shared::event::{Entry, Event};
+use shared::event_bus::{PublishError, Published};
+use shared::health::Health;
+use shared::instance_id::InstanceId;
+use shared::instance_table::{Acquired, Lease};
+use shared::table::TableError;
+use shared::watermark_table::{Commit, StoredResource};
+use tokio::time::Instant;
+
+use crate::invocation::Poller;
+
+/// Close, the tables and the bus.
+pub trait Outside {
+    /// Takes the lease of an instance and reads the instance.
+    fn acquire(
+        &self,
+        lease: &Lease,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> impl Future<Output = Result<Acquired, TableError>>;
+
+    /// Gives the lease back, with the time of the next poll and how Close has answered.
+    fn release(
+        &self,
+        lease: &Lease,
+        next_poll_at: Timestamp,
+        health: &Health,
+    ) -> impl Future<Output = Result<(), TableError>>;
+
+    /// All that is stored of an instance, by resource.
+    fn load(
+        &self,
+        id: InstanceId,
+    ) -> impl Future<Output = Result<HashMap<String, StoredResource>, TableError>>;
+
+    /// Stores a unit of work, if the lease is still held.
+    fn commit(
+        &self,
+        lease: &Lease,
+        commit: &Commit,
+    ) -> impl Future<Output = Result<(), TableError>>;
+
+    /// Removes what is stored of one resource.
+    fn forget(
+        &self,
+        id: InstanceId,
+        resource: &str,
+        stored: &StoredResource,
+    ) -> impl Future<Output = Result<(), TableError>>;
+
+    /// Reads a page at Close.
+    fn read(
+        &self,
+        account: Account<'_>,
+        request: &Request,
+    ) -> impl Future<Output = Result<Answer<Page>, CloseError>>;
+
+    /// Reads an object at Close, by its path.
+    fn object(
+        &self,
+        account: Account<'_>,
+        path: &str,
+    ) -> impl Future<Output = Result<Answer<Option<Box<RawValue>>>, CloseError>>;
+
+    /// Asks Close whether the API key is good.
+    fn probe(&self, account: Account<'_>) -> impl Future<Output = Result<(), CloseError>>;
+
+    /// Publishes events in their order.
+    fn publish(
+        &self,
+        events: &[Event],
+        deadline: Instant,
+    ) -> impl Future<Output = Result<Published, PublishError>>;
+
+    /// Publishes what the poller itself has to say. Returns whether it is on the bus.
+    fn notify(&self, entry: Entry, deadline: Instant) -> impl Future<Output = bool>;
+}
+
+impl Outside for Poller {
+    async fn acquire(
+        &self,
+        lease: &Lease,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> Result<Acquired, TableError> {
+        self.instances.acquire(lease, now, expires).await
+    }
+
+    async fn release(
+        &self,
+        lease: &Lease,
+        next_poll_at: Timestamp,
+        health: &Health,
+    ) -> Result<(), TableError> {
+        self.instances.release(lease, next_poll_at, health).await
+    }
+
+    async fn load(&self, id: InstanceId) -> Result<HashMap<String, StoredResource>, TableError> {
+        self.watermarks.load(id).await
+    }
+
+    async fn commit(&self, lease: &Lease, commit: &Commit) -> Result<(), TableError> {
+        self.watermarks.commit(&self.instances, lease, commit).await
+    }
+
+    async fn forget(
+        &self,
+        id: InstanceId,
+        resource: &str,
+        stored: &StoredResource,
+    ) -> Result<(), TableError> {
+        self.watermarks.forget(id, resource, stored).await
+    }
+
+    async fn read(
+        &self,
+        account: Account<'_>,
+        request: &Request,
+    ) -> Result<Answer<Page>, CloseError> {
+        self.close.read(account, request).await
+    }
+
+    async fn object(
+        &self,
+        account: Account<'_>,
+        path: &str,
+    ) -> Result<Answer<Option<Box<RawValue>>>, CloseError> {
+        self.close.object(account, path).await
+    }
+
+    async fn probe(&self, account: Account<'_>) -> Result<(), CloseError> {
+        self.close.probe(account).await
+    }
+
+    async fn publish(
+        &self,
+        events: &[Event],
+        deadline: Instant,
+    ) -> Result<Published, PublishError> {
+        self.bus.publish(events, deadline).await
+    }
+
+    async fn notify(&self, entry: Entry, deadline: Instant) -> bool {
+        let accepted = self.bus.publish_entries(&[entry], deadline).await;
+        !accepted.is_empty()
+    }
+}

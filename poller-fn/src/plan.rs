@@ -1,0 +1,88 @@
+//! What a poll has to do: the resources, and the backfill if one is asked for.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use shared::backfill::{Backfill, Status};
+use shared::instance::Instance;
+use shared::instance_table::Lease;
+use shared::poller_configuration::Resource;
+use shared::settings::Poller;
+use shared::watermark_table::{Commit, StoredResource};
+
+use crate::error::PollError;
+use crate::job::Target;
+use crate::outside::Outside;
+use crate::watermark::Watermark;
+
+type Stored = HashMap<String, StoredResource>;
+
+/// The resources as they are polled now.
+pub fn targets<'a>(instance: &Instance, polling: &'a Poller, stored: &Stored) -> Vec<Target<'a>> {
+    let start = polling.start.unwrap_or(instance.created_date);
+    let all = &polling.resources[..];
+    let of = |name: &str| stored.get(name).cloned().unwrap_or_default();
+    let resources = all
+        .iter()
+        .map(|resource| Target::new(resource, all, of(&resource.name), start));
+    let backfill = pending(instance).and_then(|backfill| {
+        let resource = find(all, backfill)?;
+        let stored = of(&backfill.watermark_name());
+        Some(Target::backfill(resource, all, stored, backfill.clone()))
+    });
+    resources.chain(backfill).collect()
+}
+
+/// Ends a backfill that has nothing to read any more, and removes the watermarks of those that are over.
+///
+/// # Errors
+/// When the table does not answer, or the lease is lost.
+pub async fn tidy(
+    outside: &impl Outside,
+    lease: &Lease,
+    instance: &Instance,
+    polling: &Poller,
+    stored: &Stored,
+) -> Result<(), PollError> {
+    let wanted = pending(instance);
+    for (name, over) in stored.iter().filter(|(name, _)| name.starts_with('#')) {
+        if wanted.is_none_or(|backfill| backfill.watermark_name() != *name) {
+            outside.forget(lease.id, name, over).await?;
+        }
+    }
+    match wanted.filter(|backfill| find(&polling.resources, backfill).is_none()) {
+        Some(backfill) => fail(outside, lease, backfill, stored).await,
+        None => Ok(()),
+    }
+}
+
+async fn fail(
+    outside: &impl Outside,
+    lease: &Lease,
+    backfill: &Backfill,
+    stored: &Stored,
+) -> Result<(), PollError> {
+    let failed = Backfill {
+        status: Status::Failed,
+        reason: Some(format!("{} is no longer polled", backfill.resource)),
+        ..backfill.clone()
+    };
+    let name = backfill.watermark_name();
+    let stored = stored.get(&name).cloned().unwrap_or_default();
+    let mut watermark = Watermark::restore(stored, backfill.from, Duration::ZERO);
+    let commit = Commit {
+        backfill: Some(failed),
+        ..watermark.take_commit(&name)
+    };
+    Ok(outside.commit(lease, &commit).await?)
+}
+
+fn pending(instance: &Instance) -> Option<&Backfill> {
+    let backfill = instance.backfill.as_ref();
+    backfill.filter(|backfill| backfill.status == Status::Pending)
+}
+
+fn find<'a>(resources: &'a [Resource], backfill: &Backfill) -> Option<&'a Resource> {
+    let mut resources = resources.iter();
+    resources.find(|resource| resource.name == backfill.resource)
+}

@@ -1,3 +1,0 @@
-//! Where records come from, oldest first.
-
-pub mod search;

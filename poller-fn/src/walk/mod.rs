@@ -1,0 +1,153 @@
+//! Ways through what Close has: which page to read next, and when what was read makes a unit that can be published and
+//! committed.
+//!
+//! A walk decides and does no I/O. Pages by offset shift while people edit, and cursors die, so none is relied on where
+//! there is a choice.
+
+pub mod event_log;
+pub mod keyset;
+pub mod kind;
+pub mod window;
+pub mod windows;
+
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+use shared::ceql::push_down;
+use shared::close::list::Listed;
+use shared::close::page::{Page, Request};
+use shared::close::span::Span;
+use shared::poller_configuration::{Resource, Source};
+
+use crate::error::PollError;
+use crate::record;
+use event_log::LogWalk;
+use keyset::KeysetWalk;
+use kind::Kind;
+use window::WindowWalk;
+
+/// What was read in one go, oldest first.
+pub type Unit = Vec<Box<RawValue>>;
+
+/// A walk through one source.
+#[derive(Debug)]
+pub enum Walk {
+    /// In ascending order, each page from where the last one ended.
+    Keyset(KeysetWalk),
+    /// In closed windows of one page.
+    Windows(WindowWalk),
+    /// In closed windows of several pages, each read from its end.
+    EventLog(LogWalk),
+}
+
+impl Walk {
+    /// A walk through what a resource polls, within `updated`. What Close has grows until `now`.
+    pub fn new(resource: &Resource, updated: Span, now: Timestamp) -> Self {
+        let filter = resource.query.filter.as_ref();
+        let created = filter.map(push_down::push_down).unwrap_or_default();
+        let limit = resource.page_size;
+        match resource.source {
+            Source::Search(object_type) => Self::Keyset(KeysetWalk::new(
+                Kind::Search(object_type),
+                updated,
+                created,
+                limit,
+            )),
+            Source::Opportunities => Self::Keyset(KeysetWalk::new(
+                Kind::List(Listed::Opportunities),
+                updated,
+                created,
+                limit,
+            )),
+            Source::Tasks => Self::Windows(WindowWalk::new(
+                Kind::List(Listed::Tasks),
+                updated,
+                created,
+                limit,
+                now,
+            )),
+            Source::EventLog => Self::EventLog(LogWalk::new(updated, now)),
+        }
+    }
+
+    /// What to read next, until the walk is done.
+    pub fn next_request(&self) -> Option<Request> {
+        match self {
+            Self::Keyset(walk) => walk.next_request(),
+            Self::Windows(walk) => walk.next_request(),
+            Self::EventLog(walk) => walk.next_request(),
+        }
+    }
+
+    /// Goes on behind a page that was read. Returns a unit when there is a whole one.
+    ///
+    /// # Errors
+    /// When going on would lose something.
+    pub fn advance(&mut self, page: Page) -> Result<Option<Unit>, PollError> {
+        match self {
+            Self::Keyset(walk) => walk.advance(page),
+            Self::Windows(walk) => walk.advance(page),
+            Self::EventLog(walk) => walk.advance(page),
+        }
+    }
+
+    /// Reads again what the cursor that expired was for; what was published of it is seen.
+    ///
+    /// # Errors
+    /// When that has happened too often.
+    pub fn restart(&mut self) -> Result<(), PollError> {
+        match self {
+            Self::Keyset(walk) => walk.restart(),
+            Self::Windows(walk) => walk.restart(),
+            Self::EventLog(walk) => walk.restart(),
+        }
+    }
+
+    /// What Close's refusal of the last request means to the walk.
+    pub fn refused(&self, error: PollError) -> PollError {
+        match self {
+            Self::Keyset(walk) => walk.refused(error),
+            Self::Windows(walk) => walk.refused(error),
+            Self::EventLog(_) => error,
+        }
+    }
+}
+
+/// Oldest first. What has no date comes first, in the order in which Close has it.
+fn sorted(mut records: Unit) -> Unit {
+    records.sort_by_cached_key(|record| record::date_updated(record));
+    records
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use jiff::Timestamp;
+    use serde_json::json;
+    use serde_json::value::to_raw_value;
+    use shared::close::page::Page;
+
+    use super::Unit;
+    use crate::record;
+
+    pub(crate) fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millisecond(millis).unwrap()
+    }
+
+    /// A record, by when it was updated and created, in milliseconds.
+    pub(crate) fn record(updated: i64, created: i64) -> Box<serde_json::value::RawValue> {
+        let record = json!({"date_updated": at(updated), "date_created": at(created)});
+        to_raw_value(&record).unwrap()
+    }
+
+    pub(crate) fn page(updated: &[i64], cursor: Option<&str>) -> Page {
+        Page {
+            data: updated.iter().map(|updated| record(*updated, 0)).collect(),
+            cursor: cursor.map(str::to_owned),
+            ..Page::default()
+        }
+    }
+
+    pub(crate) fn millis(unit: &Unit) -> Vec<i64> {
+        let millis = |record: &Box<_>| record::date_updated(record).unwrap().as_millisecond();
+        unit.iter().map(millis).collect()
+    }
+}

@@ -1,0 +1,367 @@
+//! A walk by closed windows, each of which fits one page: for lists that cannot be put in order of `date_updated`, and
+//! for runs of one date that are longer than a page.
+//!
+//! A window that proves too large is divided in time. A single moment is divided by when its objects were created, which
+//! never changes. Only what even that cannot divide is read by offset, or by a search's cursor.
+
+use jiff::Timestamp;
+use shared::close::page::{Page, Request};
+use shared::close::span::{Span, floor};
+
+use super::kind::{Kind, Place};
+use super::windows::Windows;
+use super::{Unit, sorted};
+use crate::error::PollError;
+use crate::record;
+
+/// One walk of a search by cursor ends here, whatever there is. Source: developer.close.com/resources/advanced-filtering.
+pub const MAX_WALK: usize = 10_000;
+/// What two walks cannot finish within a cursor's life would never be finished.
+pub const MAX_EXPIRIES: u32 = 2;
+/// Objects that leave a list while it is read by offset make others slip through: it is read again, but not for ever.
+const MAX_PASSES: u32 = 5;
+/// How full a page is aimed to be, of a hundred: a window is an estimate.
+const FILL: usize = 80;
+
+/// The state of a walk.
+#[derive(Debug)]
+pub struct WindowWalk {
+    kind: Kind,
+    limit: u16,
+    windows: Windows,
+    whole: Span,
+    /// By date of creation, the parts of the window that are still to be read, the next one last.
+    parts: Vec<Span>,
+    run: Option<Run>,
+    expiries: u32,
+}
+
+/// Objects of one moment in every respect, read on and on.
+#[derive(Debug, Default)]
+struct Run {
+    read: usize,
+    cursor: Option<String>,
+    total: Option<usize>,
+    has_shifted: bool,
+    passes: u32,
+}
+
+impl WindowWalk {
+    /// A walk through what was updated and created within these spans.
+    pub fn new(kind: Kind, updated: Span, created: Span, limit: u16, now: Timestamp) -> Self {
+        Self {
+            kind,
+            limit,
+            windows: Windows::new(updated, now),
+            whole: created,
+            parts: vec![created],
+            run: None,
+            expiries: 0,
+        }
+    }
+
+    /// What to read next, until the walk is done.
+    pub fn next_request(&self) -> Option<Request> {
+        let updated = self.windows.current()?;
+        let place = self.run.as_ref().map(Run::place).unwrap_or_default();
+        let request = |created| self.kind.request(updated, created, self.limit, place);
+        self.parts.last().copied().map(request)
+    }
+
+    /// Goes on behind a page that was read.
+    ///
+    /// # Errors
+    /// When more objects share a moment than Close lets anybody read.
+    pub fn advance(&mut self, page: Page) -> Result<Option<Unit>, PollError> {
+        if self.run.is_some() {
+            return self.advance_run(page).map(Some);
+        }
+        if !page.is_followed() {
+            self.finish_part(page.data.len());
+            return Ok(Some(sorted(page.data)));
+        }
+        if self.windows.shrink(self.fitting_part(&page)) || self.divide(&page) {
+            return Ok(None);
+        }
+        self.run = Some(Run::default());
+        self.advance_run(page).map(Some)
+    }
+
+    /// Reads the run again after its cursor expired.
+    ///
+    /// # Errors
+    /// When that has happened too often.
+    pub fn restart(&mut self) -> Result<(), PollError> {
+        self.expiries += 1;
+        if MAX_EXPIRIES < self.expiries {
+            return Err(self.too_large());
+        }
+        self.run = self.run.take().map(|_| Run::default());
+        Ok(())
+    }
+
+    /// What Close's refusal of the last request means: there is an end to what can be read by offset.
+    pub fn refused(&self, error: PollError) -> PollError {
+        match &self.run {
+            Some(run) if 0 < run.read => self.too_large(),
+            _ => error,
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "an estimate of small numbers")]
+    fn fitting_part(&self, page: &Page) -> f64 {
+        let total = page.total_results.unwrap_or(2 * page.data.len());
+        self.target() as f64 / total.max(1) as f64
+    }
+
+    fn target(&self) -> usize {
+        usize::from(self.limit) * FILL / 100
+    }
+
+    /// Divides the part by date of creation, at one that was read. Returns `false` when all that was read is of one.
+    fn divide(&mut self, page: &Page) -> bool {
+        let created = page.data.iter().filter_map(|r| record::date_created(r));
+        let (Some(part), Some(cut)) = (self.parts.last().copied(), cut(created.collect())) else {
+            return false;
+        };
+        let pieces = match cut {
+            Cut::At(time) => vec![
+                Span {
+                    from: Some(time),
+                    ..part
+                },
+                Span {
+                    before: Some(time),
+                    ..part
+                },
+            ],
+            Cut::Around(instant) if instant == part => return false,
+            Cut::Around(instant) => vec![
+                Span {
+                    from: instant.before,
+                    ..part
+                },
+                instant,
+                Span {
+                    before: instant.from,
+                    ..part
+                },
+            ],
+        };
+        self.parts.pop();
+        self.parts
+            .extend(pieces.into_iter().filter(|piece| !piece.is_empty()));
+        true
+    }
+
+    fn finish_part(&mut self, count: usize) {
+        self.run = None;
+        self.expiries = 0;
+        self.parts.pop();
+        if self.parts.is_empty() {
+            self.windows.finish(count, self.target());
+            self.parts.push(self.whole);
+        }
+    }
+
+    fn advance_run(&mut self, page: Page) -> Result<Unit, PollError> {
+        let run = self.run.get_or_insert_default();
+        run.note(&page);
+        if page.is_followed() && !page.data.is_empty() {
+            return Ok(page.data);
+        }
+        let is_cut_short = matches!(self.kind, Kind::Search(_)) && MAX_WALK <= run.read;
+        if is_cut_short || MAX_PASSES < run.passes {
+            return Err(self.too_large());
+        }
+        if run.has_shifted {
+            run.read_again();
+        } else {
+            self.finish_part(page.data.len());
+        }
+        Ok(page.data)
+    }
+
+    fn too_large(&self) -> PollError {
+        PollError::TieRunTooLarge {
+            read: self.run.as_ref().map_or(0, |run| run.read),
+            at: self.windows.from(),
+        }
+    }
+}
+
+/// Where to divide a part of which a page was read.
+enum Cut {
+    At(Timestamp),
+    Around(Span),
+}
+
+/// Where the page ends, if it is in order of creation, so that one of the pieces is just that page; else in its middle. Out
+/// of a page of one date that date is cut.
+fn cut(created: Vec<Timestamp>) -> Option<Cut> {
+    let (oldest, newest) = (*created.iter().min()?, *created.iter().max()?);
+    if floor(oldest) == floor(newest) {
+        return Some(Cut::Around(Span::instant(oldest)));
+    }
+    let time = if created.is_sorted() {
+        newest
+    } else if created.is_sorted_by(|a, b| b <= a) {
+        created
+            .iter()
+            .copied()
+            .filter(|time| *time != oldest)
+            .min()?
+    } else {
+        let mut dates = created;
+        dates.sort_unstable();
+        dates.dedup();
+        dates[dates.len() / 2]
+    };
+    Some(Cut::At(time))
+}
+
+impl Run {
+    fn place(&self) -> Place {
+        Place {
+            cursor: self.cursor.clone(),
+            skip: self.read,
+        }
+    }
+
+    fn note(&mut self, page: &Page) {
+        self.has_shifted |= self.total.is_some() && self.total != page.total_results;
+        self.total = page.total_results;
+        self.read += page.data.len();
+        self.cursor.clone_from(&page.cursor);
+    }
+
+    fn read_again(&mut self) {
+        *self = Self {
+            passes: self.passes + 1,
+            ..Self::default()
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::close::list::Listed;
+    use shared::close::page::{Page, Request};
+    use shared::close::span::Span;
+
+    use super::super::kind::Kind;
+    use super::super::tests::{at, millis, record};
+    use super::WindowWalk;
+
+    /// Tasks, by when they were updated and created.
+    struct Tasks(Vec<(i64, i64)>);
+
+    impl Tasks {
+        /// In order of creation, as Close has them.
+        fn answer(&self, request: &Request) -> Page {
+            let Request::List(list) = request else {
+                panic!("{request:?}")
+            };
+            let mut found = self.0.clone();
+            found.retain(|(updated, created)| {
+                list.updated.contains(at(*updated)) && list.created.contains(at(*created))
+            });
+            found.sort_by_key(|(_, created)| *created);
+            let limit = usize::from(list.limit);
+            Page {
+                data: found
+                    .iter()
+                    .skip(list.skip)
+                    .take(limit)
+                    .map(|(u, c)| record(*u, *c))
+                    .collect(),
+                has_more: list.skip + limit < found.len(),
+                total_results: Some(found.len()),
+                cursor: None,
+            }
+        }
+
+        /// The units that a walk makes of them, and how many requests that takes.
+        fn walk(&self) -> (Vec<Vec<i64>>, usize) {
+            let mut walk = WindowWalk::new(
+                Kind::List(Listed::Tasks),
+                Span::since(at(0)),
+                Span::default(),
+                10,
+                at(10_000),
+            );
+            let (mut units, mut requests) = (Vec::new(), 0);
+            while let Some(request) = walk.next_request() {
+                requests += 1;
+                assert!(requests < 1_000);
+                if let Some(unit) = walk.advance(self.answer(&request)).unwrap() {
+                    units.push(millis(&unit));
+                }
+            }
+            (units, requests)
+        }
+    }
+
+    #[track_caller]
+    fn check_all(tasks: &Tasks, most_requests: usize) {
+        let (units, requests) = tasks.walk();
+        let mut read = units.concat();
+        let mut expected: Vec<_> = tasks.0.iter().map(|(updated, _)| *updated).collect();
+        expected.sort_unstable();
+        read.sort_unstable();
+        assert_eq!(read, expected);
+        assert!(requests <= most_requests, "{requests}");
+    }
+
+    #[test]
+    fn what_fits_a_page_is_one_request_in_order_of_date() {
+        let tasks = Tasks(vec![(30, 1), (10, 2), (20, 3)]);
+        assert_eq!(tasks.walk(), (vec![vec![10, 20, 30]], 1));
+    }
+
+    #[test]
+    fn more_is_read_in_windows_that_ascend() {
+        let tasks = Tasks((0..500).map(|n| (n * 20, 10_000 - n)).collect());
+        let (units, _) = tasks.walk();
+        let read = units.concat();
+        assert!(read.is_sorted());
+        check_all(&tasks, 90);
+    }
+
+    #[test]
+    fn a_crowd_at_one_end_and_a_desert_before_it() {
+        check_all(&Tasks((0..300).map(|n| (9_900 + n / 10, n)).collect()), 120);
+    }
+
+    #[test]
+    fn one_moment_is_divided_by_date_of_creation() {
+        check_all(&Tasks((0..500).map(|n| (5_000, n)).collect()), 250);
+    }
+
+    #[test]
+    fn one_moment_in_every_respect_is_read_by_offset() {
+        let mut tasks: Vec<_> = (0..55).map(|_| (5_000, 700)).collect();
+        tasks.extend((0..30).map(|n| (5_000, n)));
+        check_all(&Tasks(tasks), 60);
+    }
+
+    #[test]
+    fn a_run_from_which_some_leave_is_read_again() {
+        let mut tasks = Tasks((0..25).map(|_| (5_000, 700)).collect());
+        let mut walk = WindowWalk::new(
+            Kind::List(Listed::Tasks),
+            Span::instant(at(5_000)),
+            Span::instant(at(700)),
+            10,
+            at(10_000),
+        );
+        let mut read = Vec::new();
+        while let Some(request) = walk.next_request() {
+            read.push(walk.advance(tasks.answer(&request)).unwrap().unwrap().len());
+            if read.len() == 1 {
+                tasks.0.truncate(20);
+            }
+        }
+        assert_eq!(read, [10, 10, 10, 10]);
+    }
+}

@@ -1,0 +1,271 @@
+//! The work of a poll: read a unit, publish what is new of it, commit. Never in another order.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::value::RawValue;
+use shared::backfill::Status;
+use shared::change::object_href;
+use shared::clock::Clock;
+use shared::close::error::CloseError;
+use shared::event::{Channel, Event};
+use shared::instance::Instance;
+use shared::instance_table::Lease;
+use shared::settings::Settings;
+
+use crate::error::PollError;
+use crate::fetch::Fetcher;
+use crate::job::{Job, Reading, Target};
+use crate::outside::Outside;
+use crate::poll::Summary;
+use crate::record;
+use crate::walk::Unit;
+use crate::watermark::Verdict;
+
+/// A watermark of the event log that has found nothing for so long is brought up, or it would look like one that Close's
+/// log no longer reaches back to.
+const MAX_IDLE: SignedDuration = SignedDuration::from_hours(48);
+/// To so long before now, for what becomes visible late.
+const IDLE_LAG: SignedDuration = SignedDuration::from_hours(24);
+
+/// Does the jobs of a poll.
+pub struct Worker<'a, O> {
+    /// Close, the tables and the bus.
+    pub outside: &'a O,
+    /// The instance.
+    pub instance: &'a Instance,
+    /// Its configuration.
+    pub settings: &'a Settings,
+    /// The right to poll it.
+    pub lease: &'a Lease,
+    /// The time.
+    pub clock: &'a Clock,
+    /// Close, asked with patience.
+    pub close: Fetcher<'a, O>,
+    /// When nothing more is begun.
+    pub stop_at: Timestamp,
+    /// What came of it so far.
+    pub summary: &'a mut Summary,
+}
+
+/// What a unit holds for its targets, in its order.
+#[derive(Default)]
+struct Sorted {
+    new: Vec<New>,
+    /// By target, the dates of what needs nothing more.
+    passed: Vec<(usize, Option<Timestamp>)>,
+}
+
+/// What a record is to a target.
+enum Judgement {
+    /// To be published.
+    New(Box<Event>),
+    /// Nothing more to do.
+    Passed,
+    /// The next poll's.
+    Left,
+}
+
+/// An event that was not published before.
+struct New {
+    target: usize,
+    /// By which its target's watermark goes.
+    date: Option<Timestamp>,
+    event: Event,
+}
+
+impl<O: Outside> Worker<'_, O> {
+    /// One unit of a job: read, publish, commit.
+    ///
+    /// # Errors
+    /// What stopped it. What was done until then is committed.
+    pub async fn step(&mut self, job: &mut Job<'_>) -> Result<(), PollError> {
+        let Some(unit) = self.read(job).await? else {
+            return Ok(());
+        };
+        self.check_time()?;
+        let sorted = self.sort(job, unit);
+        let published = self.publish(job, sorted).await;
+        if published.is_ok() && job.walk.next_request().is_none() {
+            self.finish(job);
+        }
+        // Also where some could not be published: what is on the bus need not be published again.
+        for target in &mut job.targets {
+            self.commit(target).await?;
+        }
+        published
+    }
+
+    /// The next unit, unless there is none or the walk has to begin a part anew.
+    async fn read(&self, job: &mut Job<'_>) -> Result<Option<Unit>, PollError> {
+        while let Some(request) = job.walk.next_request() {
+            self.check_time()?;
+            let page = match self.close.read(&request).await {
+                Err(PollError::Close(CloseError::ExpiredCursor)) => {
+                    job.walk.restart()?;
+                    continue;
+                }
+                Err(error @ PollError::Close(CloseError::Rejected { status: 400, .. })) => {
+                    return Err(job.walk.refused(error));
+                }
+                page => page?,
+            };
+            if let Some(unit) = job.walk.advance(page)? {
+                return Ok(Some(unit));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Sorts out what of a unit is new.
+    fn sort(&mut self, job: &Job<'_>, unit: Unit) -> Sorted {
+        let mut sorted = Sorted::default();
+        for record in unit.into_iter().map(Arc::from) {
+            let date = record::date_updated(&record);
+            for (index, target) in job.targets.iter().enumerate() {
+                match self.judge(target, &record, date) {
+                    Judgement::New(event) => sorted.new.push(New {
+                        target: index,
+                        date,
+                        event: *event,
+                    }),
+                    Judgement::Passed => sorted.passed.push((index, date)),
+                    Judgement::Left => {}
+                }
+            }
+        }
+        sorted
+    }
+
+    fn judge(
+        &mut self,
+        target: &Target<'_>,
+        record: &Arc<RawValue>,
+        date: Option<Timestamp>,
+    ) -> Judgement {
+        let until = self.close.until();
+        let change = match target.read(record, until) {
+            Ok(Reading::Change(change)) => change,
+            Ok(Reading::Other) => {
+                self.summary.filtered += 1;
+                return Judgement::Passed;
+            }
+            Err(error) => {
+                tracing::error!(instance.id = %self.instance.id, %error, "nobody can say what this entry of Close's event log is about");
+                return Judgement::Passed;
+            }
+        };
+        let event = Event::new(self.instance, self.settings, Channel::Polling, change);
+        match target.watermark.judge(event.id, date, until) {
+            Verdict::Publish => Judgement::New(Box::new(event)),
+            Verdict::Leave => Judgement::Left,
+            Verdict::Skip => {
+                self.summary.duplicates += 1;
+                Judgement::Passed
+            }
+        }
+    }
+
+    /// Publishes what is new, oldest first, and notes in the watermarks all that was handled.
+    async fn publish(&mut self, job: &mut Job<'_>, mut sorted: Sorted) -> Result<(), PollError> {
+        self.show_current(&mut sorted.new).await;
+        let (places, events): (Vec<_>, Vec<_>) = sorted
+            .new
+            .into_iter()
+            .map(|new| ((new.target, new.date), new.event))
+            .unzip();
+        let deadline = self.clock.instant_at(self.stop_at);
+        let outcome = self.outside.publish(&events, deadline).await;
+        let unpublished = outcome
+            .as_ref()
+            .map_or_else(|error| error.unpublished.clone(), |_| HashSet::new());
+        let is_late = |event: &Event| unpublished.contains(&event.id);
+
+        // A watermark stays behind the first that is not on the bus.
+        let late = places
+            .iter()
+            .zip(&events)
+            .filter(|(_, event)| is_late(event));
+        let late = late.map(|((_, date), event)| date.unwrap_or(event.change.date));
+        let until = late.fold(self.close.until(), Timestamp::min);
+        for (target, date) in sorted.passed {
+            job.targets[target].watermark.handled(date, until);
+        }
+        for ((target, date), event) in places.into_iter().zip(&events) {
+            if !is_late(event) {
+                job.targets[target].published(event.id, date, until);
+            }
+        }
+        let outcome = outcome?;
+        self.summary.published += outcome.published;
+        self.summary.unpublishable += outcome.unpublishable;
+        Ok(())
+    }
+
+    /// Adds the object as it is now where Close hides it from the API key in the entry. Where that does not work either,
+    /// the event says that it is hidden.
+    async fn show_current(&self, new: &mut [New]) {
+        let mut objects: HashMap<String, Option<Box<RawValue>>> = HashMap::new();
+        for event in new.iter_mut().map(|new| &mut new.event) {
+            if !event.change.data_hidden {
+                continue;
+            }
+            let path = object_href(&event.change.object_type, &event.change.object_id);
+            if !objects.contains_key(&path) {
+                let object = self.close.object(&path).await.unwrap_or_default();
+                objects.insert(path.clone(), object);
+            }
+            event.current = objects.get(&path).cloned().flatten();
+        }
+    }
+
+    /// A walk has come to its end.
+    fn finish(&self, job: &mut Job<'_>) {
+        let until = self.close.until();
+        let ago = |lag| until.saturating_sub(lag).unwrap_or(Timestamp::MIN);
+        for target in &mut job.targets {
+            if let Some(backfill) = &mut target.backfill {
+                backfill.status = Status::Done;
+            } else if target.is_logged() && target.watermark.position() < ago(MAX_IDLE) {
+                target.watermark.skip_to(ago(IDLE_LAG));
+            }
+        }
+    }
+
+    async fn commit(&self, target: &mut Target<'_>) -> Result<(), PollError> {
+        match target.take_commit() {
+            Some(commit) => Ok(self.outside.commit(self.lease, &commit).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Notes in a job's backfill, if it has one, why it went no further.
+    ///
+    /// # Errors
+    /// When that cannot be stored.
+    pub async fn note_failure(
+        &self,
+        job: &mut Job<'_>,
+        error: &PollError,
+    ) -> Result<(), PollError> {
+        for target in job
+            .targets
+            .iter_mut()
+            .filter(|target| target.backfill.is_some())
+        {
+            target.note_failure(error);
+            self.commit(target).await?;
+        }
+        Ok(())
+    }
+
+    /// Nothing is begun that there may be no time to end, so the lease cannot run out under it either.
+    fn check_time(&self) -> Result<(), PollError> {
+        if self.clock.now() < self.stop_at {
+            Ok(())
+        } else {
+            Err(PollError::OutOfTime)
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Reading what changed, a page at a time.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::event_log::LogPage;
+use super::list::List;
+use super::search::Search;
+
+/// A page to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Of a search.
+    Search(Search),
+    /// Of a list.
+    List(List),
+    /// Of the event log.
+    EventLog(LogPage),
+}
+
+impl Request {
+    /// The endpoint. Close limits the rate of each by itself.
+    pub fn path(&self) -> &'static str {
+        match self {
+            Self::Search(_) => "data/search/",
+            Self::List(list) => list.objects.path(),
+            Self::EventLog(_) => "event/",
+        }
+    }
+
+    /// Whether it goes on behind a page that was read.
+    pub fn has_cursor(&self) -> bool {
+        match self {
+            Self::Search(search) => search.cursor.is_some(),
+            Self::List(_) => false,
+            Self::EventLog(page) => page.cursor.is_some(),
+        }
+    }
+}
+
+/// A page.
+#[derive(Debug, Default, Deserialize)]
+pub struct Page {
+    /// The objects or entries.
+    pub data: Vec<Box<RawValue>>,
+    /// Where a search or the event log goes on, if there is more.
+    #[serde(default, alias = "cursor_next")]
+    pub cursor: Option<String>,
+    /// Whether a list has more.
+    #[serde(default)]
+    pub has_more: bool,
+    /// How many objects a list has in all; some do not say.
+    #[serde(default)]
+    pub total_results: Option<usize>,
+}
+
+impl Page {
+    /// Whether there is more behind this page.
+    pub fn is_followed(&self) -> bool {
+        self.has_more || self.cursor.is_some()
+    }
+}
