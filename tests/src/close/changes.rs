@@ -1,5 +1,7 @@
 //! What happens to objects, with everything that Close does along with it: stamps, events, the search index.
 
+use std::sync::Arc;
+
 use anyhow::{bail, ensure};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
@@ -31,7 +33,11 @@ const READ_ONLY: [&str; 11] = [
 
 impl Tenant {
     /// Creates a lead with the contacts listed in its `contacts`, and returns its id.
-    pub(super) fn create_lead(&mut self, fields: Value, moment: &Moment) -> anyhow::Result<String> {
+    pub(super) fn create_lead(
+        &mut self,
+        fields: Value,
+        moment: &Moment,
+    ) -> anyhow::Result<Arc<str>> {
         let mut fields = object(fields)?;
         let contacts = match fields.remove("contacts") {
             Some(Value::Array(contacts)) => contacts,
@@ -40,7 +46,12 @@ impl Tenant {
         };
         let id = self.insert(Kind::Lead, None, fields, moment)?;
         for contact in contacts {
-            self.insert(Kind::Contact, Some(id.clone()), object(contact)?, moment)?;
+            self.insert(
+                Kind::Contact,
+                Some(Arc::clone(&id)),
+                object(contact)?,
+                moment,
+            )?;
         }
         Ok(id)
     }
@@ -51,14 +62,10 @@ impl Tenant {
         lead_id: &str,
         fields: Value,
         moment: &Moment,
-    ) -> anyhow::Result<String> {
-        self.get(Kind::Lead, lead_id)?;
-        let id = self.insert(
-            Kind::Contact,
-            Some(lead_id.to_owned()),
-            object(fields)?,
-            moment,
-        )?;
+    ) -> anyhow::Result<Arc<str>> {
+        let lead = self.get(Kind::Lead, lead_id)?;
+        let lead = Some(Arc::clone(&lead.id));
+        let id = self.insert(Kind::Contact, lead, object(fields)?, moment)?;
         let date = self.get(Kind::Contact, &id)?.date_updated;
         self.touch_lead(lead_id, date, moment, true)?;
         Ok(id)
@@ -122,12 +129,12 @@ impl Tenant {
         let source = self.get(Kind::Lead, source)?;
         let before = self.get(Kind::Lead, destination)?;
         for contact in self.contacts_of.remove(&source.id).unwrap_or_default() {
-            self.move_contact(&contact, destination, moment)?;
+            self.move_contact(&contact, &before.id, moment)?;
         }
         let meta = json!({
             "request_method": "POST",
             "request_path": "/api/v1/lead/merge/",
-            "merge_source_lead_id": source.id,
+            "merge_source_lead_id": *source.id,
             "merge_destination_lead_id": destination,
         });
         let mut after = Record::clone(&before);
@@ -153,28 +160,28 @@ impl Tenant {
     fn insert(
         &mut self,
         kind: Kind,
-        lead_id: Option<String>,
+        lead_id: Option<Arc<str>>,
         fields: Map<String, Value>,
         moment: &Moment,
-    ) -> anyhow::Result<String> {
+    ) -> anyhow::Result<Arc<str>> {
         check_fields(&fields)?;
         let date_created = moment
             .date_created
             .or(moment.date_updated)
             .unwrap_or(moment.now);
-        let id = ids::object(kind.prefix());
+        let id: Arc<str> = ids::object(kind.prefix()).into();
         if let Some(lead_id) = &lead_id {
             self.contacts_of
-                .entry(lead_id.clone())
+                .entry(Arc::clone(lead_id))
                 .or_default()
-                .push(id.clone());
+                .push(Arc::clone(&id));
         }
         let record = self.put(
             Record {
                 version: 0,
-                tie: fastrand::u64(..),
+                tie: ids::scatter(self.version),
                 kind,
-                id: id.clone(),
+                id: Arc::clone(&id),
                 lead_id,
                 date_created,
                 date_updated: moment.date_updated.unwrap_or(date_created),
@@ -217,17 +224,22 @@ impl Tenant {
         Ok(())
     }
 
-    fn move_contact(&mut self, id: &str, lead_id: &str, moment: &Moment) -> anyhow::Result<()> {
+    fn move_contact(
+        &mut self,
+        id: &Arc<str>,
+        lead_id: &Arc<str>,
+        moment: &Moment,
+    ) -> anyhow::Result<()> {
         let before = self.get(Kind::Contact, id)?;
         let mut after = Record::clone(&before);
-        after.lead_id = Some(lead_id.to_owned());
+        after.lead_id = Some(Arc::clone(lead_id));
         after.date_updated = moment
             .date_updated
             .unwrap_or(later(moment.now, before.date_updated));
         self.contacts_of
-            .entry(lead_id.to_owned())
+            .entry(Arc::clone(lead_id))
             .or_default()
-            .push(id.to_owned());
+            .push(Arc::clone(id));
         self.replace(&before, after, moment);
         Ok(())
     }
@@ -258,18 +270,10 @@ fn check_fields(fields: &Map<String, Value>) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::settings::IndexDelay;
     use super::*;
 
     fn moment() -> Moment {
-        Moment {
-            now: "2026-06-19T12:00:00.500Z".parse().unwrap(),
-            date_created: None,
-            date_updated: None,
-            index: IndexDelay::Immediately,
-            consolidation: SignedDuration::ZERO,
-            quiet: false,
-        }
+        Moment::new("2026-06-19T12:00:00.500Z".parse().unwrap())
     }
 
     /// The log as `type.action`.
@@ -280,7 +284,7 @@ mod tests {
             .collect()
     }
 
-    fn tenant_with_lead() -> (Tenant, String) {
+    fn tenant_with_lead() -> (Tenant, Arc<str>) {
         let mut tenant = Tenant::new("Acme", "key", Timestamp::UNIX_EPOCH);
         let fields = json!({ "name": "Acme Corp", "contacts": [{ "name": "Alice" }] });
         let lead = tenant.create_lead(fields, &moment()).unwrap();

@@ -1,45 +1,44 @@
 //! `GET /lead/` and `GET /contact/`: the newest first, by offset, no filter by date.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::answer::Refusal;
-use super::index::Group;
+use super::parameters::Parameters;
 use super::record::{DateField, Kind, Record};
+use super::settings::Settings;
+use super::span::Span;
 use super::tenant::Tenant;
 
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 200;
-const MAX_SKIP: usize = 250_000;
 
 /// Answers a list; parameters that Close does not know are ignored, as Close ignores them.
 pub(super) fn list(
     tenant: &mut Tenant,
     kind: Kind,
-    parameters: &HashMap<String, String>,
+    settings: &Settings,
+    parameters: Parameters<'_>,
 ) -> Result<Value, Refusal> {
-    if kind == Kind::Lead && parameters.contains_key("query") {
+    if kind == Kind::Lead && parameters.get("query").is_some() {
         let message = "the deprecated parameter query of /lead/".to_owned();
         return Err(Refusal::NotSimulated(400, message));
     }
-    let limit = number(parameters, "_limit")?.unwrap_or(DEFAULT_LIMIT);
-    let skip = number(parameters, "_skip")?.unwrap_or(0);
-    if MAX_LIMIT < limit {
-        return Err(Refusal::MaxLimit(MAX_LIMIT));
-    }
-    if MAX_SKIP < skip {
-        return Err(Refusal::MaxSkip(MAX_SKIP));
-    }
-    let records = records(tenant, kind, parameters.get("lead_id"));
-    let page = records.iter().skip(skip).take(limit);
-    let data: Vec<_> = page
-        .map(|record| trim(tenant.render(record), parameters))
-        .collect();
-    let mut answer = json!({ "data": data, "has_more": skip + limit < records.len() });
+    let limit = parameters.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
+    let skip = parameters.skip(settings.max_skip)?;
+    let (page, total) = if kind == Kind::Lead {
+        leads(tenant, skip, limit)
+    } else {
+        contacts(tenant, parameters.get("lead_id"), skip, limit)
+    };
+    let data = page
+        .iter()
+        .map(|record| parameters.trim(tenant.render(record)));
+    let data: Vec<_> = data.collect();
+    let mut answer = json!({ "data": data, "has_more": skip + limit < total });
     if kind == Kind::Lead {
-        answer["total_results"] = records.len().into();
+        answer["total_results"] = total.into();
     }
     Ok(answer)
 }
@@ -49,49 +48,40 @@ pub(super) fn read(
     tenant: &Tenant,
     kind: Kind,
     id: &str,
-    parameters: &HashMap<String, String>,
+    parameters: Parameters<'_>,
 ) -> Result<Value, Refusal> {
     let record = tenant
         .get(kind, id)
         .map_err(|_| Refusal::NotFound(kind.label()))?;
-    Ok(trim(tenant.render(&record), parameters))
+    Ok(parameters.trim(tenant.render(&record)))
 }
 
-/// All objects in the list's order; leads are listed by the search index, contacts by the database.
-fn records(tenant: &mut Tenant, kind: Kind, lead_id: Option<&String>) -> Vec<Arc<Record>> {
-    if kind == Kind::Contact {
-        let all = tenant.collection(kind).records.values();
-        let of_lead =
-            |record: &&Arc<Record>| lead_id.is_none() || record.lead_id.as_ref() == lead_id;
-        let mut records: Vec<_> = all.filter(of_lead).cloned().collect();
-        records.sort_by(|a, b| (b.date_created, &b.id).cmp(&(a.date_created, &a.id)));
-        return records;
-    }
-    tenant.collection_mut(kind).index.catch_up();
-    let index = &tenant.collection(kind).index;
-    let newest_first = index.groups(DateField::Updated, ..).rev();
-    newest_first.flat_map(Group::values).cloned().collect()
+/// A page of the leads and how many there are, as the search index has them.
+fn leads(tenant: &mut Tenant, skip: usize, limit: usize) -> (Vec<Arc<Record>>, usize) {
+    let index = &mut tenant.collection_mut(Kind::Lead).index;
+    index.catch_up();
+    let newest_first = index.by_date.within(DateField::Updated, Span::ALL).rev();
+    let page = newest_first.skip(skip).take(limit).cloned();
+    (page.collect(), index.by_date.len())
 }
 
-/// The fields that `_fields` names, or all.
-fn trim(object: Map<String, Value>, parameters: &HashMap<String, String>) -> Value {
-    let Some(fields) = parameters.get("_fields") else {
-        return object.into();
+/// A page of the contacts and how many there are, as the database has them.
+fn contacts(
+    tenant: &Tenant,
+    lead_id: Option<&str>,
+    skip: usize,
+    limit: usize,
+) -> (Vec<Arc<Record>>, usize) {
+    let by_date = &tenant.collection(Kind::Contact).by_date;
+    let newest_first = || by_date.within(DateField::Created, Span::ALL).rev();
+    let Some(lead_id) = lead_id else {
+        let page = newest_first().skip(skip).take(limit).cloned();
+        return (page.collect(), by_date.len());
     };
-    let wanted: Vec<_> = fields.split(',').map(str::trim).collect();
-    let kept = object
-        .into_iter()
-        .filter(|(name, _)| wanted.contains(&name.as_str()));
-    kept.collect::<Map<_, _>>().into()
-}
-
-fn number(
-    parameters: &HashMap<String, String>,
-    name: &'static str,
-) -> Result<Option<usize>, Refusal> {
-    let Some(value) = parameters.get(name) else {
-        return Ok(None);
-    };
-    let invalid = |_| Refusal::Field(name, "Not a valid integer.".to_owned());
-    value.parse().map(Some).map_err(invalid)
+    let of_lead = |record: &&Arc<Record>| record.lead_id.as_deref() == Some(lead_id);
+    let page = newest_first().filter(of_lead).skip(skip).take(limit);
+    (
+        page.cloned().collect(),
+        newest_first().filter(of_lead).count(),
+    )
 }

@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refusal};
-use super::auth::ApiKey;
+use super::auth::{ApiKey, Role};
 use super::change::{Change, Changed};
 use super::delivery;
+use super::entry::Entry;
 use super::record::Kind;
 use super::shape;
 use super::tenant::{Moment, Tenant};
@@ -51,9 +52,14 @@ impl Organization {
         &self.id
     }
 
-    /// Adds an API key.
+    /// Adds an API key of an administrator.
     pub fn add_key(&self, api_key: &str) {
-        self.with(|tenant| tenant.keys.push(ApiKey::new(api_key)));
+        self.with(|tenant| tenant.keys.push(ApiKey::new(api_key, Role::Admin)));
+    }
+
+    /// Adds an API key of somebody who is no administrator: after the first hour, the event log hides the objects' data.
+    pub fn add_user_key(&self, api_key: &str) {
+        self.with(|tenant| tenant.keys.push(ApiKey::new(api_key, Role::User)));
     }
 
     /// Revokes an API key: from now on it gets 401.
@@ -67,7 +73,9 @@ impl Organization {
     ///
     /// If a field cannot be set.
     pub fn create_lead(&self, fields: Value, change: Change) -> anyhow::Result<String> {
-        self.change(change, |tenant, moment| tenant.create_lead(fields, moment))
+        self.change(change, |tenant, moment| {
+            text(tenant.create_lead(fields, moment))
+        })
     }
 
     /// Creates many leads at one moment and returns their ids.
@@ -77,7 +85,8 @@ impl Organization {
     /// As [`Self::create_lead`].
     pub fn create_leads(&self, count: usize, change: Change) -> anyhow::Result<Vec<String>> {
         self.change(change, |tenant, moment| {
-            let create = |n| tenant.create_lead(json!({ "name": format!("Lead {n}") }), moment);
+            let create =
+                |n| text(tenant.create_lead(json!({ "name": format!("Lead {n}") }), moment));
             (1..=count).map(create).collect()
         })
     }
@@ -132,7 +141,7 @@ impl Organization {
         change: Change,
     ) -> anyhow::Result<String> {
         self.change(change, |tenant, moment| {
-            tenant.create_contact(lead_id, fields, moment)
+            text(tenant.create_contact(lead_id, fields, moment))
         })
     }
 
@@ -149,7 +158,8 @@ impl Organization {
     ) -> anyhow::Result<Vec<String>> {
         self.change(change, |tenant, moment| {
             let create = |n| {
-                tenant.create_contact(lead_id, json!({ "name": format!("Contact {n}") }), moment)
+                let fields = json!({ "name": format!("Contact {n}") });
+                text(tenant.create_contact(lead_id, fields, moment))
             };
             (1..=count).map(create).collect()
         })
@@ -210,15 +220,34 @@ impl Organization {
         self.ids(Kind::Contact)
     }
 
-    /// The event log, oldest entry first.
+    /// The event log in the order in which things happened, with what the API does not show yet or no longer.
     pub fn events(&self) -> Vec<Value> {
         self.with(|tenant| {
-            let identity = &tenant.identity;
             let entries = tenant.log.entries.iter();
             entries
-                .map(|entry| entry.render(&identity.organization_id, &identity.user_id))
+                .map(|entry| tenant.render_entry(entry).into())
                 .collect()
         })
+    }
+
+    /// Logs something that is not simulated: `object_type`, `object_id`, `action`, and what else the entry is to show of
+    /// `lead_id`, `changed_fields`, `data`, `previous_data` and `meta`. Webhooks are sent as about any other change.
+    ///
+    /// # Errors
+    ///
+    /// If one of the first three is missing, or something is given that Close sets itself.
+    pub fn log(&self, entry: &Value, change: Change) -> anyhow::Result<()> {
+        self.change(change, |tenant, moment| {
+            let date = moment.logged_at.or(moment.date_updated);
+            let entry = Entry::foreign(entry, date.unwrap_or(moment.now))?;
+            tenant.log_entry(entry, moment);
+            Ok(())
+        })
+    }
+
+    /// Lets the event log show every change that it does not show yet.
+    pub fn release_events(&self) {
+        self.with(|tenant| tenant.log.release());
     }
 
     /// Lets every change reach the search index that still waits for it.
@@ -306,7 +335,7 @@ impl Organization {
     fn ids(&self, kind: Kind) -> Vec<String> {
         self.with(|tenant| {
             let records = &tenant.collection(kind).records;
-            let mut ids: Vec<_> = records.keys().cloned().collect();
+            let mut ids: Vec<_> = records.keys().map(ToString::to_string).collect();
             ids.sort_unstable();
             ids
         })
@@ -345,11 +374,15 @@ impl Organization {
         let entry = &tenant.log.entries[position];
         Changed {
             organization_id: self.id.clone(),
-            object_type: entry.object_type,
-            object_id: entry.object_id.clone(),
-            action: entry.action,
+            object_type: entry.object_type.to_string(),
+            object_id: entry.object_id.to_string(),
+            action: entry.action.to_string(),
         }
     }
+}
+
+fn text(id: anyhow::Result<Arc<str>>) -> anyhow::Result<String> {
+    id.map(|id| id.to_string())
 }
 
 fn refused(refusal: Refusal) -> anyhow::Error {

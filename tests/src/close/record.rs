@@ -1,5 +1,7 @@
 //! One version of a lead or contact.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -13,7 +15,12 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// The name in queries, events and paths.
+    /// The name in events.
+    pub(super) fn object_type(self) -> &'static str {
+        self.name()
+    }
+
+    /// The name in queries and paths.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Lead => "lead",
@@ -27,6 +34,11 @@ impl Kind {
             Self::Lead => "Lead",
             Self::Contact => "Contact",
         }
+    }
+
+    /// Whether its list comes from the database and not from the search index.
+    pub(super) fn is_listed_by_date(self) -> bool {
+        self != Self::Lead
     }
 
     /// What identifiers begin with.
@@ -60,10 +72,10 @@ pub(super) struct Record {
     /// Grows with every version of any object of the organization.
     pub(super) version: u64,
     pub(super) kind: Kind,
-    pub(super) id: String,
+    pub(super) id: Arc<str>,
     /// The lead of a contact.
-    pub(super) lead_id: Option<String>,
-    /// A random number that orders objects of equal dates.
+    pub(super) lead_id: Option<Arc<str>>,
+    /// A number of no meaning that orders objects of equal dates; no two have the same.
     pub(super) tie: u64,
     pub(super) date_created: Timestamp,
     pub(super) date_updated: Timestamp,
@@ -80,7 +92,7 @@ impl Record {
     }
 
     /// The lead that an event about this object names.
-    pub(super) fn lead(&self) -> &str {
-        self.lead_id.as_deref().unwrap_or(&self.id)
+    pub(super) fn lead(&self) -> Arc<str> {
+        Arc::clone(self.lead_id.as_ref().unwrap_or(&self.id))
     }
 }

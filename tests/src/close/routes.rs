@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refusal};
-use super::auth;
+use super::auth::{self, Role};
+use super::events::{self, Reader};
 use super::list;
+use super::parameters::Parameters;
 use super::record::Kind;
 use super::request_log::LoggedRequest;
 use super::search;
@@ -20,6 +22,8 @@ enum Route {
     Search,
     List(Kind),
     Read(Kind, String),
+    Events,
+    Event(String),
     CreateWebhook,
     ListWebhooks,
     ReadWebhook(String),
@@ -34,6 +38,8 @@ impl Route {
         match (request.method.as_str(), &segments[..], kind) {
             ("GET", ["me"], _) => Ok(Self::Me),
             ("POST", ["data", "search"], _) => Ok(Self::Search),
+            ("GET", ["event"], _) => Ok(Self::Events),
+            ("GET", ["event", id], _) => Ok(Self::Event((*id).to_owned())),
             ("GET", [_], Some(kind)) => Ok(Self::List(kind)),
             ("GET", [_, id], Some(kind)) => Ok(Self::Read(kind, (*id).to_owned())),
             ("POST", ["webhook"], _) => Ok(Self::CreateWebhook),
@@ -54,6 +60,8 @@ impl Route {
             Self::List(Kind::Contact) => "GET /contact/",
             Self::Read(Kind::Lead, _) => "GET /lead/{id}/",
             Self::Read(Kind::Contact, _) => "GET /contact/{id}/",
+            Self::Events => "GET /event/",
+            Self::Event(_) => "GET /event/{id}/",
             Self::CreateWebhook => "POST /webhook/",
             Self::ListWebhooks => "GET /webhook/",
             Self::ReadWebhook(_) => "GET /webhook/{id}/",
@@ -72,8 +80,8 @@ pub(super) fn respond(world: &mut World, request: &LoggedRequest, key: Option<&s
         Ok(route) => route,
         Err(refusal) => return refuse(world, request, refusal),
     };
-    let tenant = match auth::authorize(&world.tenants, key) {
-        Ok(tenant) => tenant,
+    let (tenant, role) = match auth::authorize(&world.tenants, key) {
+        Ok(found) => found,
         Err(refusal) => return refuse(world, request, refusal),
     };
     let verdict = world.settings.rate_limit.map(|rate| {
@@ -84,7 +92,7 @@ pub(super) fn respond(world: &mut World, request: &LoggedRequest, key: Option<&s
     });
     let mut answer = match verdict {
         Some((verdict, rate)) if !verdict.allows() => verdict.answer(rate),
-        _ => match answer(world, tenant, route, request) {
+        _ => match answer(world, (tenant, role), route, request) {
             Ok(body) => Answer::json(200, body),
             Err(refusal) => refuse(world, request, refusal),
         },
@@ -97,17 +105,25 @@ pub(super) fn respond(world: &mut World, request: &LoggedRequest, key: Option<&s
 
 fn answer(
     world: &mut World,
-    tenant: usize,
+    (tenant, role): (usize, Role),
     route: Route,
     request: &LoggedRequest,
 ) -> Result<Value, Refusal> {
     let now = world.clock.now_micros();
     let tenant = &mut world.tenants[tenant];
+    let (settings, parameters) = (&world.settings, Parameters(&request.query));
+    let reader = Reader {
+        now,
+        role,
+        settings,
+    };
     match route {
         Route::Me => Ok(me(tenant)),
-        Route::Search => search::search(tenant, &mut world.cursors, &world.settings, &request.body),
-        Route::List(kind) => list::list(tenant, kind, &request.query),
-        Route::Read(kind, id) => list::read(tenant, kind, &id, &request.query),
+        Route::Search => search::search(tenant, &mut world.cursors, settings, &request.body),
+        Route::List(kind) => list::list(tenant, kind, settings, parameters),
+        Route::Read(kind, id) => list::read(tenant, kind, &id, parameters),
+        Route::Events => events::list(tenant, reader, parameters),
+        Route::Event(id) => events::read(tenant, reader, &id, parameters),
         Route::CreateWebhook => webhooks::create(tenant, now, &request.body),
         Route::ListWebhooks => Ok(webhooks::list(tenant)),
         Route::ReadWebhook(id) => webhooks::read(tenant, &id),

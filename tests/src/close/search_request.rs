@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::answer::Refusal;
 use super::record::{DateField, Kind};
+use super::span::Span;
 
 /// A search that the simulator can evaluate.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,8 +27,7 @@ pub(super) struct SearchRequest {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct DateRange {
     pub(super) field: DateField,
-    pub(super) from: Bound<Timestamp>,
-    pub(super) to: Bound<Timestamp>,
+    pub(super) span: Span,
 }
 
 /// One key of the order.
@@ -107,17 +107,16 @@ impl Conditions {
         }
         let mut range = DateRange {
             field,
-            from: Bound::Unbounded,
-            to: Bound::Unbounded,
+            span: Span::ALL,
         };
         for (key, moment) in condition.as_object().into_iter().flatten() {
             match key.as_str() {
                 "type" => {}
                 _ if moment.is_null() => {}
-                "on_or_after" => range.from = Bound::Included(fixed_utc(moment)?),
-                "after" => range.from = Bound::Excluded(fixed_utc(moment)?),
-                "before" => range.to = Bound::Excluded(fixed_utc(moment)?),
-                "on_or_before" => range.to = Bound::Included(fixed_utc(moment)?),
+                "on_or_after" => range.span.from = Bound::Included(fixed_utc(moment)?),
+                "after" => range.span.from = Bound::Excluded(fixed_utc(moment)?),
+                "before" => range.span.to = Bound::Excluded(fixed_utc(moment)?),
+                "on_or_before" => range.span.to = Bound::Included(fixed_utc(moment)?),
                 _ => return Err(unknown("this key of a moment_range", condition)),
             }
         }

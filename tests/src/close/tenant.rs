@@ -7,7 +7,9 @@ use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
-use super::auth::ApiKey;
+use super::auth::{ApiKey, Role};
+use super::by_date::ByDate;
+use super::entry::Entry;
 use super::event_log::EventLog;
 use super::ids;
 use super::index::Index;
@@ -29,7 +31,7 @@ pub(super) struct Tenant {
     leads: Collection,
     contacts: Collection,
     /// The ids of each lead's contacts, in the order in which they were added.
-    pub(super) contacts_of: HashMap<String, Vec<String>>,
+    pub(super) contacts_of: HashMap<Arc<str>, Vec<Arc<str>>>,
     /// The newest version of any object.
     pub(super) version: u64,
 }
@@ -37,7 +39,9 @@ pub(super) struct Tenant {
 /// All objects of one kind.
 #[derive(Debug, Default)]
 pub(super) struct Collection {
-    pub(super) records: HashMap<String, Arc<Record>>,
+    pub(super) records: HashMap<Arc<str>, Arc<Record>>,
+    /// The same in order, for lists that the database answers.
+    pub(super) by_date: ByDate,
     pub(super) index: Index,
     /// The custom fields that were ever set, as `custom.cf_…`.
     pub(super) custom_fields: BTreeSet<String>,
@@ -50,8 +54,28 @@ pub(super) struct Moment {
     pub(super) date_created: Option<Timestamp>,
     pub(super) date_updated: Option<Timestamp>,
     pub(super) index: IndexDelay,
+    /// The date of the entry in the log, if it is not to follow from the object's.
+    pub(super) logged_at: Option<Timestamp>,
+    /// When the log shows the entry.
+    pub(super) visible: IndexDelay,
     pub(super) consolidation: SignedDuration,
     pub(super) quiet: bool,
+}
+
+impl Moment {
+    /// Now, without delay or consolidation.
+    pub(super) fn new(now: Timestamp) -> Self {
+        Self {
+            now,
+            date_created: None,
+            date_updated: None,
+            index: IndexDelay::Immediately,
+            logged_at: None,
+            visible: IndexDelay::Immediately,
+            consolidation: SignedDuration::ZERO,
+            quiet: false,
+        }
+    }
 }
 
 impl Tenant {
@@ -65,7 +89,7 @@ impl Tenant {
                 user_name: "Sample User".to_owned(),
             },
             date_created,
-            keys: vec![ApiKey::new(api_key)],
+            keys: vec![ApiKey::new(api_key, Role::Admin)],
             subscriptions: Vec::new(),
             log: EventLog::default(),
             news: Vec::new(),
@@ -95,6 +119,18 @@ impl Tenant {
     /// The object as the API shows it.
     pub(super) fn render(&self, record: &Record) -> Map<String, Value> {
         shape::full(record, &self.identity, &self.contacts_of(&record.id))
+    }
+
+    /// An entry of the log as the API and webhooks show it.
+    pub(super) fn render_entry(&self, entry: &Entry) -> Map<String, Value> {
+        let Identity {
+            organization_id,
+            user_id,
+            ..
+        } = &self.identity;
+        entry.render(organization_id, user_id, |record| {
+            shape::bare(record, &self.identity)
+        })
     }
 
     /// An object as it is now.

@@ -1,11 +1,12 @@
 //! The versions of objects: stored, handed to the search index, and logged.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::event_log::Happening;
+use super::entry::{Entry, Happening};
 use super::index::Update;
 use super::record::Record;
 use super::shape;
@@ -13,7 +14,7 @@ use super::tenant::{Moment, Tenant};
 
 impl Tenant {
     /// Stores the version after an update, and logs the update.
-    pub(super) fn replace(&mut self, before: &Record, after: Record, moment: &Moment) {
+    pub(super) fn replace(&mut self, before: &Arc<Record>, after: Record, moment: &Moment) {
         let date = after.date_updated;
         let after = self.put(after, moment);
         let path = format!("/api/v1/{}/{}/", before.kind.name(), before.id);
@@ -39,11 +40,17 @@ impl Tenant {
             .keys()
             .filter(|field| field.starts_with("custom."));
         collection.custom_fields.extend(custom.cloned());
-        collection
+        let previous = collection
             .records
-            .insert(record.id.clone(), Arc::clone(&record));
+            .insert(Arc::clone(&record.id), Arc::clone(&record));
+        if record.kind.is_listed_by_date() {
+            if let Some(previous) = previous {
+                collection.by_date.remove(&previous);
+            }
+            collection.by_date.insert(&record);
+        }
         let update = Update {
-            id: record.id.clone(),
+            id: Arc::clone(&record.id),
             version: record.version,
             document: Some(Arc::clone(&record)),
         };
@@ -52,17 +59,18 @@ impl Tenant {
     }
 
     /// Removes an object, and logs that.
-    pub(super) fn remove(&mut self, record: &Record, meta: Value, moment: &Moment) {
+    pub(super) fn remove(&mut self, record: &Arc<Record>, meta: Value, moment: &Moment) {
         self.version += 1;
         let update = Update {
-            id: record.id.clone(),
+            id: Arc::clone(&record.id),
             version: self.version,
             document: None,
         };
         let collection = self.collection_mut(record.kind);
         collection.records.remove(&record.id);
+        collection.by_date.remove(record);
         collection.index.put(update, moment.index);
-        if let Some(siblings) = self.contacts_of.get_mut(record.lead()) {
+        if let Some(siblings) = self.contacts_of.get_mut(&record.lead()) {
             siblings.retain(|id| *id != record.id);
         }
         let date = moment.date_updated.unwrap_or(moment.now);
@@ -86,19 +94,39 @@ impl Tenant {
         if moment.quiet {
             return;
         }
-        let render = |record: &Record| shape::bare(record, &self.identity);
-        let happening = Happening {
+        let entry = Entry::new(Happening {
             date: step.date,
-            object_type: record.kind.name(),
-            object_id: record.id.clone(),
-            lead_id: record.lead().to_owned(),
+            logged_at: moment.logged_at,
             action: step.action,
-            before: step.before.map(render),
-            after: step.after.map(render),
+            object: Arc::clone(record),
+            gone: step.after.is_none(),
+            previous_data: self.previous_data(&step),
             meta: step.meta,
+        });
+        self.log_entry(entry, moment);
+    }
+
+    /// Appends an entry to the log.
+    pub(super) fn log_entry(&mut self, entry: Entry, moment: &Moment) {
+        let position = self.log.append(entry, moment.consolidation, moment.visible);
+        self.news.push(position);
+    }
+
+    /// The old values of what changed from one version to the next.
+    fn previous_data(&self, step: &Step<'_>) -> Map<String, Value> {
+        let (Some(before), Some(after)) = (step.before, step.after) else {
+            return Map::new();
         };
-        self.news
-            .push(self.log.append(happening, moment.consolidation));
+        let before = shape::bare(before, &self.identity);
+        let after = shape::bare(after, &self.identity);
+        let fields: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+        let changed = fields
+            .into_iter()
+            .filter(|field| before.get(*field) != after.get(*field));
+        let previous = |field: &String| before.get(field).cloned().unwrap_or_default();
+        changed
+            .map(|field| (field.clone(), previous(field)))
+            .collect()
     }
 }
 
@@ -106,7 +134,7 @@ impl Tenant {
 pub(super) struct Step<'a> {
     pub(super) action: &'static str,
     pub(super) date: Timestamp,
-    pub(super) before: Option<&'a Record>,
-    pub(super) after: Option<&'a Record>,
+    pub(super) before: Option<&'a Arc<Record>>,
+    pub(super) after: Option<&'a Arc<Record>>,
     pub(super) meta: Value,
 }

@@ -18,7 +18,7 @@ use super::cursors::Cursors;
 use super::faults::Planned;
 use super::rate_limit::Buckets;
 use super::request_log::LoggedRequest;
-use super::settings::Settings;
+use super::settings::{IndexDelay, Settings};
 use super::tenant::{Moment, Tenant};
 
 /// How many changes a slow subscriber may be behind before it misses some.
@@ -44,13 +44,15 @@ impl World {
     /// When and how a change happens that is asked for now.
     pub(super) fn moment(&self, change: Change) -> Moment {
         Moment {
-            now: self.clock.now(),
             date_created: change.date_created,
             date_updated: change.date_updated,
             index: change.index.unwrap_or(self.settings.index_delay),
+            logged_at: change.logged_at,
+            visible: change.visible.unwrap_or(IndexDelay::Immediately),
             consolidation: SignedDuration::try_from(self.settings.consolidation)
                 .unwrap_or(SignedDuration::MAX),
             quiet: change.quiet,
+            ..Moment::new(self.clock.now())
         }
     }
 }
