@@ -17,6 +17,8 @@ pub struct Change {
     pub logged_at: Option<Timestamp>,
     /// When the event log shows the entry; at once unless given.
     pub visible: Option<IndexDelay>,
+    /// Of many objects that one call makes, so many are of one millisecond, and the next of the one after; all, unless given.
+    pub per_millisecond: Option<usize>,
     /// No event, no webhook: for filling an organization with data.
     pub quiet: bool,
 }
@@ -60,6 +62,13 @@ impl Change {
     #[must_use]
     pub fn visible(mut self, delay: IndexDelay) -> Self {
         self.visible = Some(delay);
+        self
+    }
+
+    /// Spreads many objects that one call makes over time, so many to a millisecond.
+    #[must_use]
+    pub fn spread(mut self, per_millisecond: usize) -> Self {
+        self.per_millisecond = Some(per_millisecond);
         self
     }
 

@@ -230,9 +230,10 @@ mod tests {
     use std::collections::HashMap;
     use std::time::Duration;
 
-    use super::super::record::Kind;
+    use super::super::moment::Moment;
+    use super::super::parameters::given;
+    use super::super::record::{Family, Kind};
     use super::super::settings::IndexDelay;
-    use super::super::tenant::Moment;
     use super::*;
 
     fn start() -> Timestamp {
@@ -275,11 +276,7 @@ mod tests {
         reader: Reader<'_>,
         parameters: &[(&str, &str)],
     ) -> Result<Value, Refusal> {
-        let pairs = parameters.iter();
-        let given: HashMap<_, _> = pairs
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        list(tenant, reader, Parameters(&given))
+        list(tenant, reader, Parameters(&given(parameters)))
     }
 
     fn names(page: &Value) -> Vec<&str> {
@@ -364,7 +361,7 @@ mod tests {
         };
         let id = tenant.create_lead(json!({ "name": "2" }), &late).unwrap();
         assert_eq!(names(&ask(&mut tenant, &[]).unwrap()), ["3", "1"]);
-        assert!(tenant.get(Kind::Lead, &id).is_ok());
+        assert!(tenant.get(Family::Lead, &id).is_ok());
         tenant.log.release();
         assert_eq!(names(&ask(&mut tenant, &[]).unwrap()), ["3", "2", "1"]);
     }
@@ -414,7 +411,12 @@ mod tests {
         let mut tenant = tenant([1, 2]);
         let lead = tenant.log.entries[0].object_id.to_string();
         tenant
-            .create_contact(&lead, json!({ "name": "Alice" }), &logged_at(second(3)))
+            .create(
+                Kind::Contact,
+                &lead,
+                json!({ "name": "Alice" }),
+                &logged_at(second(3)),
+            )
             .unwrap();
         let mut check = |parameters: &[(&str, &str)], expect: &[&str]| {
             let page = ask(&mut tenant, parameters).unwrap();

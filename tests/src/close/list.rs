@@ -1,4 +1,4 @@
-//! `GET /lead/` and `GET /contact/`: the newest first, by offset, no filter by date.
+//! Reading one object, and `GET /lead/` and `GET /contact/`: the newest first, by offset, no filter by date.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::answer::Refusal;
 use super::parameters::Parameters;
-use super::record::{DateField, Kind, Record};
+use super::record::{DateField, Family, Record};
 use super::settings::Settings;
 use super::span::Span;
 use super::tenant::Tenant;
@@ -14,74 +14,61 @@ use super::tenant::Tenant;
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 200;
 
-/// Answers a list; parameters that Close does not know are ignored, as Close ignores them.
-pub(super) fn list(
+/// Answers `GET /lead/`; parameters that Close does not know are ignored, as Close ignores them.
+pub(super) fn leads(
     tenant: &mut Tenant,
-    kind: Kind,
     settings: &Settings,
     parameters: Parameters<'_>,
 ) -> Result<Value, Refusal> {
-    if kind == Kind::Lead && parameters.get("query").is_some() {
-        let message = "the deprecated parameter query of /lead/".to_owned();
-        return Err(Refusal::NotSimulated(400, message));
-    }
+    parameters.refuse(&["query"])?;
     let limit = parameters.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
     let skip = parameters.skip(settings.max_skip)?;
-    let (page, total) = if kind == Kind::Lead {
-        leads(tenant, skip, limit)
-    } else {
-        contacts(tenant, parameters.get("lead_id"), skip, limit)
-    };
-    let data = page
-        .iter()
-        .map(|record| parameters.trim(tenant.render(record)));
-    let data: Vec<_> = data.collect();
-    let mut answer = json!({ "data": data, "has_more": skip + limit < total });
-    if kind == Kind::Lead {
-        answer["total_results"] = total.into();
-    }
-    Ok(answer)
+    // The search index has them, with its lag.
+    let index = &mut tenant.collection_mut(Family::Lead).index;
+    index.catch_up();
+    let newest_first = index.by_date.within(DateField::Updated, Span::ALL).rev();
+    let page: Vec<_> = newest_first.skip(skip).take(limit).cloned().collect();
+    let total = index.by_date.len();
+    Ok(json!({
+        "data": render(tenant, &page, parameters),
+        "has_more": skip + limit < total,
+        "total_results": total,
+    }))
+}
+
+/// Answers `GET /contact/`.
+pub(super) fn contacts(
+    tenant: &Tenant,
+    settings: &Settings,
+    parameters: Parameters<'_>,
+) -> Result<Value, Refusal> {
+    let limit = parameters.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
+    let skip = parameters.skip(settings.max_skip)?;
+    let lead_id = parameters.get("lead_id");
+    let contacts = &tenant.collection(Family::Contact).by_date;
+    let newest_first = contacts.within(DateField::Created, Span::ALL).rev();
+    let wanted = newest_first.filter(|one| lead_id.is_none() || one.lead_id.as_deref() == lead_id);
+    let mut page: Vec<_> = wanted.skip(skip).take(limit + 1).cloned().collect();
+    let has_more = limit < page.len();
+    page.truncate(limit);
+    Ok(json!({ "data": render(tenant, &page, parameters), "has_more": has_more }))
+}
+
+fn render(tenant: &Tenant, page: &[Arc<Record>], parameters: Parameters<'_>) -> Vec<Value> {
+    page.iter()
+        .map(|record| parameters.trim(tenant.render(record)))
+        .collect()
 }
 
 /// One object.
 pub(super) fn read(
     tenant: &Tenant,
-    kind: Kind,
+    family: Family,
     id: &str,
     parameters: Parameters<'_>,
 ) -> Result<Value, Refusal> {
     let record = tenant
-        .get(kind, id)
-        .map_err(|_| Refusal::NotFound(kind.label()))?;
+        .get(family, id)
+        .map_err(|_| Refusal::NotFound(family.label()))?;
     Ok(parameters.trim(tenant.render(&record)))
-}
-
-/// A page of the leads and how many there are, as the search index has them.
-fn leads(tenant: &mut Tenant, skip: usize, limit: usize) -> (Vec<Arc<Record>>, usize) {
-    let index = &mut tenant.collection_mut(Kind::Lead).index;
-    index.catch_up();
-    let newest_first = index.by_date.within(DateField::Updated, Span::ALL).rev();
-    let page = newest_first.skip(skip).take(limit).cloned();
-    (page.collect(), index.by_date.len())
-}
-
-/// A page of the contacts and how many there are, as the database has them.
-fn contacts(
-    tenant: &Tenant,
-    lead_id: Option<&str>,
-    skip: usize,
-    limit: usize,
-) -> (Vec<Arc<Record>>, usize) {
-    let by_date = &tenant.collection(Kind::Contact).by_date;
-    let newest_first = || by_date.within(DateField::Created, Span::ALL).rev();
-    let Some(lead_id) = lead_id else {
-        let page = newest_first().skip(skip).take(limit).cloned();
-        return (page.collect(), by_date.len());
-    };
-    let of_lead = |record: &&Arc<Record>| record.lead_id.as_deref() == Some(lead_id);
-    let page = newest_first().filter(of_lead).skip(skip).take(limit);
-    (
-        page.cloned().collect(),
-        newest_first().filter(of_lead).count(),
-    )
 }

@@ -1,19 +1,22 @@
 //! What tests and the local stack do to an organization's data.
 
+mod events;
+mod leads;
+mod opportunities;
+mod tasks;
+
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refusal};
 use super::auth::{ApiKey, Role};
 use super::change::{Change, Changed};
 use super::delivery;
-use super::entry::Entry;
-use super::record::Kind;
-use super::shape;
-use super::tenant::{Moment, Tenant};
+use super::moment::Moment;
+use super::record::{Family, Kind};
+use super::tenant::Tenant;
 use super::webhooks;
 use super::world::Shared;
 
@@ -67,194 +70,11 @@ impl Organization {
         self.with(|tenant| tenant.keys.retain(|key| !key.is(api_key)));
     }
 
-    /// Creates a lead, with the contacts in the list `contacts` of its fields, and returns its id.
-    ///
-    /// # Errors
-    ///
-    /// If a field cannot be set.
-    pub fn create_lead(&self, fields: Value, change: Change) -> anyhow::Result<String> {
-        self.change(change, |tenant, moment| {
-            text(tenant.create_lead(fields, moment))
-        })
-    }
-
-    /// Creates many leads at one moment and returns their ids.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::create_lead`].
-    pub fn create_leads(&self, count: usize, change: Change) -> anyhow::Result<Vec<String>> {
-        self.change(change, |tenant, moment| {
-            let create =
-                |n| text(tenant.create_lead(json!({ "name": format!("Lead {n}") }), moment));
-            (1..=count).map(create).collect()
-        })
-    }
-
-    /// Changes fields of a lead and returns its `date_updated`; setting what is already set changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such lead or a field cannot be set.
-    pub fn edit_lead(&self, id: &str, patch: Value, change: Change) -> anyhow::Result<Timestamp> {
-        self.change(change, |tenant, moment| {
-            tenant.edit(Kind::Lead, id, patch, moment)
-        })
-    }
-
-    /// Deletes a lead and its contacts.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such lead.
-    pub fn delete_lead(&self, id: &str, change: Change) -> anyhow::Result<()> {
-        self.change(change, |tenant, moment| {
-            tenant.delete(Kind::Lead, id, moment)
-        })
-    }
-
-    /// Merges the lead `source` into `destination`.
-    ///
-    /// # Errors
-    ///
-    /// If one of them does not exist or they are the same.
-    pub fn merge_leads(
-        &self,
-        source: &str,
-        destination: &str,
-        change: Change,
-    ) -> anyhow::Result<()> {
-        self.change(change, |tenant, moment| {
-            tenant.merge(source, destination, moment)
-        })
-    }
-
-    /// Adds a contact to a lead and returns its id.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such lead or a field cannot be set.
-    pub fn create_contact(
-        &self,
-        lead_id: &str,
-        fields: Value,
-        change: Change,
-    ) -> anyhow::Result<String> {
-        self.change(change, |tenant, moment| {
-            text(tenant.create_contact(lead_id, fields, moment))
-        })
-    }
-
-    /// Adds many contacts to a lead at one moment and returns their ids.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::create_contact`].
-    pub fn create_contacts(
-        &self,
-        lead_id: &str,
-        count: usize,
-        change: Change,
-    ) -> anyhow::Result<Vec<String>> {
-        self.change(change, |tenant, moment| {
-            let create = |n| {
-                let fields = json!({ "name": format!("Contact {n}") });
-                text(tenant.create_contact(lead_id, fields, moment))
-            };
-            (1..=count).map(create).collect()
-        })
-    }
-
-    /// Changes fields of a contact and returns its `date_updated`; its lead is stamped some milliseconds later.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such contact or a field cannot be set.
-    pub fn edit_contact(
-        &self,
-        id: &str,
-        patch: Value,
-        change: Change,
-    ) -> anyhow::Result<Timestamp> {
-        self.change(change, |tenant, moment| {
-            tenant.edit(Kind::Contact, id, patch, moment)
-        })
-    }
-
-    /// Deletes a contact.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such contact.
-    pub fn delete_contact(&self, id: &str, change: Change) -> anyhow::Result<()> {
-        self.change(change, |tenant, moment| {
-            tenant.delete(Kind::Contact, id, moment)
-        })
-    }
-
-    /// A lead as the API shows it.
-    pub fn lead(&self, id: &str) -> Option<Value> {
-        self.object(Kind::Lead, id)
-    }
-
-    /// A contact as the API shows it.
-    pub fn contact(&self, id: &str) -> Option<Value> {
-        self.object(Kind::Contact, id)
-    }
-
-    /// A lead as events and the notifications of 2014 carry it: without what hangs on it.
-    pub fn lead_data(&self, id: &str) -> Option<Value> {
-        self.with(|tenant| {
-            let record = tenant.get(Kind::Lead, id).ok()?;
-            Some(shape::bare(&record, &tenant.identity).into())
-        })
-    }
-
-    /// The ids of all leads, sorted.
-    pub fn lead_ids(&self) -> Vec<String> {
-        self.ids(Kind::Lead)
-    }
-
-    /// The ids of all contacts, sorted.
-    pub fn contact_ids(&self) -> Vec<String> {
-        self.ids(Kind::Contact)
-    }
-
-    /// The event log in the order in which things happened, with what the API does not show yet or no longer.
-    pub fn events(&self) -> Vec<Value> {
-        self.with(|tenant| {
-            let entries = tenant.log.entries.iter();
-            entries
-                .map(|entry| tenant.render_entry(entry).into())
-                .collect()
-        })
-    }
-
-    /// Logs something that is not simulated: `object_type`, `object_id`, `action`, and what else the entry is to show of
-    /// `lead_id`, `changed_fields`, `data`, `previous_data` and `meta`. Webhooks are sent as about any other change.
-    ///
-    /// # Errors
-    ///
-    /// If one of the first three is missing, or something is given that Close sets itself.
-    pub fn log(&self, entry: &Value, change: Change) -> anyhow::Result<()> {
-        self.change(change, |tenant, moment| {
-            let date = moment.logged_at.or(moment.date_updated);
-            let entry = Entry::foreign(entry, date.unwrap_or(moment.now))?;
-            tenant.log_entry(entry, moment);
-            Ok(())
-        })
-    }
-
-    /// Lets the event log show every change that it does not show yet.
-    pub fn release_events(&self) {
-        self.with(|tenant| tenant.log.release());
-    }
-
     /// Lets every change reach the search index that still waits for it.
     pub fn release_index(&self) {
         self.with(|tenant| {
-            for kind in [Kind::Lead, Kind::Contact] {
-                tenant.collection_mut(kind).index.release();
+            for family in Family::ALL {
+                tenant.collection_mut(family).index.release();
             }
         });
     }
@@ -325,16 +145,16 @@ impl Organization {
         self.with(|tenant| webhooks::read(tenant, id).ok())
     }
 
-    fn object(&self, kind: Kind, id: &str) -> Option<Value> {
+    fn object(&self, family: Family, id: &str) -> Option<Value> {
         self.with(|tenant| {
-            let record = tenant.get(kind, id).ok()?;
+            let record = tenant.get(family, id).ok()?;
             Some(tenant.render(&record).into())
         })
     }
 
-    fn ids(&self, kind: Kind) -> Vec<String> {
+    fn ids(&self, family: Family) -> Vec<String> {
         self.with(|tenant| {
-            let records = &tenant.collection(kind).records;
+            let records = &tenant.collection(family).records;
             let mut ids: Vec<_> = records.keys().map(ToString::to_string).collect();
             ids.sort_unstable();
             ids
@@ -343,6 +163,38 @@ impl Organization {
 
     fn with<T>(&self, act: impl FnOnce(&mut Tenant) -> T) -> T {
         act(&mut self.shared.lock().tenants[self.position])
+    }
+
+    /// Creates an object of a lead.
+    fn create_of(
+        &self,
+        kind: Kind,
+        lead_id: &str,
+        fields: Value,
+        change: Change,
+    ) -> anyhow::Result<String> {
+        let id = self.change(change, |tenant, moment| {
+            tenant.create(kind, lead_id, fields, moment)
+        })?;
+        Ok(id.to_string())
+    }
+
+    /// Creates many objects of a lead, at one moment or spread.
+    fn create_many_of(
+        &self,
+        kind: Kind,
+        lead_id: &str,
+        count: usize,
+        fields: impl Fn(usize) -> Value,
+        change: Change,
+    ) -> anyhow::Result<Vec<String>> {
+        self.change(change, |tenant, moment| {
+            let create = |n| {
+                let id = tenant.create(kind, lead_id, fields(n + 1), &moment.nth(n))?;
+                Ok(id.to_string())
+            };
+            (0..count).map(create).collect()
+        })
     }
 
     /// Makes a change, plans the webhooks for it and spreads the news.
@@ -379,10 +231,6 @@ impl Organization {
             action: entry.action.to_string(),
         }
     }
-}
-
-fn text(id: anyhow::Result<Arc<str>>) -> anyhow::Result<String> {
-    id.map(|id| id.to_string())
 }
 
 fn refused(refusal: Refusal) -> anyhow::Error {

@@ -22,6 +22,14 @@ pub(super) const DATE_UPDATED: DateParameters = [
     "date_updated__lte",
 ];
 
+/// The bounds of `date_created`.
+pub(super) const DATE_CREATED: DateParameters = [
+    "date_created__gt",
+    "date_created__gte",
+    "date_created__lt",
+    "date_created__lte",
+];
+
 /// The parameters of one request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Parameters<'a>(pub(super) &'a HashMap<String, String>);
@@ -30,6 +38,22 @@ impl<'a> Parameters<'a> {
     /// The value of a parameter.
     pub(super) fn get(self, name: &str) -> Option<&'a str> {
         self.0.get(name).map(String::as_str)
+    }
+
+    /// Refuses parameters that Close would heed and the simulator cannot.
+    pub(super) fn refuse(self, names: &[&str]) -> Result<(), Refusal> {
+        match names.iter().find(|name| self.get(name).is_some()) {
+            Some(name) => Err(Refusal::NotSimulated(400, format!("the parameter {name}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Those of these parameters that are given.
+    pub(super) fn all_of(self, names: &[&'static str]) -> Vec<(&'static str, &'a str)> {
+        let given = names
+            .iter()
+            .filter_map(|name| Some((*name, self.get(name)?)));
+        given.collect()
     }
 
     /// `_limit`, which is refused above `max`.
@@ -108,16 +132,18 @@ pub(super) fn moment(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(naive)
 }
 
+/// Parameters, as tests write them.
+#[cfg(test)]
+pub(super) fn given(pairs: &[(&str, &str)]) -> HashMap<String, String> {
+    let pairs = pairs.iter();
+    pairs
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn parameters(pairs: &[(&str, &str)]) -> HashMap<String, String> {
-        let pairs = pairs.iter();
-        pairs
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect()
-    }
 
     #[test]
     fn all_forms_of_a_time_are_read_and_nothing_else() {
@@ -138,21 +164,21 @@ mod tests {
 
     #[test]
     fn bounds_are_combined_and_bad_ones_named() {
-        let given = parameters(&[
+        let given = given(&[
             ("date_updated__gt", "2026-06-19"),
             ("date_updated__lte", "2026-06-20"),
         ]);
         let span = Parameters(&given).span(DATE_UPDATED).unwrap();
         assert!(!span.contains(moment("2026-06-19").unwrap()));
         assert!(span.contains(moment("2026-06-20").unwrap()));
-        let given = parameters(&[("date_updated__lt", "soon")]);
+        let given = super::given(&[("date_updated__lt", "soon")]);
         let refusal = Parameters(&given).span(DATE_UPDATED).unwrap_err();
         assert!(matches!(refusal, Refusal::Field("date_updated__lt", _)));
     }
 
     #[test]
     fn limits_and_skips_have_their_largest() {
-        let given = parameters(&[("_limit", "51"), ("_skip", "x")]);
+        let given = given(&[("_limit", "51"), ("_skip", "x")]);
         let given = Parameters(&given);
         assert_eq!(given.limit(50, 50), Err(Refusal::MaxLimit(50)));
         assert!(matches!(given.skip(10), Err(Refusal::Field("_skip", _))));

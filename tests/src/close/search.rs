@@ -28,9 +28,9 @@ pub(super) fn search(
     let request = SearchRequest::parse(body)?;
     check_fields(tenant, &request)?;
     let mut walk = walk(tenant, cursors, &request)?;
-    let collection = tenant.collection_mut(request.kind);
+    let collection = tenant.collection_mut(request.kind.family());
     collection.index.catch_up();
-    let index = &tenant.collection(request.kind).index;
+    let index = &tenant.collection(request.kind.family()).index;
 
     let cap = settings
         .walk_cap
@@ -60,7 +60,7 @@ pub(super) fn search(
 
 /// A selected custom field that the organization does not have is an error, unlike any other unknown field.
 fn check_fields(tenant: &Tenant, request: &SearchRequest) -> Result<(), Refusal> {
-    let known = &tenant.collection(request.kind).custom_fields;
+    let known = &tenant.collection(request.kind.family()).custom_fields;
     let mut selectors = request.fields.iter().flatten();
     match selectors.find(|name| name.starts_with("custom.") && !known.contains(*name)) {
         Some(unknown) => Err(Refusal::Field(
@@ -179,12 +179,16 @@ fn count(index: &Index, ranges: &[DateRange], cap: usize) -> Value {
 /// The object as searched for: its type, its id, and the selected fields in the order of selection.
 fn select(tenant: &Tenant, record: &Arc<Record>, request: &SearchRequest) -> Value {
     let mut selected = Map::new();
-    selected.insert("__object_type".to_owned(), request.kind.name().into());
+    selected.insert(
+        "__object_type".to_owned(),
+        request.kind.object_type().into(),
+    );
     selected.insert("id".to_owned(), (*record.id).into());
     let Some(fields) = &request.fields else {
         return selected.into();
     };
-    let object = tenant.render(record);
+    let wanted = |name: &str| fields.iter().any(|field| field == name);
+    let object = tenant.render_some(record, wanted);
     for field in fields {
         selected.extend(values_of(&object, field));
     }
@@ -207,9 +211,9 @@ mod tests {
 
     use jiff::SignedDuration;
 
-    use super::super::record::Kind;
+    use super::super::moment::Moment;
+    use super::super::record::Family;
     use super::super::settings::IndexDelay;
-    use super::super::tenant::Moment;
     use super::*;
 
     const SECOND: SignedDuration = SignedDuration::from_secs(1);
@@ -361,7 +365,7 @@ mod tests {
         let edit = json!({ "name": "Moved" });
         fixture
             .tenant
-            .edit(Kind::Lead, &ids[12], edit, &moment)
+            .edit(Family::Lead, &ids[12], edit, &moment)
             .unwrap();
         let order = [10, 11, 13, 14, 12].map(|n| ids[n].clone());
         assert_eq!(page_ids(&fixture.search(&body).unwrap()), order);
@@ -379,13 +383,13 @@ mod tests {
             let patch = json!({ "name": name });
             fixture
                 .tenant
-                .edit(Kind::Lead, &ids[0], patch, &moment)
+                .edit(Family::Lead, &ids[0], patch, &moment)
                 .unwrap();
         };
         edit(&mut fixture, 10, "Late", IndexDelay::UntilReleased);
         assert!(fixture.walk(body("asc", 5)).is_empty());
         edit(&mut fixture, 20, "Newest", IndexDelay::Immediately);
-        fixture.tenant.collection_mut(Kind::Lead).index.release();
+        fixture.tenant.collection_mut(Family::Lead).index.release();
         assert_eq!(fixture.walk(body("asc", 20)), ids);
     }
 

@@ -91,7 +91,7 @@ impl Conditions {
     }
 
     fn read_kind(&mut self, query: &Value) -> Result<(), Refusal> {
-        let kind = Kind::from_name(text(query, "object_type"));
+        let kind = Kind::searched_as(text(query, "object_type"));
         let kind = kind.ok_or_else(|| unknown("this object_type", query))?;
         match self.kind.replace(kind) {
             Some(other) if other != kind => Err(unknown("two object_types", query)),
@@ -142,7 +142,7 @@ fn date_field(field: &Value) -> Result<(Kind, DateField), Refusal> {
         ("regular_field", "date_updated") => DateField::Updated,
         _ => return Err(unknown("this field", field)),
     };
-    let kind = Kind::from_name(text(field, "object_type"));
+    let kind = Kind::searched_as(text(field, "object_type"));
     Ok((
         kind.ok_or_else(|| unknown("this object_type", field))?,
         date,
@@ -191,7 +191,7 @@ fn fields(fields: Option<&Value>, kind: Kind) -> Result<Option<Vec<String>>, Ref
         Some(Value::Object(by_kind)) => by_kind,
         Some(_) => return Err(malformed()),
     };
-    let Some(selectors) = by_kind.get(kind.name()) else {
+    let Some(selectors) = by_kind.get(kind.object_type()) else {
         return Ok(None);
     };
     let selectors = selectors.as_array().ok_or_else(malformed)?;

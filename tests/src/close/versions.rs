@@ -8,16 +8,21 @@ use serde_json::{Map, Value, json};
 
 use super::entry::{Entry, Happening};
 use super::index::Update;
+use super::moment::Moment;
 use super::record::Record;
-use super::shape;
-use super::tenant::{Moment, Tenant};
+use super::tenant::Tenant;
 
 impl Tenant {
     /// Stores the version after an update, and logs the update.
-    pub(super) fn replace(&mut self, before: &Arc<Record>, after: Record, moment: &Moment) {
+    pub(super) fn replace(
+        &mut self,
+        before: &Arc<Record>,
+        after: Record,
+        moment: &Moment,
+    ) -> Arc<Record> {
         let date = after.date_updated;
         let after = self.put(after, moment);
-        let path = format!("/api/v1/{}/{}/", before.kind.name(), before.id);
+        let path = format!("/api/v1/{}/{}/", before.kind.path(), before.id);
         let meta = json!({ "request_method": "PUT", "request_path": path });
         let step = Step {
             action: "updated",
@@ -27,6 +32,7 @@ impl Tenant {
             meta,
         };
         self.log(step, moment);
+        after
     }
 
     /// Stores a version and hands it to the index.
@@ -34,7 +40,8 @@ impl Tenant {
         self.version += 1;
         record.version = self.version;
         let record = Arc::new(record);
-        let collection = self.collection_mut(record.kind);
+        let family = record.kind.family();
+        let collection = self.collection_mut(family);
         let custom = record
             .fields
             .keys()
@@ -43,18 +50,20 @@ impl Tenant {
         let previous = collection
             .records
             .insert(Arc::clone(&record.id), Arc::clone(&record));
-        if record.kind.is_listed_by_date() {
+        if family.is_listed_by_date() {
             if let Some(previous) = previous {
                 collection.by_date.remove(&previous);
             }
             collection.by_date.insert(&record);
         }
-        let update = Update {
-            id: Arc::clone(&record.id),
-            version: record.version,
-            document: Some(Arc::clone(&record)),
-        };
-        collection.index.put(update, moment.index);
+        if record.kind.is_searched() {
+            let update = Update {
+                id: Arc::clone(&record.id),
+                version: record.version,
+                document: Some(Arc::clone(&record)),
+            };
+            collection.index.put(update, moment.index);
+        }
         record
     }
 
@@ -66,14 +75,15 @@ impl Tenant {
             version: self.version,
             document: None,
         };
-        let collection = self.collection_mut(record.kind);
+        let family = record.kind.family();
+        let collection = self.collection_mut(family);
         collection.records.remove(&record.id);
         collection.by_date.remove(record);
-        collection.index.put(update, moment.index);
-        if let Some(siblings) = self.contacts_of.get_mut(&record.lead()) {
-            siblings.retain(|id| *id != record.id);
+        if record.kind.is_searched() {
+            collection.index.put(update, moment.index);
         }
-        let date = moment.date_updated.unwrap_or(moment.now);
+        self.disown(record);
+        let date = moment.stamp();
         self.log(
             Step {
                 action: "deleted",
@@ -117,8 +127,8 @@ impl Tenant {
         let (Some(before), Some(after)) = (step.before, step.after) else {
             return Map::new();
         };
-        let before = shape::bare(before, &self.identity);
-        let after = shape::bare(after, &self.identity);
+        let before = self.render_bare(before);
+        let after = self.render_bare(after);
         let fields: BTreeSet<_> = before.keys().chain(after.keys()).collect();
         let changed = fields
             .into_iter()

@@ -16,10 +16,11 @@ use super::change::{Change, Changed};
 use super::clock::Clock;
 use super::cursors::Cursors;
 use super::faults::Planned;
+use super::moment::Moment;
 use super::rate_limit::Buckets;
 use super::request_log::LoggedRequest;
 use super::settings::{IndexDelay, Settings};
-use super::tenant::{Moment, Tenant};
+use super::tenant::Tenant;
 
 /// How many changes a slow subscriber may be behind before it misses some.
 const CHANGES_KEPT: usize = 4096;
@@ -52,6 +53,7 @@ impl World {
             consolidation: SignedDuration::try_from(self.settings.consolidation)
                 .unwrap_or(SignedDuration::MAX),
             quiet: change.quiet,
+            per_millisecond: change.per_millisecond,
             ..Moment::new(self.clock.now())
         }
     }
