@@ -5,22 +5,20 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::answer::Refusal;
-use super::ids;
 use super::tenant::Tenant;
 
 /// An API key of an organization.
 #[derive(Debug, Clone)]
 pub(super) struct ApiKey {
-    /// The public identifier, as the event log and the request log name it.
-    pub(super) id: String,
+    pub(super) role: Role,
     secret: String,
 }
 
 impl ApiKey {
     /// A key with this secret.
-    pub(super) fn new(secret: &str) -> Self {
+    pub(super) fn new(secret: &str, role: Role) -> Self {
         Self {
-            id: ids::api_key(secret),
+            role,
             secret: secret.to_owned(),
         }
     }
@@ -29,6 +27,15 @@ impl ApiKey {
     pub(super) fn is(&self, secret: &str) -> bool {
         self.secret == secret
     }
+}
+
+/// Whose key it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// An administrator's.
+    Admin,
+    /// Anybody else's.
+    User,
 }
 
 /// The API key that the request bears, whether or not anyone owns it.
@@ -43,11 +50,12 @@ pub(super) fn presented_key(headers: &HeaderMap) -> Option<String> {
     password.is_empty().then(|| user.to_owned())
 }
 
-/// The position of the organization that owns `key`.
-pub(super) fn authorize(tenants: &[Tenant], key: Option<&str>) -> Result<usize, Refusal> {
-    let key = key.ok_or(Refusal::Unauthorized)?;
-    tenants
-        .iter()
-        .position(|tenant| tenant.keys.iter().any(|candidate| candidate.is(key)))
-        .ok_or(Refusal::Unauthorized)
+/// The position of the organization that owns `key`, and whose key it is.
+pub(super) fn authorize(tenants: &[Tenant], key: Option<&str>) -> Result<(usize, Role), Refusal> {
+    let secret = key.ok_or(Refusal::Unauthorized)?;
+    let found = tenants.iter().enumerate().find_map(|(position, tenant)| {
+        let key = tenant.keys.iter().find(|candidate| candidate.is(secret))?;
+        Some((position, key.role))
+    });
+    found.ok_or(Refusal::Unauthorized)
 }

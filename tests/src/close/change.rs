@@ -13,6 +13,12 @@ pub struct Change {
     pub date_updated: Option<Timestamp>,
     /// When the search index learns of it, unless as the settings say.
     pub index: Option<IndexDelay>,
+    /// The date of the log's entry; some milliseconds after the object's unless given.
+    pub logged_at: Option<Timestamp>,
+    /// When the event log shows the entry; at once unless given.
+    pub visible: Option<IndexDelay>,
+    /// Of many objects that one call makes, so many are of one millisecond, and the next of the one after; all, unless given.
+    pub per_millisecond: Option<usize>,
     /// No event, no webhook: for filling an organization with data.
     pub quiet: bool,
 }
@@ -45,6 +51,27 @@ impl Change {
         self
     }
 
+    /// Sets the date of the log's entry.
+    #[must_use]
+    pub fn logged_at(mut self, time: Timestamp) -> Self {
+        self.logged_at = Some(time);
+        self
+    }
+
+    /// Says when the event log shows the change, behind newer ones that it shows already.
+    #[must_use]
+    pub fn visible(mut self, delay: IndexDelay) -> Self {
+        self.visible = Some(delay);
+        self
+    }
+
+    /// Spreads many objects that one call makes over time, so many to a millisecond.
+    #[must_use]
+    pub fn spread(mut self, per_millisecond: usize) -> Self {
+        self.per_millisecond = Some(per_millisecond);
+        self
+    }
+
     /// Makes it a change without an event.
     #[must_use]
     pub fn quiet(mut self) -> Self {
@@ -58,10 +85,10 @@ impl Change {
 pub struct Changed {
     /// The organization.
     pub organization_id: String,
-    /// `lead` or `contact`.
-    pub object_type: &'static str,
+    /// `lead`, `contact`, …
+    pub object_type: String,
     /// The object.
     pub object_id: String,
-    /// `created`, `updated`, `deleted` or `merged`.
-    pub action: &'static str,
+    /// `created`, `updated`, `deleted`, `merged`, …
+    pub action: String,
 }

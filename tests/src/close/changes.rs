@@ -1,117 +1,120 @@
 //! What happens to objects, with everything that Close does along with it: stamps, events, the search index.
 
+use std::sync::Arc;
+
 use anyhow::{bail, ensure};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
+use super::fields;
 use super::ids;
-use super::record::{Kind, Record};
-use super::shape;
-use super::tenant::{Moment, Tenant};
+use super::moment::Moment;
+use super::record::{Family, Kind, Record};
+use super::tenant::Tenant;
+use super::valuation::Valuation;
 use super::versions::Step;
 
 /// How much later than the contact its lead is stamped, as seen in recordings.
 const LEAD_LAG: SignedDuration = SignedDuration::from_millis(14);
-/// The finest step of an object's dates.
-const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
-/// Fields that no change may set: Close sets them, or they are objects of their own.
-const READ_ONLY: [&str; 11] = [
-    "contacts",
-    "date_created",
-    "date_updated",
-    "display_name",
-    "html_url",
-    "id",
-    "lead_id",
-    "opportunities",
-    "organization_id",
-    "status_label",
-    "tasks",
-];
+
+/// Whether what happened to something of a lead is an event of the lead as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LeadEvent {
+    /// An `updated` of the lead.
+    Updated,
+    /// The lead is stamped, and nobody told.
+    None,
+}
 
 impl Tenant {
     /// Creates a lead with the contacts listed in its `contacts`, and returns its id.
-    pub(super) fn create_lead(&mut self, fields: Value, moment: &Moment) -> anyhow::Result<String> {
+    pub(super) fn create_lead(
+        &mut self,
+        fields: Value,
+        moment: &Moment,
+    ) -> anyhow::Result<Arc<str>> {
         let mut fields = object(fields)?;
         let contacts = match fields.remove("contacts") {
             Some(Value::Array(contacts)) => contacts,
             Some(other) => bail!("contacts must be a list, not {other}"),
             None => Vec::new(),
         };
-        let id = self.insert(Kind::Lead, None, fields, moment)?;
+        let lead = self.insert(Kind::Lead, None, fields, moment)?;
         for contact in contacts {
-            self.insert(Kind::Contact, Some(id.clone()), object(contact)?, moment)?;
+            let lead_id = Some(Arc::clone(&lead.id));
+            self.insert(Kind::Contact, lead_id, object(contact)?, moment)?;
         }
-        Ok(id)
+        Ok(Arc::clone(&lead.id))
     }
 
-    /// Adds a contact to a lead, which is an update of the lead as well, and returns its id.
-    pub(super) fn create_contact(
+    /// Adds an object to a lead and returns its id. A contact is an update of the lead as well.
+    pub(super) fn create(
         &mut self,
+        kind: Kind,
         lead_id: &str,
         fields: Value,
         moment: &Moment,
-    ) -> anyhow::Result<String> {
-        self.get(Kind::Lead, lead_id)?;
-        let id = self.insert(
-            Kind::Contact,
-            Some(lead_id.to_owned()),
-            object(fields)?,
-            moment,
-        )?;
-        let date = self.get(Kind::Contact, &id)?.date_updated;
-        self.touch_lead(lead_id, date, moment, true)?;
-        Ok(id)
+    ) -> anyhow::Result<Arc<str>> {
+        let lead = self.get(Family::Lead, lead_id)?;
+        let lead_id = Some(Arc::clone(&lead.id));
+        let record = self.insert(kind, lead_id, object(fields)?, moment)?;
+        if kind == Kind::Contact {
+            self.touch_lead(&record, record.date_updated, moment, LeadEvent::Updated)?;
+        }
+        Ok(Arc::clone(&record.id))
     }
 
     /// Changes fields of an object and returns its `date_updated`; a change of nothing does not move it.
     pub(super) fn edit(
         &mut self,
-        kind: Kind,
+        family: Family,
         id: &str,
         patch: Value,
         moment: &Moment,
     ) -> anyhow::Result<Timestamp> {
-        let before = self.get(kind, id)?;
+        let before = self.get(family, id)?;
         let patch = object(patch)?;
-        check_fields(&patch)?;
+        fields::check(before.kind, &patch)?;
         let mut after = Record::clone(&before);
         after.fields.extend(patch);
-        if shape::bare(&after, &self.identity) == shape::bare(&before, &self.identity)
-            && moment.date_updated.is_none()
-        {
+        fields::complete(&mut after, &before.fields, moment.now);
+        after.valuation = valuation(&after);
+        if self.render_bare(&after) == self.render_bare(&before) && moment.date_updated.is_none() {
             return Ok(before.date_updated);
         }
         after.date_created = moment.date_created.unwrap_or(before.date_created);
-        after.date_updated = moment
-            .date_updated
-            .unwrap_or(later(moment.now, before.date_updated));
-        let date = after.date_updated;
-        self.replace(&before, after, moment);
-        if let Some(lead_id) = before.lead_id.as_deref() {
-            self.touch_lead(lead_id, date, moment, false)?;
+        after.date_updated = moment.stamp_after(before.date_updated);
+        let after = self.replace(&before, after, moment);
+        if family == Family::Contact {
+            self.touch_lead(&after, after.date_updated, moment, LeadEvent::None)?;
         }
-        Ok(date)
+        Ok(after.date_updated)
     }
 
-    /// Deletes an object: a contact is an update of its lead as well, a lead takes its contacts with it.
-    pub(super) fn delete(&mut self, kind: Kind, id: &str, moment: &Moment) -> anyhow::Result<()> {
-        let record = self.get(kind, id)?;
-        let path = format!("/api/v1/{}/{id}/", kind.name());
+    /// Deletes an object: a contact is an update of its lead as well, a lead takes what hangs on it with it.
+    pub(super) fn delete(
+        &mut self,
+        family: Family,
+        id: &str,
+        moment: &Moment,
+    ) -> anyhow::Result<()> {
+        let record = self.get(family, id)?;
+        let path = format!("/api/v1/{}/{id}/", record.kind.path());
         let meta = json!({ "request_method": "DELETE", "request_path": path });
         self.remove(&record, meta.clone(), moment);
-        if let Some(lead_id) = record.lead_id.as_deref() {
-            let date = moment.date_updated.unwrap_or(moment.now);
-            return self.touch_lead(lead_id, date, moment, true);
+        if family == Family::Contact {
+            return self.touch_lead(&record, moment.stamp(), moment, LeadEvent::Updated);
         }
-        for contact in self.contacts_of(id) {
-            self.remove(&contact, meta.clone(), moment);
+        if family == Family::Lead {
+            for child in self.everything_of(id) {
+                self.remove(&child, meta.clone(), moment);
+            }
+            self.disown_all(id);
         }
-        self.contacts_of.remove(id);
         Ok(())
     }
 
-    /// Merges a lead into another: its contacts move, it disappears, the destination is updated and `merged`.
+    /// Merges a lead into another: what hangs on it moves, it disappears, the destination is updated and `merged`.
     pub(super) fn merge(
         &mut self,
         source: &str,
@@ -119,123 +122,108 @@ impl Tenant {
         moment: &Moment,
     ) -> anyhow::Result<()> {
         ensure!(source != destination, "a lead cannot be merged into itself");
-        let source = self.get(Kind::Lead, source)?;
-        let before = self.get(Kind::Lead, destination)?;
-        for contact in self.contacts_of.remove(&source.id).unwrap_or_default() {
-            self.move_contact(&contact, destination, moment)?;
+        let source = self.get(Family::Lead, source)?;
+        let before = self.get(Family::Lead, destination)?;
+        for child in self.everything_of(&source.id) {
+            self.move_to(&child, &before.id, moment);
         }
+        self.disown_all(&source.id);
         let meta = json!({
             "request_method": "POST",
             "request_path": "/api/v1/lead/merge/",
-            "merge_source_lead_id": source.id,
+            "merge_source_lead_id": *source.id,
             "merge_destination_lead_id": destination,
         });
         let mut after = Record::clone(&before);
-        after.date_updated = moment
-            .date_updated
-            .unwrap_or(later(moment.now, before.date_updated));
-        let date = after.date_updated;
+        after.date_updated = moment.stamp_after(before.date_updated);
         let after = self.put(after, moment);
         self.remove(&source, meta.clone(), moment);
-        self.log(
-            Step {
-                action: "merged",
-                date,
-                before: None,
-                after: Some(&after),
-                meta,
-            },
-            moment,
-        );
+        let step = Step {
+            action: "merged",
+            date: after.date_updated,
+            before: None,
+            after: Some(&after),
+            meta,
+        };
+        self.log(step, moment);
+        Ok(())
+    }
+
+    /// Stamps a lead for what happened to something that hangs on it.
+    pub(super) fn touch_lead(
+        &mut self,
+        child: &Record,
+        date: Timestamp,
+        moment: &Moment,
+        event: LeadEvent,
+    ) -> anyhow::Result<()> {
+        let before = self.get(Family::Lead, &child.lead())?;
+        let mut after = Record::clone(&before);
+        after.date_updated = before.date_updated.max(date + LEAD_LAG);
+        match event {
+            LeadEvent::Updated => self.replace(&before, after, moment),
+            LeadEvent::None => self.replace(&before, after, &moment.quietly()),
+        };
         Ok(())
     }
 
     fn insert(
         &mut self,
         kind: Kind,
-        lead_id: Option<String>,
+        lead_id: Option<Arc<str>>,
         fields: Map<String, Value>,
         moment: &Moment,
-    ) -> anyhow::Result<String> {
-        check_fields(&fields)?;
-        let date_created = moment
-            .date_created
-            .or(moment.date_updated)
-            .unwrap_or(moment.now);
-        let id = ids::object(kind.prefix());
-        if let Some(lead_id) = &lead_id {
-            self.contacts_of
-                .entry(lead_id.clone())
-                .or_default()
-                .push(id.clone());
-        }
-        let record = self.put(
-            Record {
-                version: 0,
-                tie: fastrand::u64(..),
-                kind,
-                id: id.clone(),
-                lead_id,
-                date_created,
-                date_updated: moment.date_updated.unwrap_or(date_created),
-                fields,
-            },
-            moment,
-        );
-        let meta = json!({ "request_method": "POST", "request_path": format!("/api/v1/{}/", kind.name()) });
-        let date = record.date_updated;
-        self.log(
-            Step {
-                action: "created",
-                date,
-                before: None,
-                after: Some(&record),
-                meta,
-            },
-            moment,
-        );
-        Ok(id)
-    }
-
-    /// Stamps a lead for what happened to a contact; only adding and removing one is an event of the lead.
-    fn touch_lead(
-        &mut self,
-        lead_id: &str,
-        contact_date: Timestamp,
-        moment: &Moment,
-        event: bool,
-    ) -> anyhow::Result<()> {
-        let before = self.get(Kind::Lead, lead_id)?;
-        let mut after = Record::clone(&before);
-        after.date_updated = before.date_updated.max(contact_date + LEAD_LAG);
-        let quiet = moment.quiet || !event;
-        let moment = Moment {
-            quiet,
-            ..moment.clone()
+    ) -> anyhow::Result<Arc<Record>> {
+        fields::check(kind, &fields)?;
+        let date_created = moment.date_created.unwrap_or(moment.stamp());
+        let mut record = Record {
+            version: 0,
+            tie: ids::scatter(self.version),
+            kind,
+            id: ids::object(kind.prefix()).into(),
+            lead_id,
+            date_created,
+            date_updated: moment.date_updated.unwrap_or(date_created),
+            fields,
+            valuation: None,
         };
-        self.replace(&before, after, &moment);
-        Ok(())
+        fields::complete(&mut record, &Map::new(), moment.now);
+        record.valuation = valuation(&record);
+        let record = self.put(record, moment);
+        self.adopt(&record);
+        let path = format!("/api/v1/{}/", kind.path());
+        let step = Step {
+            action: "created",
+            date: record.date_updated,
+            before: None,
+            after: Some(&record),
+            meta: json!({ "request_method": "POST", "request_path": path }),
+        };
+        self.log(step, moment);
+        Ok(record)
     }
 
-    fn move_contact(&mut self, id: &str, lead_id: &str, moment: &Moment) -> anyhow::Result<()> {
-        let before = self.get(Kind::Contact, id)?;
-        let mut after = Record::clone(&before);
-        after.lead_id = Some(lead_id.to_owned());
-        after.date_updated = moment
-            .date_updated
-            .unwrap_or(later(moment.now, before.date_updated));
-        self.contacts_of
-            .entry(lead_id.to_owned())
-            .or_default()
-            .push(id.to_owned());
-        self.replace(&before, after, moment);
-        Ok(())
+    fn everything_of(&self, lead_id: &str) -> Vec<Arc<Record>> {
+        let families = Family::ALL.into_iter();
+        families
+            .flat_map(|family| self.children_of(lead_id, family))
+            .collect()
+    }
+
+    fn move_to(&mut self, child: &Arc<Record>, lead_id: &Arc<str>, moment: &Moment) {
+        let mut after = Record::clone(child);
+        after.lead_id = Some(Arc::clone(lead_id));
+        after.date_updated = moment.stamp_after(child.date_updated);
+        self.adopt(&after);
+        self.replace(child, after, moment);
     }
 }
 
-/// `now`, but always after the previous stamp of the same object.
-fn later(now: Timestamp, previous: Timestamp) -> Timestamp {
-    now.max(previous + MILLISECOND)
+fn valuation(record: &Record) -> Option<Valuation> {
+    let is_opportunity = record.kind == Kind::Opportunity;
+    is_opportunity
+        .then(|| Valuation::of(&record.fields))
+        .flatten()
 }
 
 fn object(value: Value) -> anyhow::Result<Map<String, Value>> {
@@ -245,31 +233,12 @@ fn object(value: Value) -> anyhow::Result<Map<String, Value>> {
     }
 }
 
-fn check_fields(fields: &Map<String, Value>) -> anyhow::Result<()> {
-    for field in READ_ONLY {
-        ensure!(!fields.contains_key(field), "{field} cannot be set");
-    }
-    if let Some(status) = fields.get("status_id") {
-        let known = status.as_str().and_then(shape::status_label).is_some();
-        ensure!(known, "{status} is not a lead status");
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::settings::IndexDelay;
     use super::*;
 
     fn moment() -> Moment {
-        Moment {
-            now: "2026-06-19T12:00:00.500Z".parse().unwrap(),
-            date_created: None,
-            date_updated: None,
-            index: IndexDelay::Immediately,
-            consolidation: SignedDuration::ZERO,
-            quiet: false,
-        }
+        Moment::new("2026-06-19T12:00:00.500Z".parse().unwrap())
     }
 
     /// The log as `type.action`.
@@ -280,7 +249,7 @@ mod tests {
             .collect()
     }
 
-    fn tenant_with_lead() -> (Tenant, String) {
+    fn tenant_with_lead() -> (Tenant, Arc<str>) {
         let mut tenant = Tenant::new("Acme", "key", Timestamp::UNIX_EPOCH);
         let fields = json!({ "name": "Acme Corp", "contacts": [{ "name": "Alice" }] });
         let lead = tenant.create_lead(fields, &moment()).unwrap();
@@ -290,17 +259,17 @@ mod tests {
     #[test]
     fn editing_a_contact_stamps_its_lead_without_an_event() {
         let (mut tenant, lead) = tenant_with_lead();
-        let contact = tenant.contacts_of(&lead)[0].id.clone();
+        let contact = tenant.children_of(&lead, Family::Contact)[0].id.clone();
         let date = tenant
             .edit(
-                Kind::Contact,
+                Family::Contact,
                 &contact,
                 json!({ "title": "CEO" }),
                 &moment(),
             )
             .unwrap();
         assert_eq!(
-            tenant.get(Kind::Lead, &lead).unwrap().date_updated,
+            tenant.get(Family::Lead, &lead).unwrap().date_updated,
             date + LEAD_LAG
         );
         assert_eq!(
@@ -314,7 +283,7 @@ mod tests {
         let (mut tenant, lead) = tenant_with_lead();
         let edit = |tenant: &mut Tenant, name: &str| {
             tenant
-                .edit(Kind::Lead, &lead, json!({ "name": name }), &moment())
+                .edit(Family::Lead, &lead, json!({ "name": name }), &moment())
                 .unwrap()
         };
         assert_eq!(edit(&mut tenant, "Acme Corp"), moment().now);
@@ -325,9 +294,9 @@ mod tests {
     #[test]
     fn a_deleted_lead_takes_its_contacts_with_it() {
         let (mut tenant, lead) = tenant_with_lead();
-        tenant.delete(Kind::Lead, &lead, &moment()).unwrap();
+        tenant.delete(Family::Lead, &lead, &moment()).unwrap();
         assert_eq!(events(&tenant)[2..], ["lead.deleted", "contact.deleted"]);
-        assert!(tenant.collection(Kind::Contact).records.is_empty());
+        assert!(tenant.collection(Family::Contact).records.is_empty());
     }
 
     #[test]
@@ -337,9 +306,9 @@ mod tests {
             .create_lead(json!({ "name": "Acme Holding" }), &moment())
             .unwrap();
         tenant.merge(&source, &destination, &moment()).unwrap();
-        let destination = tenant.get(Kind::Lead, &destination).unwrap();
+        let destination = tenant.get(Family::Lead, &destination).unwrap();
         assert_eq!(tenant.render(&destination)["contacts"][0]["name"], "Alice");
-        assert!(tenant.get(Kind::Lead, &source).is_err());
+        assert!(tenant.get(Family::Lead, &source).is_err());
         assert_eq!(
             events(&tenant)[3..],
             ["contact.updated", "lead.deleted", "lead.merged"]
@@ -349,7 +318,7 @@ mod tests {
     #[test]
     fn what_close_sets_itself_cannot_be_set() {
         let (mut tenant, lead) = tenant_with_lead();
-        let mut edit = |patch| tenant.edit(Kind::Lead, &lead, patch, &moment());
+        let mut edit = |patch| tenant.edit(Family::Lead, &lead, patch, &moment());
         assert!(edit(json!({ "id": "lead_1" })).is_err());
         assert!(edit(json!({ "status_id": "stat_unknown" })).is_err());
         assert!(edit(json!({ "custom.cf_1": 12_345_678_901_234_567_890_u64 })).is_ok());

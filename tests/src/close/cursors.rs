@@ -19,8 +19,8 @@ pub(super) struct Walk {
     pub(super) returned: usize,
 }
 
-/// The place of an object in the order of a walk: sort keys, then the tie-breaker, then the id.
-pub(super) type Place = (Vec<i128>, u64, String);
+/// The place of an object in the order of a walk: sort keys, then the tie-breaker.
+pub(super) type Place = (Vec<i128>, u64);
 
 /// All cursors ever handed out; an expired one is still told from an invented one.
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use super::attempt::{self, Attempt};
-use super::event_log::Entry;
+use super::entry::Entry;
 use super::settings::{RetryStamp, Settings};
 use super::signature;
 use super::subscription::Place;
@@ -39,13 +39,12 @@ pub(super) fn schedule(
 ) {
     for &position in positions {
         let state = &mut world.tenants[tenant];
-        let entry = &mut state.log.entries[position];
+        let entry = &state.log.entries[position];
         let wanted = state.subscriptions.iter().any(|one| one.wants(entry));
         // A delivery that is already waiting will carry this change as well.
-        if entry.scheduled || !wanted {
+        if !wanted || !state.log.scheduled.insert(position) {
             continue;
         }
-        entry.scheduled = true;
         let delay = delay(entry, &world.settings);
         world.undelivered += 1;
         let deliverer = Arc::clone(shared);
@@ -70,9 +69,9 @@ fn fan_out(shared: &Arc<Shared>, tenant: usize, position: usize) {
     let world = &mut *guard;
     let now = world.clock.now_micros();
     let state = &mut world.tenants[tenant];
-    let entry = &mut state.log.entries[position];
-    entry.scheduled = false;
-    let event = entry.render(&state.identity.organization_id, &state.identity.user_id);
+    state.log.scheduled.remove(&position);
+    let entry = &state.log.entries[position];
+    let event = state.render_entry(entry);
     let mut deliveries = Vec::new();
     for subscription in state
         .subscriptions
@@ -82,7 +81,7 @@ fn fan_out(shared: &Arc<Shared>, tenant: usize, position: usize) {
         deliveries.push(Delivery {
             tenant,
             subscription_id: subscription.id.clone(),
-            event_id: entry.id.clone(),
+            event_id: entry.id.to_string(),
             body: json!({ "event": event, "subscription_id": subscription.id }).to_string(),
             place: subscription.enqueue(),
         });

@@ -1,53 +1,51 @@
 //! The event log of one organization: every change of an object, successive updates consolidated.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::BuildHasher;
+use std::ops::Bound;
+use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value, json};
 
-use super::ids;
-use super::stamp;
+use super::entry::Entry;
+use super::settings::IndexDelay;
+use super::span::Span;
 
-/// A change to be logged.
-#[derive(Debug)]
-pub(super) struct Happening {
-    /// The object's own date of the change.
-    pub(super) date: Timestamp,
-    pub(super) object_type: &'static str,
-    pub(super) object_id: String,
-    pub(super) lead_id: String,
-    pub(super) action: &'static str,
-    /// The object before the change, if it was there.
-    pub(super) before: Option<Map<String, Value>>,
-    /// The object after the change, if it still is.
-    pub(super) after: Option<Map<String, Value>>,
-    pub(super) meta: Value,
-}
-
-/// One entry of the log.
-#[derive(Debug, Clone)]
-pub(super) struct Entry {
-    pub(super) id: String,
-    pub(super) date_created: Timestamp,
-    pub(super) date_updated: Timestamp,
-    pub(super) object_type: &'static str,
-    pub(super) object_id: String,
-    pub(super) lead_id: String,
-    pub(super) action: &'static str,
-    changed_fields: BTreeSet<String>,
-    data: Value,
-    previous_data: Map<String, Value>,
-    meta: Value,
-    /// A delivery is waiting that will carry whatever the entry then holds.
-    pub(super) scheduled: bool,
-}
-
-/// The entries, oldest first.
+/// The entries, in the order in which they came, and what the API shows of them.
 #[derive(Debug, Default)]
 pub(super) struct EventLog {
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<Arc<Entry>>,
+    /// Positions of entries for which a delivery is waiting that will carry whatever they then hold.
+    pub(super) scheduled: HashSet<usize>,
     /// The position of each object's newest entry.
-    newest: HashMap<String, usize>,
+    newest: HashMap<Arc<str>, usize>,
+    positions: HashMap<Arc<str>, usize>,
+    /// What the API shows, oldest first. An entry may be behind what it has become.
+    shown: BTreeMap<Place, Arc<Entry>>,
+    /// Where each position is shown.
+    places: HashMap<usize, Place>,
+    pending: Vec<Pending>,
+    ties: RandomState,
+}
+
+/// The place of an entry in the order of the API. Of equal dates the order means nothing, but that the entries of one
+/// object are in the order in which they came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) date: Timestamp,
+    pub(super) tie: u64,
+    pub(super) position: usize,
+}
+
+/// What the API does not show yet.
+#[derive(Debug)]
+struct Pending {
+    position: usize,
+    entry: Arc<Entry>,
+    /// `None` waits for a release.
+    due: Option<Instant>,
 }
 
 impl EventLog {
@@ -55,161 +53,206 @@ impl EventLog {
     ///
     /// An update that follows another of the same object within `consolidation` of the first is merged into its entry:
     /// same id and `date_created`, newer `date_updated` and data, previous values of the first.
-    pub(super) fn append(&mut self, happening: Happening, consolidation: SignedDuration) -> usize {
-        let entry = Entry::new(happening);
+    pub(super) fn append(
+        &mut self,
+        entry: Entry,
+        consolidation: SignedDuration,
+        visible: IndexDelay,
+    ) -> usize {
+        let position = self.store(entry, consolidation);
+        let pending = |due| Pending {
+            position,
+            entry: Arc::clone(&self.entries[position]),
+            due,
+        };
+        match visible {
+            IndexDelay::Immediately => self.show(&pending(None)),
+            IndexDelay::After(delay) => {
+                let due = Instant::now().checked_add(delay);
+                self.pending.push(pending(due));
+            }
+            IndexDelay::UntilReleased => self.pending.push(pending(None)),
+        }
+        position
+    }
+
+    /// Shows what has become due.
+    pub(super) fn catch_up(&mut self) {
+        let now = Instant::now();
+        self.show_pending(|pending| pending.due.is_some_and(|due| due <= now));
+    }
+
+    /// Shows everything that is waiting.
+    pub(super) fn release(&mut self) {
+        self.show_pending(|_| true);
+    }
+
+    /// What the API shows between two places, oldest first.
+    pub(super) fn between(
+        &self,
+        from: Bound<Place>,
+        to: Bound<Place>,
+    ) -> impl DoubleEndedIterator<Item = (&Place, &Arc<Entry>)> {
+        self.shown.range((from, to))
+    }
+
+    /// The entry with this id, as the API shows it.
+    pub(super) fn find(&self, id: &str) -> Option<&Arc<Entry>> {
+        let position = self.positions.get(id)?;
+        self.shown.get(self.places.get(position)?)
+    }
+
+    fn store(&mut self, entry: Entry, consolidation: SignedDuration) -> usize {
         if let Some(position) = self.newest.get(&entry.object_id).copied()
             && self.entries[position].absorbs(&entry, consolidation)
         {
-            self.entries[position].absorb(entry);
+            let merged = self.entries[position].absorb(entry);
+            self.entries[position] = Arc::new(merged);
             return position;
         }
         let position = self.entries.len();
-        self.newest.insert(entry.object_id.clone(), position);
-        self.entries.push(entry);
+        self.newest.insert(Arc::clone(&entry.object_id), position);
+        self.positions.insert(Arc::clone(&entry.id), position);
+        self.entries.push(Arc::new(entry));
         position
     }
-}
 
-impl Entry {
-    /// The entry as the API and webhooks show it.
-    pub(super) fn render(&self, organization_id: &str, user_id: &str) -> Value {
-        json!({
-            "id": self.id,
-            "date_created": stamp::naive(self.date_created),
-            "date_updated": stamp::naive(self.date_updated),
-            "organization_id": organization_id,
-            "user_id": user_id,
-            "request_id": null,
-            "api_key_id": null,
-            "object_type": self.object_type,
-            "object_id": self.object_id,
-            "lead_id": self.lead_id,
-            "action": self.action,
-            "changed_fields": self.changed_fields,
-            "data": self.data,
-            "previous_data": self.previous_data,
-            "meta": self.meta,
-        })
+    fn show_pending(&mut self, due: impl Fn(&Pending) -> bool) {
+        let (ready, waiting): (Vec<_>, _) = std::mem::take(&mut self.pending)
+            .into_iter()
+            .partition(|pending| due(pending));
+        self.pending = waiting;
+        for pending in &ready {
+            self.show(pending);
+        }
     }
 
-    fn new(happening: Happening) -> Self {
-        let previous_data = previous_data(&happening);
-        let changed_fields = match happening.after {
-            Some(_) => previous_data.keys().cloned().collect(),
-            None => BTreeSet::new(),
+    /// What an entry was never replaces what it has become, however late it is shown.
+    fn show(
+        &mut self,
+        Pending {
+            position, entry, ..
+        }: &Pending,
+    ) {
+        if let Some(place) = self.places.get(position).copied() {
+            let is_older = |shown: &Arc<Entry>| entry.revision < shown.revision;
+            if self.shown.get(&place).is_some_and(is_older) {
+                return;
+            }
+            self.shown.remove(&place);
+        }
+        let place = Place {
+            date: entry.date_updated,
+            tie: self.ties.hash_one(&entry.object_id),
+            position: *position,
         };
-        // The log stamps an entry a few milliseconds after the object was stamped.
-        let date = happening.date + SignedDuration::from_millis(fastrand::i64(2..10));
-        Self {
-            id: ids::short("ev"),
-            date_created: date,
-            date_updated: date,
-            object_type: happening.object_type,
-            object_id: happening.object_id,
-            lead_id: happening.lead_id,
-            action: happening.action,
-            changed_fields,
-            data: happening.after.map_or(Value::Null, Value::Object),
-            previous_data,
-            meta: happening.meta,
-            scheduled: false,
-        }
-    }
-
-    fn absorbs(&self, later: &Self, consolidation: SignedDuration) -> bool {
-        self.action == "updated"
-            && later.action == "updated"
-            && later.date_updated.duration_since(self.date_created) < consolidation
-    }
-
-    fn absorb(&mut self, later: Self) {
-        self.date_updated = self.date_updated.max(later.date_updated);
-        self.changed_fields.extend(later.changed_fields);
-        self.data = later.data;
-        for (field, value) in later.previous_data {
-            self.previous_data.entry(field).or_insert(value);
-        }
+        self.places.insert(*position, place);
+        self.shown.insert(place, Arc::clone(entry));
     }
 }
 
-/// The old values of what changed; of a deleted object all of it.
-fn previous_data(happening: &Happening) -> Map<String, Value> {
-    match (&happening.before, &happening.after) {
-        (None, _) => Map::new(),
-        (Some(before), None) => before.clone(),
-        (Some(before), Some(after)) => {
-            let fields: BTreeSet<_> = before.keys().chain(after.keys()).collect();
-            fields
-                .into_iter()
-                .filter(|field| before.get(*field) != after.get(*field))
-                .map(|field| {
-                    (
-                        field.clone(),
-                        before.get(field).cloned().unwrap_or_default(),
-                    )
-                })
-                .collect()
+impl Place {
+    /// The places of all entries whose date lies within.
+    pub(super) fn within(span: Span) -> (Bound<Self>, Bound<Self>) {
+        let from = match span.from {
+            Bound::Included(date) => Bound::Included(Self::first(date)),
+            Bound::Excluded(date) => Bound::Excluded(Self::last(date)),
+            Bound::Unbounded => Bound::Unbounded,
+        };
+        let to = match span.to {
+            Bound::Included(date) => Bound::Included(Self::last(date)),
+            Bound::Excluded(date) => Bound::Excluded(Self::first(date)),
+            Bound::Unbounded => Bound::Unbounded,
+        };
+        (from, to)
+    }
+
+    /// Before everything of this date.
+    pub(super) fn first(date: Timestamp) -> Self {
+        Self {
+            date,
+            tie: 0,
+            position: 0,
+        }
+    }
+
+    fn last(date: Timestamp) -> Self {
+        Self {
+            date,
+            tie: u64::MAX,
+            position: usize::MAX,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
-    fn object(name: &str, title: &str) -> Map<String, Value> {
-        Map::from_iter([
-            ("name".to_owned(), name.into()),
-            ("title".to_owned(), title.into()),
-        ])
+    fn updated(second: i64, name: &str) -> Entry {
+        let entry = json!({
+            "action": "updated",
+            "data": { "name": name },
+            "object_id": "cont_1",
+            "object_type": "contact",
+        });
+        Entry::foreign(&entry, Timestamp::from_second(second).unwrap()).unwrap()
     }
 
-    fn updated(second: i64, before: Map<String, Value>, after: Map<String, Value>) -> Happening {
-        Happening {
-            date: Timestamp::from_second(second).unwrap(),
-            object_type: "contact",
-            object_id: "cont_1".to_owned(),
-            lead_id: "lead_1".to_owned(),
-            action: "updated",
-            before: Some(before),
-            after: Some(after),
-            meta: json!({}),
-        }
+    fn shown(log: &EventLog) -> Vec<(i64, u32)> {
+        let all = log.between(Bound::Unbounded, Bound::Unbounded);
+        all.map(|(place, entry)| (place.date.as_second(), entry.revision))
+            .collect()
     }
 
     #[test]
-    fn successive_updates_become_one_entry_with_the_first_previous_data() {
+    fn an_entry_that_is_shown_late_takes_its_place_among_the_others() {
+        let mut log = EventLog::default();
+        log.append(
+            updated(1, "A"),
+            SignedDuration::ZERO,
+            IndexDelay::UntilReleased,
+        );
+        log.append(
+            updated(2, "B"),
+            SignedDuration::ZERO,
+            IndexDelay::Immediately,
+        );
+        log.catch_up();
+        assert_eq!(shown(&log), [(2, 0)]);
+        log.release();
+        assert_eq!(shown(&log), [(1, 0), (2, 0)]);
+    }
+
+    #[test]
+    fn a_consolidated_entry_moves_and_what_it_was_never_comes_back() {
         let mut log = EventLog::default();
         let window = SignedDuration::from_secs(10);
-        log.append(updated(100, object("A", "x"), object("B", "x")), window);
-        log.append(updated(105, object("B", "x"), object("C", "y")), window);
-        let [entry] = &log.entries[..] else {
-            panic!("{log:?}")
-        };
-        assert_eq!(entry.data["name"], "C");
-        assert_eq!(entry.previous_data, object("A", "x"));
-        assert!(entry.date_created < entry.date_updated);
+        log.append(updated(1, "A"), window, IndexDelay::Immediately);
+        log.append(updated(2, "B"), window, IndexDelay::UntilReleased);
+        assert_eq!(shown(&log), [(1, 0)]);
+        log.append(updated(3, "C"), window, IndexDelay::Immediately);
+        assert_eq!(shown(&log), [(3, 2)]);
+        log.release();
+        assert_eq!(shown(&log), [(3, 2)]);
+        let id = Arc::clone(&log.entries[0].id);
+        assert_eq!(log.find(&id).unwrap().revision, 2);
     }
 
     #[test]
-    fn an_update_after_the_window_is_its_own_entry() {
+    fn entries_of_one_object_and_date_keep_their_order() {
         let mut log = EventLog::default();
-        let window = SignedDuration::from_secs(3);
-        log.append(updated(100, object("A", "x"), object("B", "x")), window);
-        log.append(updated(105, object("B", "x"), object("B", "y")), window);
-        assert_eq!(log.entries.len(), 2);
-        assert_eq!(
-            log.entries[1].changed_fields,
-            BTreeSet::from(["title".to_owned()])
-        );
-    }
-
-    #[test]
-    fn entries_have_the_keys_of_the_sample() {
-        let sample = include_str!("samples/event-lead-updated-consolidated.json");
-        let sample: Value = serde_json::from_str(sample).unwrap();
-        let entry = Entry::new(updated(1, Map::new(), Map::new())).render("orga_1", "user_1");
-        let keys: Vec<_> = entry.as_object().unwrap().keys().collect();
-        assert_eq!(keys, sample.as_object().unwrap().keys().collect::<Vec<_>>());
+        for name in ["A", "B", "C"] {
+            log.append(
+                updated(1, name),
+                SignedDuration::ZERO,
+                IndexDelay::Immediately,
+            );
+        }
+        let all = log.between(Bound::Unbounded, Bound::Unbounded);
+        let positions: Vec<_> = all.map(|(place, _)| place.position).collect();
+        assert_eq!(positions, [0, 1, 2]);
     }
 }

@@ -31,6 +31,15 @@ pub(super) fn api_key(key: &str) -> String {
     format!("api_{}", &digest[..22])
 }
 
+/// A number from which the other numbers of its row cannot be seen; different ones stay different.
+pub(super) fn scatter(number: u64) -> u64 {
+    // The finalizer of SplitMix64, a permutation: https://prng.di.unimi.it/splitmix64.c
+    let mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
 fn alphanumeric(length: usize) -> String {
     repeat_with(fastrand::alphanumeric).take(length).collect()
 }

@@ -1,28 +1,20 @@
 //! The search index of one kind of object: eventually consistent, ordered by either date.
 
-use std::collections::{BTreeMap, HashMap};
-use std::ops::RangeBounds;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use jiff::Timestamp;
-
-use super::record::{DateField, Record};
+use super::by_date::ByDate;
+use super::record::Record;
 use super::settings::IndexDelay;
-
-/// The objects of one date, by id.
-pub(super) type Group = BTreeMap<String, Arc<Record>>;
-
-type ByDate = BTreeMap<Timestamp, Group>;
 
 /// What a search sees, and what it will see later.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    documents: HashMap<String, Arc<Record>>,
-    by_created: ByDate,
-    by_updated: ByDate,
-    /// The newest version indexed of each object, deleted ones included.
-    versions: HashMap<String, u64>,
+    pub(super) by_date: ByDate,
+    documents: HashMap<Arc<str>, Arc<Record>>,
+    /// The versions at which objects were deleted.
+    deleted: HashMap<Arc<str>, u64>,
     pending: Vec<Pending>,
 }
 
@@ -37,7 +29,7 @@ struct Pending {
 /// A new version of an object, or its end.
 #[derive(Debug)]
 pub(super) struct Update {
-    pub(super) id: String,
+    pub(super) id: Arc<str>,
     pub(super) version: u64,
     /// `None` for a deletion.
     pub(super) document: Option<Arc<Record>>,
@@ -65,19 +57,6 @@ impl Index {
         self.apply_pending(|_| true);
     }
 
-    /// The indexed objects of the range, grouped by the date, earliest first.
-    pub(super) fn groups(
-        &self,
-        field: DateField,
-        range: impl RangeBounds<Timestamp>,
-    ) -> impl DoubleEndedIterator<Item = &Group> {
-        let by_date = match field {
-            DateField::Created => &self.by_created,
-            DateField::Updated => &self.by_updated,
-        };
-        by_date.range(range).map(|(_, group)| group)
-    }
-
     fn apply_pending(&mut self, due: impl Fn(&Pending) -> bool) {
         let (ready, waiting) = std::mem::take(&mut self.pending)
             .into_iter()
@@ -91,33 +70,23 @@ impl Index {
 
     /// An older version never replaces a newer one, however late it comes.
     fn apply(&mut self, update: Update) {
-        let indexed = self.versions.entry(update.id.clone()).or_default();
-        if update.version <= *indexed {
+        let indexed = self.documents.get(&update.id);
+        let indexed = indexed.map(|document| document.version);
+        let newest = indexed.max(self.deleted.get(&update.id).copied());
+        if newest.is_some_and(|newest| update.version <= newest) {
             return;
         }
-        *indexed = update.version;
         if let Some(previous) = self.documents.remove(&update.id) {
-            remove(&mut self.by_created, previous.date_created, &update.id);
-            remove(&mut self.by_updated, previous.date_updated, &update.id);
+            self.by_date.remove(&previous);
         }
-        if let Some(document) = update.document {
-            insert(&mut self.by_created, document.date_created, &document);
-            insert(&mut self.by_updated, document.date_updated, &document);
-            self.documents.insert(update.id, document);
-        }
-    }
-}
-
-fn insert(by_date: &mut ByDate, date: Timestamp, document: &Arc<Record>) {
-    let group = by_date.entry(date).or_default();
-    group.insert(document.id.clone(), Arc::clone(document));
-}
-
-fn remove(by_date: &mut ByDate, date: Timestamp, id: &str) {
-    if let Some(group) = by_date.get_mut(&date) {
-        group.remove(id);
-        if group.is_empty() {
-            by_date.remove(&date);
+        match update.document {
+            Some(document) => {
+                self.by_date.insert(&document);
+                self.documents.insert(update.id, document);
+            }
+            None => {
+                self.deleted.insert(update.id, update.version);
+            }
         }
     }
 }

@@ -1,97 +1,74 @@
-//! `GET /lead/` and `GET /contact/`: the newest first, by offset, no filter by date.
+//! Reading one object, and `GET /lead/` and `GET /contact/`: the newest first, by offset, no filter by date.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::answer::Refusal;
-use super::index::Group;
-use super::record::{DateField, Kind, Record};
+use super::parameters::Parameters;
+use super::record::{DateField, Family, Record};
+use super::settings::Settings;
+use super::span::Span;
 use super::tenant::Tenant;
 
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 200;
-const MAX_SKIP: usize = 250_000;
 
-/// Answers a list; parameters that Close does not know are ignored, as Close ignores them.
-pub(super) fn list(
+/// Answers `GET /lead/`; parameters that Close does not know are ignored, as Close ignores them.
+pub(super) fn leads(
     tenant: &mut Tenant,
-    kind: Kind,
-    parameters: &HashMap<String, String>,
+    settings: &Settings,
+    parameters: Parameters<'_>,
 ) -> Result<Value, Refusal> {
-    if kind == Kind::Lead && parameters.contains_key("query") {
-        let message = "the deprecated parameter query of /lead/".to_owned();
-        return Err(Refusal::NotSimulated(400, message));
-    }
-    let limit = number(parameters, "_limit")?.unwrap_or(DEFAULT_LIMIT);
-    let skip = number(parameters, "_skip")?.unwrap_or(0);
-    if MAX_LIMIT < limit {
-        return Err(Refusal::MaxLimit(MAX_LIMIT));
-    }
-    if MAX_SKIP < skip {
-        return Err(Refusal::MaxSkip(MAX_SKIP));
-    }
-    let records = records(tenant, kind, parameters.get("lead_id"));
-    let page = records.iter().skip(skip).take(limit);
-    let data: Vec<_> = page
-        .map(|record| trim(tenant.render(record), parameters))
-        .collect();
-    let mut answer = json!({ "data": data, "has_more": skip + limit < records.len() });
-    if kind == Kind::Lead {
-        answer["total_results"] = records.len().into();
-    }
-    Ok(answer)
+    parameters.refuse(&["query"])?;
+    let limit = parameters.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
+    let skip = parameters.skip(settings.max_skip)?;
+    // The search index has them, with its lag.
+    let index = &mut tenant.collection_mut(Family::Lead).index;
+    index.catch_up();
+    let newest_first = index.by_date.within(DateField::Updated, Span::ALL).rev();
+    let page: Vec<_> = newest_first.skip(skip).take(limit).cloned().collect();
+    let total = index.by_date.len();
+    Ok(json!({
+        "data": render(tenant, &page, parameters),
+        "has_more": skip + limit < total,
+        "total_results": total,
+    }))
+}
+
+/// Answers `GET /contact/`.
+pub(super) fn contacts(
+    tenant: &Tenant,
+    settings: &Settings,
+    parameters: Parameters<'_>,
+) -> Result<Value, Refusal> {
+    let limit = parameters.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
+    let skip = parameters.skip(settings.max_skip)?;
+    let lead_id = parameters.get("lead_id");
+    let contacts = &tenant.collection(Family::Contact).by_date;
+    let newest_first = contacts.within(DateField::Created, Span::ALL).rev();
+    let wanted = newest_first.filter(|one| lead_id.is_none() || one.lead_id.as_deref() == lead_id);
+    let mut page: Vec<_> = wanted.skip(skip).take(limit + 1).cloned().collect();
+    let has_more = limit < page.len();
+    page.truncate(limit);
+    Ok(json!({ "data": render(tenant, &page, parameters), "has_more": has_more }))
+}
+
+fn render(tenant: &Tenant, page: &[Arc<Record>], parameters: Parameters<'_>) -> Vec<Value> {
+    page.iter()
+        .map(|record| parameters.trim(tenant.render(record)))
+        .collect()
 }
 
 /// One object.
 pub(super) fn read(
     tenant: &Tenant,
-    kind: Kind,
+    family: Family,
     id: &str,
-    parameters: &HashMap<String, String>,
+    parameters: Parameters<'_>,
 ) -> Result<Value, Refusal> {
     let record = tenant
-        .get(kind, id)
-        .map_err(|_| Refusal::NotFound(kind.label()))?;
-    Ok(trim(tenant.render(&record), parameters))
-}
-
-/// All objects in the list's order; leads are listed by the search index, contacts by the database.
-fn records(tenant: &mut Tenant, kind: Kind, lead_id: Option<&String>) -> Vec<Arc<Record>> {
-    if kind == Kind::Contact {
-        let all = tenant.collection(kind).records.values();
-        let of_lead =
-            |record: &&Arc<Record>| lead_id.is_none() || record.lead_id.as_ref() == lead_id;
-        let mut records: Vec<_> = all.filter(of_lead).cloned().collect();
-        records.sort_by(|a, b| (b.date_created, &b.id).cmp(&(a.date_created, &a.id)));
-        return records;
-    }
-    tenant.collection_mut(kind).index.catch_up();
-    let index = &tenant.collection(kind).index;
-    let newest_first = index.groups(DateField::Updated, ..).rev();
-    newest_first.flat_map(Group::values).cloned().collect()
-}
-
-/// The fields that `_fields` names, or all.
-fn trim(object: Map<String, Value>, parameters: &HashMap<String, String>) -> Value {
-    let Some(fields) = parameters.get("_fields") else {
-        return object.into();
-    };
-    let wanted: Vec<_> = fields.split(',').map(str::trim).collect();
-    let kept = object
-        .into_iter()
-        .filter(|(name, _)| wanted.contains(&name.as_str()));
-    kept.collect::<Map<_, _>>().into()
-}
-
-fn number(
-    parameters: &HashMap<String, String>,
-    name: &'static str,
-) -> Result<Option<usize>, Refusal> {
-    let Some(value) = parameters.get(name) else {
-        return Ok(None);
-    };
-    let invalid = |_| Refusal::Field(name, "Not a valid integer.".to_owned());
-    value.parse().map(Some).map_err(invalid)
+        .get(family, id)
+        .map_err(|_| Refusal::NotFound(family.label()))?;
+    Ok(parameters.trim(tenant.render(&record)))
 }

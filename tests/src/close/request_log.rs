@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::auth::ApiKey;
+use super::ids;
 
 /// One request, as it came.
 #[derive(Debug, Clone)]
@@ -24,6 +24,6 @@ pub struct LoggedRequest {
 impl LoggedRequest {
     /// Whether the request bore this API key.
     pub fn has_key(&self, api_key: &str) -> bool {
-        self.key_id == Some(ApiKey::new(api_key).id)
+        self.key_id == Some(ids::api_key(api_key))
     }
 }

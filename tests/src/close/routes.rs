@@ -3,12 +3,16 @@
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refusal};
-use super::auth;
+use super::auth::{self, Role};
+use super::events::{self, Reader};
 use super::list;
-use super::record::Kind;
+use super::opportunities;
+use super::parameters::Parameters;
+use super::record::Family;
 use super::request_log::LoggedRequest;
 use super::search;
 use super::stamp;
+use super::tasks;
 use super::tenant::Tenant;
 use super::webhooks;
 use super::world::World;
@@ -18,8 +22,10 @@ use super::world::World;
 enum Route {
     Me,
     Search,
-    List(Kind),
-    Read(Kind, String),
+    List(Family),
+    Read(Family, String),
+    Events,
+    Event(String),
     CreateWebhook,
     ListWebhooks,
     ReadWebhook(String),
@@ -30,12 +36,14 @@ enum Route {
 impl Route {
     fn of(request: &LoggedRequest) -> Result<Self, Refusal> {
         let segments: Vec<_> = request.path.trim_matches('/').split('/').collect();
-        let kind = segments.first().and_then(|name| Kind::from_name(name));
-        match (request.method.as_str(), &segments[..], kind) {
+        let family = segments.first().and_then(|name| Family::from_name(name));
+        match (request.method.as_str(), &segments[..], family) {
             ("GET", ["me"], _) => Ok(Self::Me),
             ("POST", ["data", "search"], _) => Ok(Self::Search),
-            ("GET", [_], Some(kind)) => Ok(Self::List(kind)),
-            ("GET", [_, id], Some(kind)) => Ok(Self::Read(kind, (*id).to_owned())),
+            ("GET", ["event"], _) => Ok(Self::Events),
+            ("GET", ["event", id], _) => Ok(Self::Event((*id).to_owned())),
+            ("GET", [_], Some(family)) => Ok(Self::List(family)),
+            ("GET", [_, id], Some(family)) => Ok(Self::Read(family, (*id).to_owned())),
             ("POST", ["webhook"], _) => Ok(Self::CreateWebhook),
             ("GET", ["webhook"], _) => Ok(Self::ListWebhooks),
             ("GET", ["webhook", id], _) => Ok(Self::ReadWebhook((*id).to_owned())),
@@ -50,10 +58,16 @@ impl Route {
         match self {
             Self::Me => "GET /me/",
             Self::Search => "POST /data/search/",
-            Self::List(Kind::Lead) => "GET /lead/",
-            Self::List(Kind::Contact) => "GET /contact/",
-            Self::Read(Kind::Lead, _) => "GET /lead/{id}/",
-            Self::Read(Kind::Contact, _) => "GET /contact/{id}/",
+            Self::List(Family::Lead) => "GET /lead/",
+            Self::List(Family::Contact) => "GET /contact/",
+            Self::List(Family::Opportunity) => "GET /opportunity/",
+            Self::List(Family::Task) => "GET /task/",
+            Self::Read(Family::Lead, _) => "GET /lead/{id}/",
+            Self::Read(Family::Contact, _) => "GET /contact/{id}/",
+            Self::Read(Family::Opportunity, _) => "GET /opportunity/{id}/",
+            Self::Read(Family::Task, _) => "GET /task/{id}/",
+            Self::Events => "GET /event/",
+            Self::Event(_) => "GET /event/{id}/",
             Self::CreateWebhook => "POST /webhook/",
             Self::ListWebhooks => "GET /webhook/",
             Self::ReadWebhook(_) => "GET /webhook/{id}/",
@@ -72,8 +86,8 @@ pub(super) fn respond(world: &mut World, request: &LoggedRequest, key: Option<&s
         Ok(route) => route,
         Err(refusal) => return refuse(world, request, refusal),
     };
-    let tenant = match auth::authorize(&world.tenants, key) {
-        Ok(tenant) => tenant,
+    let (tenant, role) = match auth::authorize(&world.tenants, key) {
+        Ok(found) => found,
         Err(refusal) => return refuse(world, request, refusal),
     };
     let verdict = world.settings.rate_limit.map(|rate| {
@@ -84,7 +98,7 @@ pub(super) fn respond(world: &mut World, request: &LoggedRequest, key: Option<&s
     });
     let mut answer = match verdict {
         Some((verdict, rate)) if !verdict.allows() => verdict.answer(rate),
-        _ => match answer(world, tenant, route, request) {
+        _ => match answer(world, (tenant, role), route, request) {
             Ok(body) => Answer::json(200, body),
             Err(refusal) => refuse(world, request, refusal),
         },
@@ -97,17 +111,28 @@ pub(super) fn respond(world: &mut World, request: &LoggedRequest, key: Option<&s
 
 fn answer(
     world: &mut World,
-    tenant: usize,
+    (tenant, role): (usize, Role),
     route: Route,
     request: &LoggedRequest,
 ) -> Result<Value, Refusal> {
     let now = world.clock.now_micros();
     let tenant = &mut world.tenants[tenant];
+    let (settings, parameters) = (&world.settings, Parameters(&request.query));
+    let reader = Reader {
+        now,
+        role,
+        settings,
+    };
     match route {
         Route::Me => Ok(me(tenant)),
-        Route::Search => search::search(tenant, &mut world.cursors, &world.settings, &request.body),
-        Route::List(kind) => list::list(tenant, kind, &request.query),
-        Route::Read(kind, id) => list::read(tenant, kind, &id, &request.query),
+        Route::Search => search::search(tenant, &mut world.cursors, settings, &request.body),
+        Route::List(Family::Lead) => list::leads(tenant, settings, parameters),
+        Route::List(Family::Contact) => list::contacts(tenant, settings, parameters),
+        Route::List(Family::Opportunity) => opportunities::list(tenant, settings, parameters),
+        Route::List(Family::Task) => tasks::list(tenant, settings, parameters),
+        Route::Read(family, id) => list::read(tenant, family, &id, parameters),
+        Route::Events => events::list(tenant, reader, parameters),
+        Route::Event(id) => events::read(tenant, reader, &id, parameters),
         Route::CreateWebhook => webhooks::create(tenant, now, &request.body),
         Route::ListWebhooks => Ok(webhooks::list(tenant)),
         Route::ReadWebhook(id) => webhooks::read(tenant, &id),

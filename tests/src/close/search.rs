@@ -3,7 +3,7 @@
 //! Nothing is frozen while a walk goes on: a page holds what sorts after the last object returned at the moment of
 //! asking, so a record edited in the middle of a walk by `date_updated` moves to its end.
 
-use std::ops::{Bound, RangeBounds};
+use std::iter;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,10 +11,11 @@ use serde_json::{Map, Value, json};
 
 use super::answer::Refusal;
 use super::cursors::{Cursors, Place, Walk};
-use super::index::{Group, Index};
+use super::index::Index;
 use super::record::{DateField, Record};
 use super::search_request::{DateRange, SearchRequest, SortKey};
 use super::settings::Settings;
+use super::span::Span;
 use super::tenant::Tenant;
 
 /// Answers a search of one organization.
@@ -27,9 +28,9 @@ pub(super) fn search(
     let request = SearchRequest::parse(body)?;
     check_fields(tenant, &request)?;
     let mut walk = walk(tenant, cursors, &request)?;
-    let collection = tenant.collection_mut(request.kind);
+    let collection = tenant.collection_mut(request.kind.family());
     collection.index.catch_up();
-    let index = &tenant.collection(request.kind).index;
+    let index = &tenant.collection(request.kind.family()).index;
 
     let cap = settings
         .walk_cap
@@ -59,7 +60,7 @@ pub(super) fn search(
 
 /// A selected custom field that the organization does not have is an error, unlike any other unknown field.
 fn check_fields(tenant: &Tenant, request: &SearchRequest) -> Result<(), Refusal> {
-    let known = &tenant.collection(request.kind).custom_fields;
+    let known = &tenant.collection(request.kind.family()).custom_fields;
     let mut selectors = request.fields.iter().flatten();
     match selectors.find(|name| name.starts_with("custom.") && !known.contains(*name)) {
         Some(unknown) => Err(Refusal::Field(
@@ -87,23 +88,33 @@ fn walk(tenant: &Tenant, cursors: &Cursors, request: &SearchRequest) -> Result<W
 
 /// The next `size` objects of the walk.
 fn page(index: &Index, request: &SearchRequest, walk: &Walk, size: usize) -> Vec<Arc<Record>> {
+    let by_date = &index.by_date;
     let Some(first) = request.sort.first() else {
-        let all = index.groups(DateField::Updated, ..).flat_map(Group::values);
+        let all = by_date.within(DateField::Updated, Span::ALL);
         return next_records(all, request, walk, size);
     };
-    let start = walk.after.as_ref().map(|(keys, _, _)| keys[0]);
-    let range = narrowed(*first, start, &request.ranges);
-    if is_empty(range) {
-        return Vec::new();
-    }
-    let groups = index.groups(first.field, range);
-    let groups: Box<dyn Iterator<Item = &Group>> = if first.descending {
-        Box::new(groups.rev())
+    let found = by_date.within(first.field, narrowed(*first, walk, &request.ranges));
+    let found: Box<dyn Iterator<Item = &Arc<Record>>> = if first.descending {
+        Box::new(found.rev())
     } else {
-        Box::new(groups)
+        Box::new(found)
     };
-    let records = groups.flat_map(|group| next_records(group.values(), request, walk, size));
-    records.take(size).collect()
+    let mut found = found.peekable();
+    let mut page = Vec::new();
+    while page.len() < size
+        && let Some(next) = found.peek()
+    {
+        let date = next.date(first.field);
+        let of_date: Vec<_> =
+            iter::from_fn(|| found.next_if(|record| record.date(first.field) == date)).collect();
+        page.extend(next_records(
+            of_date.into_iter(),
+            request,
+            walk,
+            size - page.len(),
+        ));
+    }
+    page
 }
 
 /// The first `size` of those objects that match and come after the walk's last one, in order.
@@ -137,59 +148,30 @@ fn place(record: &Record, sort: &[SortKey], salt: u64) -> Place {
             nanoseconds
         }
     });
-    (keys.collect(), record.tie ^ salt, record.id.clone())
+    (keys.collect(), record.tie ^ salt)
 }
 
 fn matches(record: &Record, ranges: &[DateRange]) -> bool {
     ranges
         .iter()
-        .all(|range| (range.from, range.to).contains(&record.date(range.field)))
+        .all(|range| range.span.contains(record.date(range.field)))
 }
 
 /// The part of the index that can still hold results, by the first sort key.
-fn narrowed(
-    first: SortKey,
-    start: Option<i128>,
-    ranges: &[DateRange],
-) -> (Bound<Timestamp>, Bound<Timestamp>) {
-    let of_field = || ranges.iter().filter(|range| range.field == first.field);
-    let mut from: Vec<_> = of_field().map(|range| range.from).collect();
-    let mut to: Vec<_> = of_field().map(|range| range.to).collect();
-    let start = start.map(|key| if first.descending { -key } else { key });
-    if let Some(start) = start.and_then(|start| Timestamp::from_nanosecond(start).ok()) {
-        let side = if first.descending { &mut to } else { &mut from };
-        side.push(Bound::Included(start));
-    }
-    (tightest(from, true), tightest(to, false))
-}
-
-fn tightest(bounds: Vec<Bound<Timestamp>>, lower: bool) -> Bound<Timestamp> {
-    // An exclusive bound is tighter than an inclusive one at the same time, on either side.
-    let rank = |bound: &Bound<Timestamp>| match bound {
-        Bound::Unbounded => None,
-        Bound::Included(time) => Some((time.as_nanosecond() * if lower { 1 } else { -1 }, false)),
-        Bound::Excluded(time) => Some((time.as_nanosecond() * if lower { 1 } else { -1 }, true)),
-    };
-    bounds
-        .into_iter()
-        .max_by_key(rank)
-        .unwrap_or(Bound::Unbounded)
-}
-
-/// Whether nothing lies between the bounds; a tree map panics on some such ranges.
-fn is_empty((from, to): (Bound<Timestamp>, Bound<Timestamp>)) -> bool {
-    match (from, to) {
-        (Bound::Included(from), Bound::Included(to)) => to < from,
-        (
-            Bound::Included(from) | Bound::Excluded(from),
-            Bound::Included(to) | Bound::Excluded(to),
-        ) => to <= from,
-        _ => false,
+fn narrowed(first: SortKey, walk: &Walk, ranges: &[DateRange]) -> Span {
+    let of_field = ranges.iter().filter(|range| range.field == first.field);
+    let asked = of_field.fold(Span::ALL, |span, range| span.and(range.span));
+    let last = walk.after.as_ref().map(|(keys, _)| keys[0]);
+    let last = last.map(|key| if first.descending { -key } else { key });
+    match last.and_then(|last| Timestamp::from_nanosecond(last).ok()) {
+        Some(last) if first.descending => asked.and(Span::until(last)),
+        Some(last) => asked.and(Span::since(last)),
+        None => asked,
     }
 }
 
 fn count(index: &Index, ranges: &[DateRange], cap: usize) -> Value {
-    let records = index.groups(DateField::Updated, ..).flat_map(Group::values);
+    let records = index.by_date.within(DateField::Updated, Span::ALL);
     let total = records.filter(|record| matches(record, ranges)).count();
     json!({ "limited": total.min(cap), "total": total })
 }
@@ -197,12 +179,16 @@ fn count(index: &Index, ranges: &[DateRange], cap: usize) -> Value {
 /// The object as searched for: its type, its id, and the selected fields in the order of selection.
 fn select(tenant: &Tenant, record: &Arc<Record>, request: &SearchRequest) -> Value {
     let mut selected = Map::new();
-    selected.insert("__object_type".to_owned(), request.kind.name().into());
-    selected.insert("id".to_owned(), record.id.as_str().into());
+    selected.insert(
+        "__object_type".to_owned(),
+        request.kind.object_type().into(),
+    );
+    selected.insert("id".to_owned(), (*record.id).into());
     let Some(fields) = &request.fields else {
         return selected.into();
     };
-    let object = tenant.render(record);
+    let wanted = |name: &str| fields.iter().any(|field| field == name);
+    let object = tenant.render_some(record, wanted);
     for field in fields {
         selected.extend(values_of(&object, field));
     }
@@ -225,9 +211,9 @@ mod tests {
 
     use jiff::SignedDuration;
 
-    use super::super::record::Kind;
+    use super::super::moment::Moment;
+    use super::super::record::Family;
     use super::super::settings::IndexDelay;
-    use super::super::tenant::Moment;
     use super::*;
 
     const SECOND: SignedDuration = SignedDuration::from_secs(1);
@@ -253,12 +239,9 @@ mod tests {
 
         fn moment(&self, date: Timestamp) -> Moment {
             Moment {
-                now: self.start,
-                date_created: None,
                 date_updated: Some(date),
-                index: IndexDelay::Immediately,
-                consolidation: SignedDuration::ZERO,
                 quiet: true,
+                ..Moment::new(self.start)
             }
         }
 
@@ -266,9 +249,11 @@ mod tests {
         fn leads(&mut self, seconds: impl IntoIterator<Item = i32>) -> Vec<String> {
             let create = |second| {
                 let moment = self.moment(self.start + SECOND * second);
+                let fields = json!({ "name": "Lead" });
                 self.tenant
-                    .create_lead(json!({ "name": "Lead" }), &moment)
+                    .create_lead(fields, &moment)
                     .unwrap()
+                    .to_string()
             };
             seconds.into_iter().map(create).collect()
         }
@@ -380,7 +365,7 @@ mod tests {
         let edit = json!({ "name": "Moved" });
         fixture
             .tenant
-            .edit(Kind::Lead, &ids[12], edit, &moment)
+            .edit(Family::Lead, &ids[12], edit, &moment)
             .unwrap();
         let order = [10, 11, 13, 14, 12].map(|n| ids[n].clone());
         assert_eq!(page_ids(&fixture.search(&body).unwrap()), order);
@@ -398,13 +383,13 @@ mod tests {
             let patch = json!({ "name": name });
             fixture
                 .tenant
-                .edit(Kind::Lead, &ids[0], patch, &moment)
+                .edit(Family::Lead, &ids[0], patch, &moment)
                 .unwrap();
         };
         edit(&mut fixture, 10, "Late", IndexDelay::UntilReleased);
         assert!(fixture.walk(body("asc", 5)).is_empty());
         edit(&mut fixture, 20, "Newest", IndexDelay::Immediately);
-        fixture.tenant.collection_mut(Kind::Lead).index.release();
+        fixture.tenant.collection_mut(Family::Lead).index.release();
         assert_eq!(fixture.walk(body("asc", 20)), ids);
     }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::answer::Refusal;
 use super::record::{DateField, Kind};
+use super::span::Span;
 
 /// A search that the simulator can evaluate.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,8 +27,7 @@ pub(super) struct SearchRequest {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct DateRange {
     pub(super) field: DateField,
-    pub(super) from: Bound<Timestamp>,
-    pub(super) to: Bound<Timestamp>,
+    pub(super) span: Span,
 }
 
 /// One key of the order.
@@ -91,7 +91,7 @@ impl Conditions {
     }
 
     fn read_kind(&mut self, query: &Value) -> Result<(), Refusal> {
-        let kind = Kind::from_name(text(query, "object_type"));
+        let kind = Kind::searched_as(text(query, "object_type"));
         let kind = kind.ok_or_else(|| unknown("this object_type", query))?;
         match self.kind.replace(kind) {
             Some(other) if other != kind => Err(unknown("two object_types", query)),
@@ -107,17 +107,16 @@ impl Conditions {
         }
         let mut range = DateRange {
             field,
-            from: Bound::Unbounded,
-            to: Bound::Unbounded,
+            span: Span::ALL,
         };
         for (key, moment) in condition.as_object().into_iter().flatten() {
             match key.as_str() {
                 "type" => {}
                 _ if moment.is_null() => {}
-                "on_or_after" => range.from = Bound::Included(fixed_utc(moment)?),
-                "after" => range.from = Bound::Excluded(fixed_utc(moment)?),
-                "before" => range.to = Bound::Excluded(fixed_utc(moment)?),
-                "on_or_before" => range.to = Bound::Included(fixed_utc(moment)?),
+                "on_or_after" => range.span.from = Bound::Included(fixed_utc(moment)?),
+                "after" => range.span.from = Bound::Excluded(fixed_utc(moment)?),
+                "before" => range.span.to = Bound::Excluded(fixed_utc(moment)?),
+                "on_or_before" => range.span.to = Bound::Included(fixed_utc(moment)?),
                 _ => return Err(unknown("this key of a moment_range", condition)),
             }
         }
@@ -143,7 +142,7 @@ fn date_field(field: &Value) -> Result<(Kind, DateField), Refusal> {
         ("regular_field", "date_updated") => DateField::Updated,
         _ => return Err(unknown("this field", field)),
     };
-    let kind = Kind::from_name(text(field, "object_type"));
+    let kind = Kind::searched_as(text(field, "object_type"));
     Ok((
         kind.ok_or_else(|| unknown("this object_type", field))?,
         date,
@@ -192,7 +191,7 @@ fn fields(fields: Option<&Value>, kind: Kind) -> Result<Option<Vec<String>>, Ref
         Some(Value::Object(by_kind)) => by_kind,
         Some(_) => return Err(malformed()),
     };
-    let Some(selectors) = by_kind.get(kind.name()) else {
+    let Some(selectors) = by_kind.get(kind.object_type()) else {
         return Ok(None);
     };
     let selectors = selectors.as_array().ok_or_else(malformed)?;

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use super::rate_limit::RateLimit;
 
-/// When a change reaches the search index.
+/// When a change reaches the search index, or is shown by the event log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IndexDelay {
     /// With the change itself.
     Immediately,
     /// So long after the change.
     After(Duration),
-    /// When [`super::organization::Organization::release_index`] is called.
+    /// When [`super::organization::Organization::release_index`], or
+    /// [`super::organization::Organization::release_events`], is called.
     UntilReleased,
 }
 
@@ -34,10 +35,16 @@ pub struct Settings {
     pub cursor_life: Duration,
     /// How many objects one cursor walk may return.
     pub walk_cap: usize,
+    /// How many objects of a list may be skipped.
+    pub max_skip: usize,
     /// When changes reach the search index, unless a change says otherwise.
     pub index_delay: IndexDelay,
     /// Successive updates of one object within this time become one event. Close does not publish the length.
     pub consolidation: Duration,
+    /// How long the event log keeps an entry.
+    pub event_retention: Duration,
+    /// How long the event log shows an object's data to a key that is no administrator's.
+    pub event_data_open_for: Duration,
     /// How long after the change a `created` event is delivered.
     pub created_delay: Duration,
     /// How long after the change any other event is delivered.
@@ -68,8 +75,11 @@ impl Default for Settings {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             cursor_life: Duration::from_secs(30),
             walk_cap: 10_000,
+            max_skip: 250_000,
             index_delay: IndexDelay::Immediately,
             consolidation: Duration::from_secs(10),
+            event_retention: Duration::from_hours(30 * 24),
+            event_data_open_for: Duration::from_hours(1),
             created_delay: Duration::from_millis(650),
             updated_delay: Duration::from_secs(10),
             webhook_timeout: Duration::from_secs(15),

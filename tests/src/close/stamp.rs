@@ -18,6 +18,11 @@ pub(super) fn naive(timestamp: Timestamp) -> String {
     timestamp.strftime(format).to_string()
 }
 
+/// The day in UTC, as in a task's `date`.
+pub(super) fn day(timestamp: Timestamp) -> String {
+    timestamp.strftime("%Y-%m-%d").to_string()
+}
+
 /// As in the `Date` header; empty for a year that the header cannot write.
 pub(super) fn http_date(timestamp: Timestamp) -> String {
     let printer = DateTimePrinter::new();

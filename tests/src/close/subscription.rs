@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
 use super::attempt::Attempt;
-use super::event_log::Entry;
+use super::entry::Entry;
 use super::ids;
 use super::settings::Settings;
 use super::stamp;
@@ -137,7 +137,7 @@ impl Subscription {
     /// Whether this entry of the event log is to be delivered.
     pub(super) fn wants(&self, entry: &Entry) -> bool {
         let asked = |event: &EventType| {
-            event.object_type == entry.object_type && event.action == entry.action
+            entry.object_type == event.object_type && entry.action == event.action
         };
         self.is_active() && self.events.iter().any(asked)
     }

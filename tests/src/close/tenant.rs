@@ -4,16 +4,17 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use anyhow::Context;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::auth::ApiKey;
+use super::auth::{ApiKey, Role};
+use super::by_date::ByDate;
+use super::entry::Entry;
 use super::event_log::EventLog;
 use super::ids;
 use super::index::Index;
-use super::record::{Kind, Record};
-use super::settings::IndexDelay;
-use super::shape::{self, Identity};
+use super::record::{Family, Kind, Record};
+use super::shape::{self, Identity, Surroundings};
 use super::subscription::Subscription;
 
 /// An organization's state.
@@ -26,33 +27,25 @@ pub(super) struct Tenant {
     pub(super) log: EventLog,
     /// Positions in the log that changed and were not passed on yet.
     pub(super) news: Vec<usize>,
-    leads: Collection,
-    contacts: Collection,
-    /// The ids of each lead's contacts, in the order in which they were added.
-    pub(super) contacts_of: HashMap<String, Vec<String>>,
+    collections: [Collection; Family::ALL.len()],
+    children: HashMap<Arc<str>, Children>,
     /// The newest version of any object.
     pub(super) version: u64,
 }
 
-/// All objects of one kind.
+/// All objects of one family.
 #[derive(Debug, Default)]
 pub(super) struct Collection {
-    pub(super) records: HashMap<String, Arc<Record>>,
+    pub(super) records: HashMap<Arc<str>, Arc<Record>>,
+    /// The same in order, for lists that the database answers.
+    pub(super) by_date: ByDate,
     pub(super) index: Index,
     /// The custom fields that were ever set, as `custom.cf_…`.
     pub(super) custom_fields: BTreeSet<String>,
 }
 
-/// When and how a change happens.
-#[derive(Debug, Clone)]
-pub(super) struct Moment {
-    pub(super) now: Timestamp,
-    pub(super) date_created: Option<Timestamp>,
-    pub(super) date_updated: Option<Timestamp>,
-    pub(super) index: IndexDelay,
-    pub(super) consolidation: SignedDuration,
-    pub(super) quiet: bool,
-}
+/// The ids of what hangs on a lead, by family, in the order in which it was added.
+type Children = [Vec<Arc<str>>; Family::ALL.len()];
 
 impl Tenant {
     /// An organization without objects.
@@ -65,49 +58,135 @@ impl Tenant {
                 user_name: "Sample User".to_owned(),
             },
             date_created,
-            keys: vec![ApiKey::new(api_key)],
+            keys: vec![ApiKey::new(api_key, Role::Admin)],
             subscriptions: Vec::new(),
             log: EventLog::default(),
             news: Vec::new(),
-            leads: Collection::default(),
-            contacts: Collection::default(),
-            contacts_of: HashMap::new(),
+            collections: Default::default(),
+            children: HashMap::new(),
             version: 0,
         }
     }
 
-    /// The objects of a kind.
-    pub(super) fn collection(&self, kind: Kind) -> &Collection {
-        match kind {
-            Kind::Lead => &self.leads,
-            Kind::Contact => &self.contacts,
-        }
+    /// The objects of a family.
+    pub(super) fn collection(&self, family: Family) -> &Collection {
+        &self.collections[family as usize]
     }
 
-    /// The objects of a kind, to be changed.
-    pub(super) fn collection_mut(&mut self, kind: Kind) -> &mut Collection {
-        match kind {
-            Kind::Lead => &mut self.leads,
-            Kind::Contact => &mut self.contacts,
-        }
+    /// The objects of a family, to be changed.
+    pub(super) fn collection_mut(&mut self, family: Family) -> &mut Collection {
+        &mut self.collections[family as usize]
     }
 
-    /// The object as the API shows it.
+    /// The object as the API shows it: a lead with what hangs on it.
     pub(super) fn render(&self, record: &Record) -> Map<String, Value> {
-        shape::full(record, &self.identity, &self.contacts_of(&record.id))
+        self.render_some(record, |_| true)
+    }
+
+    /// The same, but of what hangs on a lead only what is wanted.
+    pub(super) fn render_some(
+        &self,
+        record: &Record,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Map<String, Value> {
+        let mut object = self.render_bare(record);
+        if record.kind != Kind::Lead {
+            return object;
+        }
+        let nested = [
+            ("contacts", Family::Contact),
+            ("opportunities", Family::Opportunity),
+            ("tasks", Family::Task),
+        ];
+        for (field, family) in nested.into_iter().filter(|(field, _)| wanted(field)) {
+            let children = self.children_of(&record.id, family);
+            let shown = children.iter().filter(|child| is_nested(child));
+            let shown = shown.map(|child| Value::from(self.render_bare(child)));
+            object.insert(field.to_owned(), shown.collect());
+        }
+        object.sort_keys();
+        object
+    }
+
+    /// The object as events carry it: a lead without what hangs on it.
+    pub(super) fn render_bare(&self, record: &Record) -> Map<String, Value> {
+        let contact_id = record.text("contact_id");
+        let around = Surroundings {
+            identity: &self.identity,
+            lead_name: self.name_of(Family::Lead, record.lead_id.as_deref()),
+            contact_name: self.name_of(Family::Contact, contact_id),
+        };
+        shape::bare(record, around)
+    }
+
+    /// An entry of the log as the API and webhooks show it.
+    pub(super) fn render_entry(&self, entry: &Entry) -> Map<String, Value> {
+        let identity = &self.identity;
+        let write = |record: &Record| self.render_bare(record);
+        entry.render(&identity.organization_id, &identity.user_id, write)
+    }
+
+    /// Whether the object has these values.
+    pub(super) fn shows(&self, record: &Record, values: &[(&str, &str)]) -> bool {
+        let object = self.render_bare(record);
+        values.iter().all(|(field, wanted)| match object[*field] {
+            Value::String(ref text) => text == wanted,
+            Value::Bool(value) => wanted.parse() == Ok(value),
+            _ => false,
+        })
     }
 
     /// An object as it is now.
-    pub(super) fn get(&self, kind: Kind, id: &str) -> anyhow::Result<Arc<Record>> {
-        let records = &self.collection(kind).records;
-        let record = records.get(id).cloned();
-        record.with_context(|| format!("there is no {} {id}", kind.name()))
+    pub(super) fn get(&self, family: Family, id: &str) -> anyhow::Result<Arc<Record>> {
+        let record = self.collection(family).records.get(id).cloned();
+        record.with_context(|| format!("there is no {} {id}", family.name()))
     }
 
-    /// The contacts of a lead in the order in which they were added.
-    pub(super) fn contacts_of(&self, lead_id: &str) -> Vec<Arc<Record>> {
-        let ids = self.contacts_of.get(lead_id).into_iter().flatten();
-        ids.filter_map(|id| self.contacts.records.get(id).cloned())
-            .collect()
+    /// What hangs on a lead, in the order in which it was added.
+    pub(super) fn children_of(&self, lead_id: &str, family: Family) -> Vec<Arc<Record>> {
+        let children = self.children.get(lead_id);
+        let ids = children.map(|children| &children[family as usize]);
+        let records = &self.collection(family).records;
+        let found = ids.into_iter().flatten().filter_map(|id| records.get(id));
+        found.cloned().collect()
     }
+
+    /// Hangs an object on its lead.
+    pub(super) fn adopt(&mut self, record: &Record) {
+        if let Some(lead_id) = &record.lead_id {
+            let children = self.children.entry(Arc::clone(lead_id)).or_default();
+            children[record.kind.family() as usize].push(Arc::clone(&record.id));
+        }
+    }
+
+    /// Takes an object off its lead.
+    pub(super) fn disown(&mut self, record: &Record) {
+        let children = record.lead_id.as_ref();
+        if let Some(children) = children.and_then(|lead_id| self.children.get_mut(lead_id)) {
+            children[record.kind.family() as usize].retain(|id| *id != record.id);
+        }
+    }
+
+    /// Takes everything off a lead.
+    pub(super) fn disown_all(&mut self, lead_id: &str) {
+        self.children.remove(lead_id);
+    }
+
+    fn name_of(&self, family: Family, id: Option<&str>) -> Option<&str> {
+        let record = self.collection(family).records.get(id?)?;
+        Some(record.text("name").unwrap_or_default())
+    }
+}
+
+/// A lead shows its contacts, its opportunities, and since 2024 only such tasks as people made and did not complete.
+fn is_nested(child: &Record) -> bool {
+    match child.kind {
+        Kind::Task(of) => of.about.is_none() && !is_complete(child),
+        _ => true,
+    }
+}
+
+/// Whether a task is done.
+pub(super) fn is_complete(task: &Record) -> bool {
+    task.fields.get("is_complete") == Some(&Value::Bool(true))
 }

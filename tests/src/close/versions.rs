@@ -1,22 +1,28 @@
 //! The versions of objects: stored, handed to the search index, and logged.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::event_log::Happening;
+use super::entry::{Entry, Happening};
 use super::index::Update;
+use super::moment::Moment;
 use super::record::Record;
-use super::shape;
-use super::tenant::{Moment, Tenant};
+use super::tenant::Tenant;
 
 impl Tenant {
     /// Stores the version after an update, and logs the update.
-    pub(super) fn replace(&mut self, before: &Record, after: Record, moment: &Moment) {
+    pub(super) fn replace(
+        &mut self,
+        before: &Arc<Record>,
+        after: Record,
+        moment: &Moment,
+    ) -> Arc<Record> {
         let date = after.date_updated;
         let after = self.put(after, moment);
-        let path = format!("/api/v1/{}/{}/", before.kind.name(), before.id);
+        let path = format!("/api/v1/{}/{}/", before.kind.path(), before.id);
         let meta = json!({ "request_method": "PUT", "request_path": path });
         let step = Step {
             action: "updated",
@@ -26,6 +32,7 @@ impl Tenant {
             meta,
         };
         self.log(step, moment);
+        after
     }
 
     /// Stores a version and hands it to the index.
@@ -33,39 +40,50 @@ impl Tenant {
         self.version += 1;
         record.version = self.version;
         let record = Arc::new(record);
-        let collection = self.collection_mut(record.kind);
+        let family = record.kind.family();
+        let collection = self.collection_mut(family);
         let custom = record
             .fields
             .keys()
             .filter(|field| field.starts_with("custom."));
         collection.custom_fields.extend(custom.cloned());
-        collection
+        let previous = collection
             .records
-            .insert(record.id.clone(), Arc::clone(&record));
-        let update = Update {
-            id: record.id.clone(),
-            version: record.version,
-            document: Some(Arc::clone(&record)),
-        };
-        collection.index.put(update, moment.index);
+            .insert(Arc::clone(&record.id), Arc::clone(&record));
+        if family.is_listed_by_date() {
+            if let Some(previous) = previous {
+                collection.by_date.remove(&previous);
+            }
+            collection.by_date.insert(&record);
+        }
+        if record.kind.is_searched() {
+            let update = Update {
+                id: Arc::clone(&record.id),
+                version: record.version,
+                document: Some(Arc::clone(&record)),
+            };
+            collection.index.put(update, moment.index);
+        }
         record
     }
 
     /// Removes an object, and logs that.
-    pub(super) fn remove(&mut self, record: &Record, meta: Value, moment: &Moment) {
+    pub(super) fn remove(&mut self, record: &Arc<Record>, meta: Value, moment: &Moment) {
         self.version += 1;
         let update = Update {
-            id: record.id.clone(),
+            id: Arc::clone(&record.id),
             version: self.version,
             document: None,
         };
-        let collection = self.collection_mut(record.kind);
+        let family = record.kind.family();
+        let collection = self.collection_mut(family);
         collection.records.remove(&record.id);
-        collection.index.put(update, moment.index);
-        if let Some(siblings) = self.contacts_of.get_mut(record.lead()) {
-            siblings.retain(|id| *id != record.id);
+        collection.by_date.remove(record);
+        if record.kind.is_searched() {
+            collection.index.put(update, moment.index);
         }
-        let date = moment.date_updated.unwrap_or(moment.now);
+        self.disown(record);
+        let date = moment.stamp();
         self.log(
             Step {
                 action: "deleted",
@@ -86,19 +104,39 @@ impl Tenant {
         if moment.quiet {
             return;
         }
-        let render = |record: &Record| shape::bare(record, &self.identity);
-        let happening = Happening {
+        let entry = Entry::new(Happening {
             date: step.date,
-            object_type: record.kind.name(),
-            object_id: record.id.clone(),
-            lead_id: record.lead().to_owned(),
+            logged_at: moment.logged_at,
             action: step.action,
-            before: step.before.map(render),
-            after: step.after.map(render),
+            object: Arc::clone(record),
+            gone: step.after.is_none(),
+            previous_data: self.previous_data(&step),
             meta: step.meta,
+        });
+        self.log_entry(entry, moment);
+    }
+
+    /// Appends an entry to the log.
+    pub(super) fn log_entry(&mut self, entry: Entry, moment: &Moment) {
+        let position = self.log.append(entry, moment.consolidation, moment.visible);
+        self.news.push(position);
+    }
+
+    /// The old values of what changed from one version to the next.
+    fn previous_data(&self, step: &Step<'_>) -> Map<String, Value> {
+        let (Some(before), Some(after)) = (step.before, step.after) else {
+            return Map::new();
         };
-        self.news
-            .push(self.log.append(happening, moment.consolidation));
+        let before = self.render_bare(before);
+        let after = self.render_bare(after);
+        let fields: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+        let changed = fields
+            .into_iter()
+            .filter(|field| before.get(*field) != after.get(*field));
+        let previous = |field: &String| before.get(field).cloned().unwrap_or_default();
+        changed
+            .map(|field| (field.clone(), previous(field)))
+            .collect()
     }
 }
 
@@ -106,7 +144,7 @@ impl Tenant {
 pub(super) struct Step<'a> {
     pub(super) action: &'static str,
     pub(super) date: Timestamp,
-    pub(super) before: Option<&'a Record>,
-    pub(super) after: Option<&'a Record>,
+    pub(super) before: Option<&'a Arc<Record>>,
+    pub(super) after: Option<&'a Arc<Record>>,
     pub(super) meta: Value,
 }

@@ -16,10 +16,11 @@ use super::change::{Change, Changed};
 use super::clock::Clock;
 use super::cursors::Cursors;
 use super::faults::Planned;
+use super::moment::Moment;
 use super::rate_limit::Buckets;
 use super::request_log::LoggedRequest;
-use super::settings::Settings;
-use super::tenant::{Moment, Tenant};
+use super::settings::{IndexDelay, Settings};
+use super::tenant::Tenant;
 
 /// How many changes a slow subscriber may be behind before it misses some.
 const CHANGES_KEPT: usize = 4096;
@@ -44,13 +45,16 @@ impl World {
     /// When and how a change happens that is asked for now.
     pub(super) fn moment(&self, change: Change) -> Moment {
         Moment {
-            now: self.clock.now(),
             date_created: change.date_created,
             date_updated: change.date_updated,
             index: change.index.unwrap_or(self.settings.index_delay),
+            logged_at: change.logged_at,
+            visible: change.visible.unwrap_or(IndexDelay::Immediately),
             consolidation: SignedDuration::try_from(self.settings.consolidation)
                 .unwrap_or(SignedDuration::MAX),
             quiet: change.quiet,
+            per_millisecond: change.per_millisecond,
+            ..Moment::new(self.clock.now())
         }
     }
 }

@@ -1,0 +1,445 @@
+//! `GET /event/`: the newest first, by cursor, for 30 days.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
+
+use super::answer::Refusal;
+use super::auth::Role;
+use super::entry::Entry;
+use super::event_cursor::EventCursor;
+use super::event_log::Place;
+use super::parameters::{DATE_UPDATED, Parameters};
+use super::settings::Settings;
+use super::span::Span;
+use super::tenant::Tenant;
+
+/// The default number of entries of a page, and the largest.
+const LIMIT: usize = 50;
+
+/// Who asks, and when.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reader<'a> {
+    pub(super) now: Timestamp,
+    pub(super) role: Role,
+    pub(super) settings: &'a Settings,
+}
+
+/// Answers a page of the log.
+///
+/// A cursor stands for a place, not for a query: the bounds of the date no longer count, the other filters are those of
+/// the request at hand.
+pub(super) fn list(
+    tenant: &mut Tenant,
+    reader: Reader<'_>,
+    parameters: Parameters<'_>,
+) -> Result<Value, Refusal> {
+    let limit = parameters.limit(LIMIT, LIMIT)?;
+    let filter = Filter::read(parameters)?;
+    let cursor = parameters.get("_cursor").map(EventCursor::parse);
+    let kept = Span::since(reader.now - retention(reader.settings));
+    tenant.log.catch_up();
+    let found = match cursor.transpose()? {
+        None => {
+            let span = parameters.span(DATE_UPDATED)?.and(kept);
+            Page::older(tenant, Place::within(span), &filter, limit)
+        }
+        Some(EventCursor::OlderThan(place)) => {
+            let (from, _) = Place::within(kept);
+            Page::older(tenant, (from, Bound::Excluded(place)), &filter, limit)
+        }
+        Some(EventCursor::NewerThan(place)) => Page::newer(tenant, place, &filter, limit),
+    };
+    Ok(json!({
+        "data": found.entries.iter().map(|entry| show(tenant, reader, entry, parameters)).collect::<Vec<_>>(),
+        "cursor_next": found.older.map(|place| EventCursor::OlderThan(place).to_string()),
+        "cursor_previous": found.newer.map(|place| EventCursor::NewerThan(place).to_string()),
+    }))
+}
+
+/// One entry.
+pub(super) fn read(
+    tenant: &mut Tenant,
+    reader: Reader<'_>,
+    id: &str,
+    parameters: Parameters<'_>,
+) -> Result<Value, Refusal> {
+    tenant.log.catch_up();
+    let oldest = reader.now - retention(reader.settings);
+    let entry = tenant
+        .log
+        .find(id)
+        .filter(|entry| oldest <= entry.date_updated);
+    let entry = entry.ok_or(Refusal::NotFound("Event"))?;
+    Ok(show(tenant, reader, entry, parameters))
+}
+
+fn retention(settings: &Settings) -> SignedDuration {
+    SignedDuration::try_from(settings.event_retention).unwrap_or(SignedDuration::MAX)
+}
+
+/// The entry as this reader sees it: only an administrator sees an object's data after the first hour.
+fn show(tenant: &Tenant, reader: Reader<'_>, entry: &Entry, parameters: Parameters<'_>) -> Value {
+    let mut shown: Map<String, Value> = tenant.render_entry(entry);
+    let open_for = SignedDuration::try_from(reader.settings.event_data_open_for);
+    let age = reader.now.duration_since(entry.date_updated);
+    if reader.role == Role::User && open_for.is_ok_and(|open_for| open_for < age) {
+        shown.retain(|key, _| key != "data" && key != "previous_data");
+    }
+    parameters.trim(shown)
+}
+
+/// A page, newest entry first.
+#[derive(Default)]
+struct Page {
+    entries: Vec<Arc<Entry>>,
+    /// The last entry, if there are older ones.
+    older: Option<Place>,
+    /// The first entry, if there are newer ones.
+    newer: Option<Place>,
+}
+
+impl Page {
+    /// The newest entries of the range.
+    fn older(
+        tenant: &Tenant,
+        (from, to): (Bound<Place>, Bound<Place>),
+        filter: &Filter<'_>,
+        limit: usize,
+    ) -> Self {
+        if is_empty(from, to) {
+            return Self::default();
+        }
+        let found = tenant.log.between(from, to).rev();
+        let mut found: Vec<_> = found
+            .filter(|(_, entry)| filter.accepts(tenant, entry))
+            .take(limit + 1)
+            .collect();
+        let more = limit < found.len();
+        found.truncate(limit);
+        let place = |entry: Option<&(&Place, _)>| entry.map(|(place, _)| **place);
+        Self {
+            older: place(found.last()).filter(|_| more),
+            newer: place(found.first()).filter(|place| {
+                let mut newer = tenant
+                    .log
+                    .between(Bound::Excluded(*place), Bound::Unbounded);
+                newer.any(|(_, entry)| filter.accepts(tenant, entry))
+            }),
+            entries: found
+                .into_iter()
+                .map(|(_, entry)| Arc::clone(entry))
+                .collect(),
+        }
+    }
+
+    /// The oldest entries after a place.
+    fn newer(tenant: &Tenant, place: Place, filter: &Filter<'_>, limit: usize) -> Self {
+        let found = tenant.log.between(Bound::Excluded(place), Bound::Unbounded);
+        let mut found: Vec<_> = found
+            .filter(|(_, entry)| filter.accepts(tenant, entry))
+            .take(limit + 1)
+            .collect();
+        let more = limit < found.len();
+        found.truncate(limit);
+        found.reverse();
+        Self {
+            older: found.last().map(|(place, _)| **place),
+            newer: found.first().map(|(place, _)| **place).filter(|_| more),
+            entries: found
+                .into_iter()
+                .map(|(_, entry)| Arc::clone(entry))
+                .collect(),
+        }
+    }
+}
+
+/// A tree map panics on such ranges.
+fn is_empty(from: Bound<Place>, to: Bound<Place>) -> bool {
+    match (from, to) {
+        (
+            Bound::Included(from) | Bound::Excluded(from),
+            Bound::Included(to) | Bound::Excluded(to),
+        ) => to <= from,
+        _ => false,
+    }
+}
+
+/// What entries are asked for, beside the date.
+#[derive(Debug)]
+struct Filter<'a>(Vec<(&'static str, &'a str)>);
+
+/// The filters, in the order of [`TOGETHER`].
+const FILTERS: [&str; 6] = [
+    "lead_id",
+    "user_id",
+    "object_type",
+    "object_id",
+    "action",
+    "request_id",
+];
+
+/// The filters that Close documents together; it says nothing of any other combination, not even of `object_type` alone.
+const TOGETHER: [&[&str]; 14] = [
+    &[],
+    &["object_type", "object_id"],
+    &["object_type", "action"],
+    &["object_id", "action"],
+    &["lead_id"],
+    &["lead_id", "object_type"],
+    &["lead_id", "object_type", "action"],
+    &["lead_id", "user_id"],
+    &["lead_id", "user_id", "object_type"],
+    &["lead_id", "user_id", "object_type", "action"],
+    &["user_id"],
+    &["user_id", "object_id"],
+    &["user_id", "object_type"],
+    &["user_id", "object_type", "action"],
+];
+
+impl<'a> Filter<'a> {
+    fn read(parameters: Parameters<'a>) -> Result<Self, Refusal> {
+        let given = FILTERS.into_iter();
+        let given = given.filter_map(|name| Some((name, parameters.get(name)?)));
+        let given: Vec<_> = given.collect();
+        let names: Vec<_> = given.iter().map(|(name, _)| *name).collect();
+        if TOGETHER.contains(&names.as_slice()) || names == ["request_id"] {
+            return Ok(Self(given));
+        }
+        let message = format!("the filters {} together", names.join(" and "));
+        Err(Refusal::NotSimulated(400, message))
+    }
+
+    fn accepts(&self, tenant: &Tenant, entry: &Entry) -> bool {
+        self.0.iter().all(|(name, wanted)| match *name {
+            "lead_id" => entry.lead_id.as_deref() == Some(wanted),
+            "user_id" => tenant.identity.user_id == *wanted,
+            "object_type" => entry.object_type == *wanted,
+            "object_id" => *entry.object_id == **wanted,
+            "action" => entry.action == *wanted,
+            // No entry bears a request's id, for nothing is changed through the API.
+            _ => false,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::time::Duration;
+
+    use super::super::moment::Moment;
+    use super::super::parameters::given;
+    use super::super::record::{Family, Kind};
+    use super::super::settings::IndexDelay;
+    use super::*;
+
+    fn start() -> Timestamp {
+        "2026-06-19T12:00:00Z".parse().unwrap()
+    }
+
+    fn second(second: i64) -> Timestamp {
+        start() + SignedDuration::from_secs(second)
+    }
+
+    fn logged_at(time: Timestamp) -> Moment {
+        Moment {
+            logged_at: Some(time),
+            ..Moment::new(time)
+        }
+    }
+
+    /// An organization whose log has an entry for each of these seconds; of each, its second.
+    fn tenant(seconds: impl IntoIterator<Item = i64>) -> Tenant {
+        let mut tenant = Tenant::new("Acme", "key", start());
+        for n in seconds {
+            let fields = json!({ "name": n.to_string() });
+            tenant.create_lead(fields, &logged_at(second(n))).unwrap();
+        }
+        tenant
+    }
+
+    fn ask(tenant: &mut Tenant, parameters: &[(&str, &str)]) -> Result<Value, Refusal> {
+        let settings = Settings::quick();
+        let reader = Reader {
+            now: second(3_600),
+            role: Role::Admin,
+            settings: &settings,
+        };
+        ask_as(tenant, reader, parameters)
+    }
+
+    fn ask_as(
+        tenant: &mut Tenant,
+        reader: Reader<'_>,
+        parameters: &[(&str, &str)],
+    ) -> Result<Value, Refusal> {
+        list(tenant, reader, Parameters(&given(parameters)))
+    }
+
+    fn names(page: &Value) -> Vec<&str> {
+        let entries = page["data"].as_array().unwrap().iter();
+        entries
+            .map(|entry| entry["data"]["name"].as_str().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn the_newest_come_first_and_cursors_lead_both_ways() {
+        let mut tenant = tenant([3, 1, 5, 2, 4]);
+        let first = ask(&mut tenant, &[("_limit", "2")]).unwrap();
+        assert_eq!(names(&first), ["5", "4"]);
+        assert_eq!(first["cursor_previous"], Value::Null);
+        let next = first["cursor_next"].as_str().unwrap();
+        let second = ask(&mut tenant, &[("_limit", "2"), ("_cursor", next)]).unwrap();
+        assert_eq!(names(&second), ["3", "2"]);
+        let next = second["cursor_next"].as_str().unwrap();
+        let third = ask(&mut tenant, &[("_limit", "2"), ("_cursor", next)]).unwrap();
+        assert_eq!(
+            (names(&third), &third["cursor_next"]),
+            (vec!["1"], &Value::Null)
+        );
+        let back = third["cursor_previous"].as_str().unwrap();
+        let back = ask(&mut tenant, &[("_limit", "2"), ("_cursor", back)]).unwrap();
+        assert_eq!(names(&back), ["3", "2"]);
+    }
+
+    #[test]
+    fn bounds_hold_for_the_first_page_and_not_for_those_by_cursor() {
+        let mut tenant = tenant(1..=9);
+        let bounds = |more| {
+            let bounds = [
+                ("date_updated__gte", "2026-06-19T12:00:05"),
+                ("date_updated__lt", "2026-06-19T12:00:08+00:00"),
+            ];
+            [bounds.as_slice(), more].concat()
+        };
+        let whole = ask(&mut tenant, &bounds(&[])).unwrap();
+        assert_eq!(
+            (names(&whole), &whole["cursor_next"]),
+            (vec!["7", "6", "5"], &Value::Null)
+        );
+        let part = ask(&mut tenant, &bounds(&[("_limit", "2")])).unwrap();
+        let next = part["cursor_next"].as_str().unwrap();
+        let rest = ask(&mut tenant, &bounds(&[("_cursor", next)])).unwrap();
+        assert_eq!(names(&rest), ["5", "4", "3", "2", "1"]);
+    }
+
+    #[test]
+    fn entries_of_one_date_are_walked_once_each() {
+        let mut tenant = tenant([1; 30]);
+        let mut ids = Vec::new();
+        let mut cursor = None::<String>;
+        loop {
+            let cursor_now = cursor.clone().unwrap_or_default();
+            let mut parameters = vec![("_limit", "7")];
+            parameters.extend(cursor.is_some().then_some(("_cursor", &*cursor_now)));
+            let page = ask(&mut tenant, &parameters).unwrap();
+            let entries = page["data"].as_array().unwrap().iter();
+            ids.extend(entries.map(|entry| entry["id"].to_string()));
+            cursor = page["cursor_next"].as_str().map(str::to_owned);
+            if cursor.is_none() {
+                break;
+            }
+        }
+        let happened = tenant.log.entries.iter();
+        let mut happened: Vec<_> = happened.map(|entry| format!("\"{}\"", entry.id)).collect();
+        assert_ne!(ids, happened);
+        ids.sort();
+        happened.sort();
+        assert_eq!(ids, happened);
+    }
+
+    #[test]
+    fn an_entry_that_becomes_visible_late_is_behind_newer_ones() {
+        let mut tenant = tenant([1, 3]);
+        let late = Moment {
+            visible: IndexDelay::UntilReleased,
+            ..logged_at(second(2))
+        };
+        let id = tenant.create_lead(json!({ "name": "2" }), &late).unwrap();
+        assert_eq!(names(&ask(&mut tenant, &[]).unwrap()), ["3", "1"]);
+        assert!(tenant.get(Family::Lead, &id).is_ok());
+        tenant.log.release();
+        assert_eq!(names(&ask(&mut tenant, &[]).unwrap()), ["3", "2", "1"]);
+    }
+
+    #[test]
+    fn what_is_older_than_30_days_is_gone() {
+        let mut tenant = tenant([0, 10]);
+        let settings = Settings::default();
+        let reader = Reader {
+            now: second(10) + SignedDuration::from_hours(30 * 24),
+            role: Role::Admin,
+            settings: &settings,
+        };
+        let page = ask_as(&mut tenant, reader, &[]).unwrap();
+        assert_eq!(names(&page), ["10"]);
+        let gone = tenant.log.entries[0].id.to_string();
+        let none = HashMap::new();
+        let gone = read(&mut tenant, reader, &gone, Parameters(&none));
+        assert_eq!(gone, Err(Refusal::NotFound("Event")));
+    }
+
+    #[test]
+    fn after_an_hour_the_data_is_the_administrators() {
+        let mut tenant = tenant([0, 10]);
+        let settings = Settings {
+            event_data_open_for: Duration::from_hours(1),
+            ..Settings::quick()
+        };
+        let reader = |role| Reader {
+            now: second(3_605),
+            role,
+            settings: &settings,
+        };
+        let shown = |tenant: &mut Tenant, role| {
+            let page = ask_as(tenant, reader(role), &[]).unwrap();
+            let entries = page["data"].as_array().unwrap().iter();
+            let shown =
+                |entry: &Value| entry.get("data").is_some() && entry.get("previous_data").is_some();
+            entries.map(shown).collect::<Vec<_>>()
+        };
+        assert_eq!(shown(&mut tenant, Role::User), [true, false]);
+        assert_eq!(shown(&mut tenant, Role::Admin), [true, true]);
+    }
+
+    #[test]
+    fn filters_count_together_as_documented_and_else_are_refused() {
+        let mut tenant = tenant([1, 2]);
+        let lead = tenant.log.entries[0].object_id.to_string();
+        tenant
+            .create(
+                Kind::Contact,
+                &lead,
+                json!({ "name": "Alice" }),
+                &logged_at(second(3)),
+            )
+            .unwrap();
+        let mut check = |parameters: &[(&str, &str)], expect: &[&str]| {
+            let page = ask(&mut tenant, parameters).unwrap();
+            assert_eq!(names(&page), expect, "{parameters:?}");
+        };
+        let contacts = [("object_type", "contact"), ("action", "created")];
+        check(&contacts, &["Alice"]);
+        check(
+            &[("lead_id", &lead), ("object_type", "contact")],
+            &["Alice"],
+        );
+        check(&[("object_id", &lead), ("action", "created")], &["1"]);
+        check(&[("request_id", "req_1")], &[]);
+        // What Close does not know filters nothing.
+        let all = ask(&mut tenant, &[("_skip", "1"), ("nonsense", "1")]);
+        assert_eq!(names(&all.unwrap()).len(), 4);
+        for alone in ["object_type", "object_id", "action"] {
+            let refusal = ask(&mut tenant, &[(alone, "lead")]);
+            assert!(matches!(refusal, Err(Refusal::NotSimulated(400, _))));
+        }
+        assert_eq!(
+            ask(&mut tenant, &[("_limit", "51")]),
+            Err(Refusal::MaxLimit(50))
+        );
+    }
+}
