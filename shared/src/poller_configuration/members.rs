@@ -104,7 +104,7 @@ impl<'a> MemberReader<'a> {
 
     /// Where to find something in a record, without the `$.` that some write before it.
     pub(super) fn json_path(&mut self, key: &str, default: &str) -> String {
-        let path = self.text(key).map(str::trim).unwrap_or(default);
+        let path = self.text(key).map_or(default, str::trim);
         let path = path.strip_prefix("$.").unwrap_or(path);
         if !path.split('.').all(is_step) {
             self.fail(

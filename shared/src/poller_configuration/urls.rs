@@ -36,7 +36,7 @@ pub fn parse(text: &str) -> Result<Vec<Resource>, Vec<FieldError>> {
             reader.line = index + 1;
             reader.read(line);
         }
-        if reader.lines.is_empty() {
+        if reader.resources.is_empty() && reader.errors.is_empty() {
             reader.fail("expected a line per resource, such as contacts|/hubs/crm/contacts");
         }
     }
