@@ -43,6 +43,21 @@ pub enum Status {
 }
 
 impl Backfill {
+    /// One that has not begun.
+    pub fn new(id: &str, resource: &str, from: Timestamp, to: Timestamp, now: Timestamp) -> Self {
+        Self {
+            id: id.to_owned(),
+            resource: resource.to_owned(),
+            from,
+            to,
+            requested_date: now,
+            status: Status::Pending,
+            position: None,
+            published: 0,
+            reason: None,
+        }
+    }
+
     /// Under which name its own watermark is kept. No resource is called so.
     pub fn watermark_name(&self) -> String {
         format!("#backfill#{}", self.id)

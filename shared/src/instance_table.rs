@@ -25,6 +25,15 @@ const DUE_INDEX: &str = "due";
 const SHARD: &str = "shard";
 const SHARD_NAME: &str = "#shard";
 
+/// When the poll of an instance is due, the index's sort key.
+const NEXT_POLL_AT: &str = "nextPollAt";
+
+/// When an instance was last changed in a way that a poll which runs does not know of; gone with the next lease.
+const CHANGED_AT: &str = "changedAt";
+
+/// What was read of these may be old when the instance is written.
+const WRITTEN_BY_THE_POLLER: [&str; 2] = ["health", "backfill"];
+
 /// Partitions of that index, so that no single one takes all writes. Ids are random, so their remainders spread.
 pub const SHARDS: u64 = 16;
 
@@ -111,7 +120,7 @@ impl InstanceTable {
         let mut item: Item = serde_dynamo::to_item(instance)?;
         if is_polled {
             item.insert(SHARD.to_owned(), number(u64::from(instance.id) % SHARDS));
-            item.insert("nextPollAt".to_owned(), time(instance.created_date));
+            item.insert(NEXT_POLL_AT.to_owned(), time(instance.created_date));
         }
         let put = self
             .client
@@ -180,8 +189,9 @@ impl InstanceTable {
         Ok(Page { instances, next })
     }
 
-    /// Stores an instance over the one that `instance` was made from. One that is polled keeps its time, or is due at once
-    /// where it had none; the poll of one that no longer is ends at its next commit.
+    /// Stores an instance over the one that `instance` was made from, but for what the poller writes: its health begins
+    /// anew, and its backfill stays as it is. One that is polled is due at once, and again after a poll that runs, which
+    /// knows nothing of the change; the poll of one that no longer is polled ends at its next commit.
     ///
     /// # Errors
     /// [`TableError::Conflict`] when it was changed since it was read, or is gone.
@@ -194,8 +204,8 @@ impl InstanceTable {
         let mut item: Item = serde_dynamo::to_item(instance)?;
         item.insert("version".to_owned(), number(instance.version + 1));
         let mut change = Change::default();
-        // The poller writes the last two as well: what was read of them may be old.
-        for name in ["id", "health", "backfill"] {
+        item.remove("id");
+        for name in WRITTEN_BY_THE_POLLER {
             item.remove(name);
         }
         for (name, value) in item {
@@ -206,17 +216,9 @@ impl InstanceTable {
             change.remove("subscriptionId");
         }
         if is_polled {
-            change.set(SHARD, number(u64::from(instance.id) % SHARDS));
-            if instance.health.is_valid() {
-                change.set_default("nextPollAt", time(now));
-            } else {
-                // It may have been waiting for hours, and whatever Close refused may work now.
-                change.set("nextPollAt", time(now));
-            }
+            change.poll_at(instance.id, now);
         } else {
-            for name in [SHARD, "nextPollAt", "leaseToken", "leaseExpiresAt"] {
-                change.remove(name);
-            }
+            change.poll_no_more();
         }
         let update = change.apply(self.update(instance.id));
         let update = update
@@ -310,9 +312,9 @@ impl InstanceTable {
         now: Timestamp,
         expires: Timestamp,
     ) -> Result<Acquired, TableError> {
-        let update = self
-            .update(lease.id)
-            .update_expression("SET leaseToken = :token, leaseExpiresAt = :expires");
+        let update = self.update(lease.id).update_expression(
+            "SET leaseToken = :token, leaseExpiresAt = :expires REMOVE changedAt",
+        );
         let update = update
             .condition_expression(
                 "attribute_exists(#shard) AND (attribute_not_exists(leaseExpiresAt) OR leaseExpiresAt < :now OR leaseToken = :token)",
@@ -331,7 +333,7 @@ impl InstanceTable {
         }
     }
 
-    /// Asks for a backfill, which the next poll begins, at once.
+    /// Asks for a backfill, which the next poll begins, at once, or after one that runs.
     ///
     /// # Errors
     /// [`TableError::Conflict`] when the instance is not polled, or another backfill of it is under way.
@@ -343,7 +345,7 @@ impl InstanceTable {
     ) -> Result<(), TableError> {
         let update = self
             .update(id)
-            .update_expression("SET backfill = :backfill, nextPollAt = :now")
+            .update_expression("SET backfill = :backfill, nextPollAt = :now, changedAt = :now")
             .condition_expression(
                 "attribute_exists(#shard) AND (attribute_not_exists(backfill) OR backfill.#status <> :pending)",
             )
@@ -377,7 +379,8 @@ impl InstanceTable {
             .map_err(|error| TableError::Malformed(error.to_string()))
     }
 
-    /// Gives the lease back, sets the next poll and notes how Close has answered this one.
+    /// Gives the lease back, sets the next poll and notes how Close has answered this one. If the instance was changed
+    /// meanwhile, the next poll is due at once and tells how Close answers what is there now.
     ///
     /// # Errors
     /// [`TableError::Conflict`] when the lease is no longer ours.
@@ -392,9 +395,23 @@ impl InstanceTable {
             .update_expression(
                 "SET nextPollAt = :next, health = :health REMOVE leaseToken, leaseExpiresAt",
             )
-            .condition_expression(HOLDS_LEASE)
+            .condition_expression(format!("{HOLDS_LEASE} AND attribute_not_exists(changedAt)"))
             .expression_attribute_values(":next", time(next_poll_at))
             .expression_attribute_values(":health", serde_dynamo::to_attribute_value(health)?)
+            .expression_attribute_values(":token", AttributeValue::S(lease.token.clone()));
+        match update.send().await.map_err(conflict_or_unavailable) {
+            Err(TableError::Conflict) => self.release_changed(lease).await,
+            released => released.map(drop),
+        }
+    }
+
+    async fn release_changed(&self, lease: &Lease) -> Result<(), TableError> {
+        let update = self
+            .update(lease.id)
+            .update_expression(
+                "SET nextPollAt = changedAt REMOVE leaseToken, leaseExpiresAt, changedAt",
+            )
+            .condition_expression(HOLDS_LEASE)
             .expression_attribute_values(":token", AttributeValue::S(lease.token.clone()));
         update
             .send()
@@ -435,15 +452,23 @@ struct Change {
 }
 
 impl Change {
+    fn poll_at(&mut self, id: InstanceId, now: Timestamp) {
+        self.set(SHARD, number(u64::from(id) % SHARDS));
+        for name in [NEXT_POLL_AT, CHANGED_AT] {
+            self.set(name, time(now));
+        }
+    }
+
+    fn poll_no_more(&mut self) {
+        let lease = ["leaseToken", "leaseExpiresAt"];
+        for name in [SHARD, NEXT_POLL_AT, CHANGED_AT].into_iter().chain(lease) {
+            self.remove(name);
+        }
+    }
+
     fn set(&mut self, name: &str, value: AttributeValue) {
         let (name, value) = (self.name(name), self.value(value));
         self.sets.push(format!("{name} = {value}"));
-    }
-
-    fn set_default(&mut self, name: &str, value: AttributeValue) {
-        let (name, value) = (self.name(name), self.value(value));
-        self.sets
-            .push(format!("{name} = if_not_exists({name}, {value})"));
     }
 
     fn remove(&mut self, name: &str) {
@@ -504,7 +529,7 @@ fn to_id(item: &Item) -> Result<InstanceId, TableError> {
 
 fn to_due(item: &Item) -> Result<Due, TableError> {
     let next_poll_at =
-        integer(item, "nextPollAt").and_then(|millis| Timestamp::from_millisecond(millis).ok());
+        integer(item, NEXT_POLL_AT).and_then(|millis| Timestamp::from_millisecond(millis).ok());
     let next_poll_at = next_poll_at.ok_or_else(|| {
         TableError::Malformed("an entry of the index `due` has no nextPollAt".to_owned())
     })?;

@@ -2,27 +2,34 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use self::members::MemberReader;
 use crate::close::json;
 use crate::close::search::ObjectType;
-use crate::date_pattern::{self, DateFormat, zone};
+use crate::date_pattern::{self, DateFormat};
 use crate::query_url::{Objects, Query};
 use crate::settings::FieldError;
+
+mod members;
+pub mod urls;
 
 /// The configuration's key, and the start of the field names in its errors.
 pub const KEY: &str = "event.poller.configuration";
 
-/// Objects on a page of Close's search. It takes up to 200, but 100 is what every resource of Close takes.
-const DEFAULT_PAGE_SIZE: u16 = 100;
-/// Source: the greatest `_limit` seen to work on Close's search.
-const MAX_PAGE_SIZE: u16 = 200;
+/// How long Close keeps an entry of its event log. Source: developer.close.com/api/resources/event-log.
+const EVENT_LOG_RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 const DEFAULT_CREATED_TOLERANCE: Duration = Duration::from_secs(10);
-/// The one value of `source`.
-const EVENT_LOG: &str = "event-log";
+/// Members that change nothing here, since every poll has what they ask for: it leaves out what was published and ends at
+/// a fixed time. The second is the first as some instances have it.
+const NO_EFFECT: [&str; 3] = [
+    "filterByUpdatedDate",
+    "filterByUpdateDate",
+    "filterByCurrentDate",
+];
 const ID_FIELD: &str = "id";
 const UPDATED_FIELD: &str = "date_updated";
 const CREATED_FIELD: &str = "date_created";
@@ -36,7 +43,7 @@ pub struct Resource {
     pub query: Query,
     /// Where that is read.
     pub source: Source,
-    /// Where a record has its id, as a dotted path.
+    /// Where a record has its id, as a path of [`json::at`].
     pub id_field: String,
     /// One of the two dates that tell created from updated.
     pub updated: DateField,
@@ -75,12 +82,17 @@ impl Source {
             Objects::Activities | Objects::All => Self::EventLog,
         }
     }
+
+    /// How far back Close has what is read there; nothing, where it has all.
+    pub fn retention(self) -> Option<SignedDuration> {
+        (self == Self::EventLog).then_some(EVENT_LOG_RETENTION)
+    }
 }
 
 /// A date in a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DateField {
-    /// A dotted path.
+    /// A path of [`json::at`].
     pub path: String,
     /// How it is written; where that is not said, as Close writes dates, or as a number since 1970.
     pub format: Option<DateFormat>,
@@ -122,7 +134,7 @@ pub fn parse(json: &str) -> Result<Vec<Resource>, Vec<FieldError>> {
     let mut errors = Vec::new();
     let resources = resources
         .iter()
-        .map(|(name, members)| parse_resource(name, members, &mut errors))
+        .map(|(name, members)| read_resource(name, &format!("{KEY}.{name}"), members, &mut errors))
         .collect();
     if errors.is_empty() {
         Ok(resources)
@@ -131,20 +143,30 @@ pub fn parse(json: &str) -> Result<Vec<Resource>, Vec<FieldError>> {
     }
 }
 
-fn parse_resource(name: &str, members: &Value, errors: &mut Vec<FieldError>) -> Resource {
+/// Reads the members of one resource. Errors are about `path`, and what is behind it.
+fn read_resource(
+    name: &str,
+    path: &str,
+    members: &Value,
+    errors: &mut Vec<FieldError>,
+) -> Resource {
     let mut reader = MemberReader {
-        path: format!("{KEY}.{name}"),
+        path,
         members,
         errors,
     };
     check_name(name, &mut reader);
+    reader.refuse_what_is_not_done(name);
+    for key in NO_EFFECT {
+        reader.boolean(key);
+    }
     let updated = reader.date_field("updatedDate", UPDATED_FIELD);
     let query = reader.query(&updated.path);
     Resource {
         name: name.to_owned(),
-        source: reader.source(query.objects),
+        source: reader.source().unwrap_or_else(|| Source::of(query.objects)),
         query,
-        id_field: reader.text("idField").unwrap_or(ID_FIELD).to_owned(),
+        id_field: reader.json_path("idField", ID_FIELD),
         created: reader.date_field("createdDate", CREATED_FIELD),
         updated,
         created_tolerance: reader
@@ -162,127 +184,15 @@ fn check_name(name: &str, reader: &mut MemberReader<'_>) {
     }
 }
 
-/// Reads the members of one resource and notes what is wrong with them.
-struct MemberReader<'a> {
-    path: String,
-    members: &'a Value,
-    errors: &'a mut Vec<FieldError>,
-}
-
-impl<'a> MemberReader<'a> {
-    fn fail(&mut self, key: &str, message: impl Into<String>) {
-        let field = if key.is_empty() {
-            self.path.clone()
-        } else {
-            format!("{}.{key}", self.path)
-        };
-        self.errors.push(FieldError::new(&field, message));
-    }
-
-    fn member(&self, path: &str) -> Option<&'a Value> {
-        let member = path
-            .split('.')
-            .try_fold(self.members, |value, key| value.get(key));
-        member.filter(|value| !value.is_null() && value.as_str() != Some(""))
-    }
-
-    fn text(&mut self, key: &str) -> Option<&'a str> {
-        let text = self.member(key)?.as_str();
-        if text.is_none() {
-            self.fail(key, "expected a text");
-        }
-        text
-    }
-
-    /// A whole number, as a number or as text.
-    fn number(&mut self, key: &str) -> Option<u64> {
-        let member = self.member(key)?;
-        let number = member
-            .as_u64()
-            .or_else(|| member.as_str()?.trim().parse().ok());
-        if number.is_none() {
-            self.fail(key, "expected a whole number");
-        }
-        number
-    }
-
-    fn seconds(&mut self, key: &str) -> Option<Duration> {
-        self.number(key)
-            .map(|seconds| Duration::from_secs(seconds.min(u64::from(u32::MAX))))
-    }
-
-    fn page_size(&mut self) -> u16 {
-        let size = self.number("pageSize").unwrap_or(DEFAULT_PAGE_SIZE.into());
-        u16::try_from(size)
-            .unwrap_or(MAX_PAGE_SIZE)
-            .clamp(1, MAX_PAGE_SIZE)
-    }
-
-    fn date_field(&mut self, prefix: &str, default: &str) -> DateField {
-        let key = |suffix: &str| format!("datesConfiguration.{prefix}{suffix}");
-        DateField {
-            path: self.text(&key("Field")).unwrap_or(default).to_owned(),
-            format: self.date_format(&key("Format")),
-            zone: self.zone(&key("Timezone")),
-        }
-    }
-
-    fn date_format(&mut self, key: &str) -> Option<DateFormat> {
-        let format = self.text(key).map(DateFormat::parse)?;
-        format
-            .map_err(|error| self.fail(key, error.to_string()))
-            .ok()
-    }
-
-    fn zone(&mut self, key: &str) -> TimeZone {
-        let Some(name) = self.text(key) else {
-            return zone::gmt();
-        };
-        zone::find(name).unwrap_or_else(|| {
-            self.fail(
-                key,
-                "expected a time zone such as GMT, America/Denver or -8:00",
-            );
-            zone::gmt()
-        })
-    }
-
-    fn query(&mut self, updated_field: &str) -> Query {
-        match self.member("url").map(Value::as_str) {
-            Some(Some(url)) => match Query::parse(url, updated_field) {
-                Ok(query) => return query,
-                Err(error) => self.fail("url", error.to_string()),
-            },
-            Some(None) => self.fail("url", "expected a text"),
-            None => self.fail(
-                "url",
-                "is required: the query to poll with, such as /hubs/crm/contacts",
-            ),
-        }
-        // Only a placeholder: an error has been noted, so the caller never sees it.
-        Query {
-            objects: Objects::Leads,
-            filter: None,
-        }
-    }
-
-    fn source(&mut self, objects: Objects) -> Source {
-        match self.text("source") {
-            None => Source::of(objects),
-            Some(EVENT_LOG) => Source::EventLog,
-            Some(_) => {
-                self.fail("source", "expected event-log, or nothing");
-                Source::EventLog
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{Source, parse};
+    use jiff::{SignedDuration, Timestamp};
+    use serde_json::value::RawValue;
+
+    use super::{DateField, Source, parse};
+    use crate::close::json::text_at;
     use crate::close::search::ObjectType;
     use crate::query_url::Objects;
 
@@ -323,6 +233,57 @@ mod tests {
     }
 
     #[test]
+    fn what_would_change_what_is_published_is_refused_and_the_rest_ignored() {
+        let json = r#"{"a":{"url":"/hubs/crm/leads","filterByUpdatedDate":"no","filterByCurrentDate":1,"xPath":"//lead","postHooks":["x"],
+            "parameters":{"a":1},"useLastPollDate":"false","objectName":"lead","datesConfiguration":"GMT","idField":"emails[*].id"}}"#;
+        let errors: Vec<_> = parse(json)
+            .unwrap_err()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        insta::assert_snapshot!(errors.join("\n"), @r"
+        event.poller.configuration.a.xPath: expected nothing: put a condition into the url, as in /hubs/crm/contacts?where=title='CEO'
+        event.poller.configuration.a.parameters: expected nothing: put a condition into the url, as in /hubs/crm/contacts?where=title='CEO'
+        event.poller.configuration.a.postHooks: expected nothing: no code runs in a poll; change events behind a rule of the bus
+        event.poller.configuration.a.useLastPollDate: expected true: a poll goes on where the last one ended
+        event.poller.configuration.a.objectName: expected the resource's own name, a
+        event.poller.configuration.a.datesConfiguration: expected an object
+        event.poller.configuration.a.filterByUpdatedDate: expected true or false
+        event.poller.configuration.a.filterByCurrentDate: expected true or false
+        event.poller.configuration.a.idField: expected a path such as id, custom.cf_a1b2 or emails[0].email
+        ");
+        let json = r#"{"a":{"url":"/hubs/crm/leads","filterByUpdatedDate":false,"filterByUpdateDate":"TRUE","filterByCurrentDate":true,"xPath":"",
+            "postHooks":[],"parameters":{},"useLastPollDate":true,"objectName":"a","batchSize":20,"updatedDateTimezone":"GMT","datesConfiguration":null}}"#;
+        assert_eq!(parse(json).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn the_documented_example_says_where_its_pattern_ends_wrongly() {
+        let json = r#"{"deals":{"url":"/hubs/marketing/opportunities?where=mdate>=2017-02-28T16:11:29-06:00","idField":"id","filterByUpdatedDate":true,
+            "datesConfiguration":{"updatedDateField":"mdate","updatedDateFormat":"yyyy-MM-dd'T'HH:mm:ssXXX","updatedDateTimezone":"GMT",
+            "createdDateField":"cdate","createdDateFormat":"yyyy-MM-dd'T'HH:mm:ssXXX'","createdDateTimezone":"GMT"},
+            "createdCheckTolerance":60,"pageSize":20,"pollDelay":60}}"#;
+        let errors = parse(json).unwrap_err();
+        assert_eq!(errors.len(), 1);
+        insta::assert_snapshot!(errors[0], @"event.poller.configuration.deals.datesConfiguration.createdDateFormat: the single quote at position 25 is never closed");
+    }
+
+    #[test]
+    fn ids_and_dates_are_found_by_path() {
+        let json = r#"{"contacts":{"url":"/hubs/crm/contacts?where=custom.cf_1>'${date}'","idField":" $.emails[0].email","datesConfiguration":
+            {"updatedDateField":"custom.cf_1","createdDateField":"history[1].at","createdDateFormat":"milliseconds"}}}"#;
+        let resource = parse(json).unwrap().remove(0);
+        let record = r#"{"id":"cont_1","custom.cf_1":"2026-06-19","emails":[{"email":"a@x"}],"history":[{},{"at":5000}]}"#;
+        let record = RawValue::from_string(record.to_owned()).unwrap();
+        let id = text_at(&record, &resource.id_field);
+        assert_eq!(id.as_deref(), Some("a@x"));
+        let seconds = |field: &DateField| field.read(&record).map(Timestamp::as_second);
+        assert_eq!(seconds(&resource.updated), Some(1_781_827_200));
+        assert_eq!(seconds(&resource.created), Some(5));
+        assert_eq!(resource.query.filter, None);
+    }
+
+    #[test]
     fn is_an_object_with_a_resource() {
         for json in ["[]", "{}", "null", "{", "\"contacts\""] {
             assert_eq!(parse(json).unwrap_err().len(), 1, "{json}");
@@ -338,6 +299,9 @@ mod tests {
         assert_eq!(of("tasks"), Ok(Source::Tasks));
         assert_eq!(of("activities"), Ok(Source::EventLog));
         assert_eq!(of("events"), Ok(Source::EventLog));
+        let kept = of("events").unwrap().retention();
+        assert_eq!(kept, Some(SignedDuration::from_hours(720)));
+        assert_eq!(of("tasks").unwrap().retention(), None);
         let asked = |text: &str| {
             source(&format!(
                 r#"{{"a":{{"url":"/hubs/crm/leads","source":"{text}"}}}}"#

@@ -11,7 +11,7 @@ use url::Url;
 use crate::close::webhook::SubscribedEvent;
 use crate::close::{timestamp, webhook};
 use crate::configuration::Configuration;
-use crate::poller_configuration::{self, Resource};
+use crate::poller_configuration::{self, Resource, urls};
 
 /// Where Close's API is.
 pub const DEFAULT_BASE_URL: &str = "https://api.close.com/api/v1";
@@ -30,6 +30,9 @@ const DEFAULT_REFRESH_INTERVAL_MINUTES: u64 = 15;
 /// A year; longer would be a mistake.
 const MAX_REFRESH_INTERVAL_MINUTES: u64 = 366 * 24 * 60;
 
+/// What is said of a text that [`parse_time`] does not take.
+pub const EXPECTED_TIME: &str = "expected a time since 1970, such as 2026-06-19T12:00:00Z";
+
 /// The fields of the configuration, as errors name them.
 pub mod field {
     /// The Close API key.
@@ -46,6 +49,8 @@ pub mod field {
     pub const VENDOR_TYPE: &str = "event.vendor.type";
     /// Minutes between polls.
     pub const REFRESH_INTERVAL: &str = "event.poller.refresh_interval";
+    /// Whether events hold what Close sent.
+    pub const RAW_ENABLED: &str = "event.raw.enabled";
     /// Where the first poll starts.
     pub const POLLER_START: &str = "event.poller.start";
     /// The key with which Close signs its webhooks, in hex.
@@ -162,7 +167,8 @@ impl Settings {
             policy,
             errors: Vec::new(),
         };
-        let events_enabled = reader.boolean(field::ENABLED);
+        let events_enabled = reader.boolean(field::ENABLED).unwrap_or(false);
+        reader.check_raw();
         let settings = Self {
             base_url: reader.base_url(),
             api_key: reader.api_key(),
@@ -191,19 +197,21 @@ impl Reader<'_> {
         self.errors.push(FieldError::new(field, message));
     }
 
-    fn boolean(&mut self, key: &str) -> bool {
-        match self
-            .configuration
-            .get(key)
-            .map(str::to_ascii_lowercase)
-            .as_deref()
-        {
-            Some("true") => true,
-            Some("false") | None => false,
-            Some(_) => {
-                self.fail(key, "expected true or false");
-                false
-            }
+    fn boolean(&mut self, key: &str) -> Option<bool> {
+        let boolean = self.configuration.get(key)?.to_ascii_lowercase().parse();
+        if boolean.is_err() {
+            self.fail(key, "expected true or false");
+        }
+        boolean.ok()
+    }
+
+    /// Whoever wants no `raw` must not get it all the same.
+    fn check_raw(&mut self) {
+        if self.boolean(field::RAW_ENABLED) == Some(false) {
+            self.fail(
+                field::RAW_ENABLED,
+                "expected true: events hold what Close sent; a rule's input transformer can leave it out",
+            );
         }
     }
 
@@ -272,7 +280,7 @@ impl Reader<'_> {
     }
 
     fn subscription(&mut self, events_enabled: bool) -> Option<Vec<SubscribedEvent>> {
-        let is_wanted = self.boolean(field::SUBSCRIBE) && events_enabled;
+        let is_wanted = self.boolean(field::SUBSCRIBE) == Some(true) && events_enabled;
         match webhook::events(self.configuration.get(field::OBJECTS)) {
             Ok(events) => is_wanted.then_some(events),
             Err(error) => {
@@ -325,29 +333,35 @@ impl Reader<'_> {
     }
 
     fn start(&mut self) -> Option<Timestamp> {
-        let start = timestamp::parse(self.configuration.get(field::POLLER_START)?);
+        let start = parse_time(self.configuration.get(field::POLLER_START)?);
         if start.is_none() {
-            self.fail(
-                field::POLLER_START,
-                "expected a time such as 2026-06-19T12:00:00Z",
-            );
+            self.fail(field::POLLER_START, EXPECTED_TIME);
         }
         start
     }
 
+    /// An instance that has both is one whose lines were translated once: the translation counts.
     fn resources(&mut self) -> Vec<Resource> {
-        let Some(json) = self.configuration.get(poller_configuration::KEY) else {
-            self.errors.push(FieldError::required(
+        let json = self.configuration.get(poller_configuration::KEY);
+        let lines = self.configuration.get(urls::KEY);
+        let resources = match (json, lines) {
+            (Some(json), _) => poller_configuration::parse(json),
+            (None, Some(lines)) => urls::parse(lines),
+            (None, None) => Err(vec![FieldError::required(
                 poller_configuration::KEY,
                 "the resources to poll, each with its url",
-            ));
-            return Vec::new();
+            )]),
         };
-        poller_configuration::parse(json).unwrap_or_else(|errors| {
+        resources.unwrap_or_else(|errors| {
             self.errors.extend(errors);
             Vec::new()
         })
     }
+}
+
+/// Reads a time that an owner gives. What is dated before 1970 is a mistake.
+pub fn parse_time(text: &str) -> Option<Timestamp> {
+    timestamp::parse(text).filter(|time| Timestamp::UNIX_EPOCH <= *time)
 }
 
 fn is_close(text: &str) -> bool {

@@ -21,7 +21,7 @@ use crate::authorization::Credentials;
 use crate::config::Config;
 use crate::error::HandlerError;
 use crate::instance_cache::InstanceCache;
-use crate::instances::{change, create, delete, enabled, list, read};
+use crate::instances::{backfill, change, create, delete, enabled, list, read};
 use crate::ledger_table::LedgerTable;
 use crate::receive::receive;
 use crate::reply::Reply;
@@ -94,7 +94,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Infal
         .map(|context| context.request_id.clone())
         .unwrap_or_default();
     let answer = match answer(app, &request).await {
-        Ok(reply) => respond(StatusCode::OK, &request_id, &reply.body, reply.headers),
+        Ok(reply) => respond(reply.status, &request_id, &reply.body, reply.headers),
         Err(error) => {
             log(&error);
             respond(
@@ -132,6 +132,9 @@ async fn answer(app: &App, request: &Request) -> Result<Reply, HandlerError> {
         Route::DeleteInstance { id } => delete::delete(app, call, credentials, id).await?,
         Route::EnableInstance { id } => enabled::enable(app, call, credentials, id).await?,
         Route::DisableInstance { id } => enabled::disable(app, call, credentials, id).await?,
+        Route::BackfillInstance { id } => {
+            return backfill::backfill(app, call, credentials, id).await;
+        }
     };
     Ok(body.into())
 }

@@ -2,6 +2,7 @@
 
 use lambda_http::http::StatusCode;
 use serde::Serialize;
+use shared::backfill::Backfill;
 use shared::close::error::CloseError;
 use shared::event_bus::PublishError;
 use shared::instance_id::{InstanceId, InstanceIdError};
@@ -55,6 +56,17 @@ pub enum HandlerError {
     /// Close did not answer.
     #[error("Close could not be asked; try again")]
     Close(#[source] CloseError),
+    /// There is nothing to backfill it by.
+    #[error("instance {id} does not poll: {remedy}")]
+    NotPolled {
+        /// Which.
+        id: InstanceId,
+        /// What its owner can do.
+        remedy: &'static str,
+    },
+    /// An instance has one backfill at a time.
+    #[error("{}", describe_progress(.0))]
+    BackfillUnderWay(Box<Backfill>),
     /// Others change the instance all the time.
     #[error("the instance was changed by others at the same time; try again")]
     Contended,
@@ -94,7 +106,9 @@ impl HandlerError {
             Self::UnknownRoute | Self::UnknownInstance(_) => StatusCode::NOT_FOUND,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Configuration(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Contended => StatusCode::CONFLICT,
+            Self::Contended | Self::NotPolled { .. } | Self::BackfillUnderWay(_) => {
+                StatusCode::CONFLICT
+            }
             Self::Publish(_)
             | Self::Close(_)
             | Self::Provisioning(_)
@@ -127,6 +141,20 @@ impl HandlerError {
             _ => None,
         }
     }
+}
+
+fn describe_progress(backfill: &Backfill) -> String {
+    let Backfill {
+        resource, from, to, ..
+    } = backfill;
+    let progress = match backfill.position {
+        Some(position) => format!("has come to {position}"),
+        None => "has not begun".to_owned(),
+    };
+    let published = backfill.published;
+    format!(
+        "a backfill of {resource} from {from} to {to} is under way: it {progress} and has published {published} events; ask again when it has ended"
+    )
 }
 
 fn describe(errors: &[FieldError]) -> String {

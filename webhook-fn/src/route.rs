@@ -47,6 +47,11 @@ pub enum Route<'a> {
         /// As in the path.
         id: &'a str,
     },
+    /// `POST /instances/{id}/backfill`
+    BackfillInstance {
+        /// As in the path.
+        id: &'a str,
+    },
 }
 
 /// Finds the route of a request.
@@ -61,6 +66,7 @@ pub fn find<'a>(method: &Method, path: &'a str) -> Option<Route<'a>> {
         ("PATCH", ["instances", id]) => Some(Route::ChangeInstance { id }),
         ("PUT", ["instances", id, "enabled"]) => Some(Route::EnableInstance { id }),
         ("DELETE", ["instances", id, "enabled"]) => Some(Route::DisableInstance { id }),
+        ("POST", ["instances", id, "backfill"]) => Some(Route::BackfillInstance { id }),
         ("GET", ["instances", id]) => Some(Route::ReadInstance { id }),
         ("DELETE", ["instances", id]) => Some(Route::DeleteInstance { id }),
         _ => None,
@@ -94,6 +100,10 @@ mod tests {
             find(&Method::DELETE, "/elements/api-v2/instances/12"),
             Some(Route::DeleteInstance { id: "12" })
         );
+        assert_eq!(
+            find(&Method::POST, "/elements/api-v2/instances/12/backfill"),
+            Some(Route::BackfillInstance { id: "12" })
+        );
     }
 
     #[test]
@@ -103,6 +113,7 @@ mod tests {
             (Method::POST, "/elements/api-v2/events/hubspot/MjA5MzE="),
             (Method::POST, "/instances"),
             (Method::PATCH, "/elements/api-v2/instances/12/enabled"),
+            (Method::GET, "/elements/api-v2/instances/12/backfill"),
             (Method::PUT, "/elements/api-v2/instances"),
         ] {
             assert_eq!(find(&method, path), None, "{method} {path}");

@@ -10,7 +10,7 @@ impl Expr {
     /// Whether a record of Close's matches.
     ///
     /// - A field that is absent or null is `IS NULL` and matches nothing else, not even `!=`, as in SQL. Nor does a
-    ///   list or an object match any comparison, and nothing inside a list has a path.
+    ///   list or an object match any comparison; what is inside a list has its index in its path.
     /// - Two dates compare as instants, whatever their spelling; a date without a zone is UTC. Other texts compare
     ///   letter by letter, capitals apart from small ones, also in `LIKE`.
     /// - Numbers compare exactly. A number and a text that is one compare as numbers.
@@ -75,7 +75,7 @@ mod tests {
         "value": 100, "big": 12345678901234567890, "fraction": 0.10, "digits": "42",
         "is_open": true, "none": null, "list": ["x"], "odd": "\ud800",
         "date_created": "2017-05-18T21:54:27.795000+00:00", "day": "2017-05-18",
-        "custom": {"cf_1": "a%b_c", "Modified Time": 7}, "Modified Time": "2017"
+        "custom": {"cf_1": "a%b_c", "Modified Time": 7}, "custom.cf_2": "flat", "Modified Time": "2017"
     }"#;
 
     #[track_caller]
@@ -110,6 +110,8 @@ mod tests {
             "'Modified Time' = '2017'",
             "custom.cf_1 = 'a%b_c'",
             "`custom.Modified Time` = 7",
+            "custom.cf_2 = 'flat'",
+            "`list[0]` = 'x'",
             "status IN ('x', 'Active')",
             "status >= 'Active' and status <= 'Active'",
         ]);

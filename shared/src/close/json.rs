@@ -10,16 +10,34 @@ use serde_json::value::RawValue;
 /// Deeper than this is sent as text: EventBridge refuses about 1,000 levels, and the envelope and targets add theirs.
 const MAX_DEPTH: usize = 500;
 
-/// The value at a dotted path (`_info.lastUpdated`), or nothing where a step is missing or no object.
+/// The value at a path, or nothing where it leads nowhere.
+///
+/// A path is written as people write it: `_info.lastUpdated`, `emails[0].email`. Close's own keys may have dots as well
+/// (`custom.cf_…`), so a key is taken whole first, and then for as little of the path as leads on.
 pub fn at<'a>(json: &'a RawValue, path: &str) -> Option<&'a RawValue> {
-    path.split('.').try_fold(json, |value, key| {
-        serde_json::from_str::<HashMap<String, &'a RawValue>>(value.get())
-            .ok()?
-            .remove(key)
+    if let Some((index, rest)) = path.strip_prefix('[').and_then(|path| path.split_once(']')) {
+        return element(json, index.parse().ok()?, rest);
+    }
+    let members: HashMap<String, &RawValue> = serde_json::from_str(json.get()).ok()?;
+    if let Some(value) = members.get(path) {
+        return Some(value);
+    }
+    path.match_indices(['.', '[']).find_map(|(end, _)| {
+        let (value, rest) = (members.get(&path[..end])?, &path[end..]);
+        at(value, rest.strip_prefix('.').unwrap_or(rest))
     })
 }
 
-/// The text of the string, or of the number, at a dotted path.
+fn element<'a>(json: &'a RawValue, index: usize, rest: &str) -> Option<&'a RawValue> {
+    let list: Vec<&RawValue> = serde_json::from_str(json.get()).ok()?;
+    let element = list.get(index)?;
+    if rest.is_empty() {
+        return Some(element);
+    }
+    at(element, rest.strip_prefix('.').unwrap_or(rest))
+}
+
+/// The text of the string, or of the number, at a path.
 pub fn text_at(json: &RawValue, path: &str) -> Option<String> {
     let value = at(json, path)?.get();
     match value.as_bytes().first()? {
@@ -103,6 +121,43 @@ mod tests {
         );
         for path in ["a", "a.c", "l", "l.0", "a.b.c", ""] {
             assert_eq!(text_at(&json, path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_index_leads_into_a_list() {
+        let json = raw(r#"{"emails":[{"email":"a@x"},{"email":"b@x"}],"grid":[[1,2],[3]]}"#);
+        for (path, text) in [
+            ("emails[0].email", Some("a@x")),
+            ("emails[1].email", Some("b@x")),
+            ("emails[2].email", None),
+            ("emails[0]", None),
+            ("emails[0].phone", None),
+            ("emails[x].email", None),
+            ("emails[", None),
+            ("emails.email", None),
+            ("grid[0][1]", Some("2")),
+            ("grid[1][1]", None),
+        ] {
+            assert_eq!(text_at(&json, path).as_deref(), text, "{path}");
+        }
+        assert_eq!(text_at(&raw("[[7]]"), "[0][0]").as_deref(), Some("7"));
+    }
+
+    #[test]
+    fn a_key_may_have_dots() {
+        let json = raw(
+            r#"{"custom":{"Lead Owner":"old"},"custom.cf_1":"flat","custom.cf_2":["x"],"a":{"b.c":{"d":5}}}"#,
+        );
+        for (path, text) in [
+            ("custom.cf_1", Some("flat")),
+            ("custom.Lead Owner", Some("old")),
+            ("custom.cf_2[0]", Some("x")),
+            ("custom.cf_3", None),
+            ("a.b.c.d", Some("5")),
+            ("a.b.c.e", None),
+        ] {
+            assert_eq!(text_at(&json, path).as_deref(), text, "{path}");
         }
     }
 

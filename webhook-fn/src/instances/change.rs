@@ -3,6 +3,7 @@
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use shared::close::webhook::{CreatedSubscription, Status, SubscribedEvent};
+use shared::health::Health;
 use shared::instance::Instance;
 use shared::settings::{FieldError, Policy, Settings, field};
 use shared::table::TableError;
@@ -110,6 +111,8 @@ async fn apply(
         name,
         tags,
         configuration,
+        // As `replace` stores it.
+        health: Health::default(),
         ..old.clone()
     };
     refuse_another_key(&new, &old_settings, &settings)?;

@@ -1,6 +1,7 @@
 //! `PUT /instances/{id}/enabled` and `DELETE /instances/{id}/enabled`
 
 use serde_json::Value;
+use shared::health::Health;
 use shared::instance::Instance;
 use shared::settings::{Policy, Settings};
 use shared::table::TableError;
@@ -50,7 +51,12 @@ async fn set(
         let old = find(app, credentials, id).await?;
         let settings = Settings::parse(&old.configuration, &Policy::of_stored())
             .map_err(HandlerError::Configuration)?;
-        let new = Instance { disabled, ..old };
+        let new = Instance {
+            disabled,
+            // As `replace` stores it.
+            health: Health::default(),
+            ..old
+        };
         let is_polled = settings.poller.is_some() && !disabled;
         let stored = app
             .instances

@@ -62,8 +62,8 @@ pub async fn list(
     let mut headers = vec![(COUNT_HEADER, listed.len().to_string())];
     headers.extend(next.map(|id| (NEXT_HEADER, URL_SAFE_NO_PAD.encode(id.to_string()))));
     Ok(Reply {
-        body: Value::Array(listed),
         headers,
+        ..Value::Array(listed).into()
     })
 }
 

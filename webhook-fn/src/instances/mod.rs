@@ -1,5 +1,7 @@
 //! The instance API, a file a verb.
 
+pub mod backfill;
+pub mod backfill_request;
 pub mod change;
 pub mod create;
 pub mod delete;

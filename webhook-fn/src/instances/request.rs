@@ -112,7 +112,11 @@ fn finish(
     }
 }
 
-fn parse_object(body: &[u8]) -> Result<Map<String, Value>, HandlerError> {
+/// Reads the object that a body must be.
+///
+/// # Errors
+/// When it is too large, not JSON or no object.
+pub fn parse_object(body: &[u8]) -> Result<Map<String, Value>, HandlerError> {
     if MAX_BODY < body.len() {
         return Err(HandlerError::TooLarge {
             limit: MAX_BODY,
@@ -205,7 +209,8 @@ fn is_label_value(value: &Value) -> bool {
     value.as_str().map(str::trim).is_some_and(is_label)
 }
 
-fn is_label(text: &str) -> bool {
+/// Whether a text is neither empty nor too long for a name.
+pub(super) fn is_label(text: &str) -> bool {
     !text.is_empty() && text.chars().count() <= MAX_TEXT
 }
 

@@ -1,18 +1,21 @@
 //! An instance as answers show it.
 
 use serde_json::{Value, json};
+use shared::backfill::Backfill;
+use shared::health::Health;
 use shared::instance::{Instance, Phase};
 use shared::settings::Settings;
 
-/// The instance as JSON, its secrets masked, with the URL that Close must post to.
+/// The instance as JSON, its secrets masked, with the URL that Close must post to, and, where there is something to say of
+/// them, how Close answers its polls and how its backfill stands.
 pub fn to_json(instance: &Instance, settings: &Settings, public_url: &str) -> Value {
-    json!({
+    let mut answer = json!({
         "id": instance.id,
         "name": instance.name,
         "createdDate": format!("{:.0}", instance.created_date),
         "element": element(),
         "provisionInteractions": [],
-        "valid": instance.phase == Phase::Ready,
+        "valid": instance.phase == Phase::Ready && instance.health.is_valid(),
         "disabled": instance.disabled,
         "maxCacheSize": 0,
         "cacheTimeToLive": 0,
@@ -21,6 +24,35 @@ pub fn to_json(instance: &Instance, settings: &Settings, public_url: &str) -> Va
         "cachingEnabled": false,
         "tags": instance.tags,
         "webhookUrl": webhook_url(instance, public_url),
+    });
+    if instance.health != Health::default() {
+        answer["polling"] = polling(&instance.health);
+    }
+    if let Some(found) = &instance.backfill {
+        answer["backfill"] = backfill(found);
+    }
+    answer
+}
+
+fn polling(health: &Health) -> Value {
+    json!({
+        "refusals": health.refusals,
+        "reason": health.reason,
+        "suspended": health.is_suspended(),
+    })
+}
+
+/// A backfill as JSON.
+pub fn backfill(backfill: &Backfill) -> Value {
+    json!({
+        "resource": backfill.resource,
+        "from": backfill.from,
+        "to": backfill.to,
+        "status": backfill.status,
+        "position": backfill.position,
+        "published": backfill.published,
+        "reason": backfill.reason,
+        "requestedDate": format!("{:.0}", backfill.requested_date),
     })
 }
 

@@ -1,0 +1,102 @@
+//! `POST /instances/{id}/backfill`
+
+use jiff::Timestamp;
+use shared::backfill::{Backfill, Status};
+use shared::instance::{Instance, Phase};
+use shared::poller_configuration::Resource;
+use shared::settings::{Policy, Settings};
+use shared::table::TableError;
+
+use super::backfill_request::{self, Span};
+use super::change::MAX_TRIES;
+use super::find::find;
+use super::request::parse_object;
+use super::view;
+use crate::app::{App, Call};
+use crate::authorization::Credentials;
+use crate::error::HandlerError;
+use crate::reply::Reply;
+
+const ENABLE: &str = "it is disabled; enable it first";
+const CONFIGURE: &str = "set event.notification.enabled to true, event.vendor.type to polling, and event.poller.configuration first";
+
+/// Has a span of the past published. The poller does it, from a poll on that is due at once.
+///
+/// # Errors
+/// 400 with all that is missing or wrong; 401, 404; 409 where the instance does not poll or another backfill is under way;
+/// 413, 503.
+pub async fn backfill(
+    app: &App,
+    call: &Call<'_>,
+    credentials: &Credentials,
+    id: &str,
+) -> Result<Reply, HandlerError> {
+    let (backfill_id, now) = (random_id()?, call.clock.started());
+    for _ in 0..MAX_TRIES {
+        let instance = find(app, credentials, id).await?;
+        let span = match &instance.backfill {
+            // Its insertion was done, but not answered.
+            Some(stored) if stored.id == backfill_id => return Ok(accepted(stored)),
+            stored => check(call.body, &instance, stored.as_ref(), now)?,
+        };
+        let backfill = Backfill::new(&backfill_id, &span.resource, span.from, span.to, now);
+        match app
+            .instances
+            .request_backfill(instance.id, &backfill, now)
+            .await
+        {
+            // Something of what was checked is so no longer.
+            Err(TableError::Conflict) => {}
+            stored => {
+                stored?;
+                tracing::info!(instance.id = %instance.id, resource = backfill.resource, "a backfill was asked for");
+                return Ok(accepted(&backfill));
+            }
+        }
+    }
+    Err(HandlerError::Contended)
+}
+
+fn accepted(backfill: &Backfill) -> Reply {
+    Reply::accepted(view::backfill(backfill))
+}
+
+/// What is to be published, if that can begin.
+fn check(
+    body: &[u8],
+    instance: &Instance,
+    last: Option<&Backfill>,
+    now: Timestamp,
+) -> Result<Span, HandlerError> {
+    let settings = Settings::parse(&instance.configuration, &Policy::of_stored())
+        .map_err(HandlerError::Configuration)?;
+    let members = parse_object(body)?;
+    let span = backfill_request::parse(&members, polled(instance, &settings)?, now)
+        .map_err(HandlerError::Invalid)?;
+    match last {
+        Some(last) if last.status == Status::Pending => {
+            Err(HandlerError::BackfillUnderWay(Box::new(last.clone())))
+        }
+        _ => Ok(span),
+    }
+}
+
+/// What an instance polls at present.
+fn polled<'a>(instance: &Instance, settings: &'a Settings) -> Result<&'a [Resource], HandlerError> {
+    let id = instance.id;
+    match &settings.poller {
+        _ if instance.phase == Phase::Provisioning => Err(HandlerError::Provisioning(id)),
+        _ if instance.disabled => Err(HandlerError::NotPolled { id, remedy: ENABLE }),
+        None => Err(HandlerError::NotPolled {
+            id,
+            remedy: CONFIGURE,
+        }),
+        Some(poller) => Ok(&poller.resources),
+    }
+}
+
+fn random_id() -> Result<String, HandlerError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)?;
+    Ok(hex::encode(bytes))
+}
