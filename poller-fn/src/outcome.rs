@@ -69,10 +69,11 @@ impl Outcome {
         if self.is_unfinished {
             return now;
         }
-        if 0 < health.refusals {
-            return after(now, patience(interval, health.refusals));
-        }
-        let next = next_poll(id, interval, started);
+        let next = if 0 < health.refusals {
+            after(now, patience(interval, health.refusals))
+        } else {
+            next_poll(id, interval, started)
+        };
         if self.is_any_passing {
             next.min(after(now, SOON))
         } else {
@@ -180,6 +181,7 @@ mod tests {
     fn what_passes_is_tried_soon_and_what_is_left_at_once() {
         assert_eq!(wait(&outcome(&[], true), &Health::default()), 29);
         assert_eq!(wait(&outcome(&[outage()], true), &Health::default()), 15);
+        assert_eq!(wait(&outcome(&[outage()], false), &health(99, None)), 15);
         let unfinished = outcome(&[PollError::OutOfTime, outage()], false);
         assert_eq!(wait(&unfinished, &Health::default()), 0);
     }

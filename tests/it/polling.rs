@@ -14,6 +14,11 @@ use serde_json::{Value, json};
 
 use crate::world::{PATIENCE, World, ago, query, texts};
 
+mod backfill;
+mod event_log;
+mod health;
+mod objects;
+
 /// The ids of the objects, each once, sorted.
 fn set(ids: impl IntoIterator<Item = String>) -> BTreeSet<String> {
     ids.into_iter().collect()

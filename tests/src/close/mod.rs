@@ -123,6 +123,11 @@ impl CloseSimulator {
         self.shared.lock().clock.set_skew(skew);
     }
 
+    /// Sets within which time successive updates of one object become one event.
+    pub fn set_consolidation(&self, within: Duration) {
+        self.shared.lock().settings.consolidation = within;
+    }
+
     /// Turns rate limiting on, changes it, or turns it off; what was used so far is forgotten.
     pub fn set_rate_limit(&self, rate_limit: Option<RateLimit>) {
         let mut world = self.shared.lock();

@@ -1,0 +1,190 @@
+//! What Close refuses for good, and what passes.
+
+use axum::http::StatusCode;
+use jiff::{SignedDuration, Timestamp};
+use local_stack::close::change::Change;
+use local_stack::close::faults::{Fault as CloseFault, RequestMatch};
+use serde_json::{Value, json};
+use shared::health::Health;
+use shared::instance_table::Lease;
+
+use crate::world::{API_KEY, World, ago, query, texts};
+
+async fn instance(world: &World, id: u64) -> Value {
+    world
+        .call("GET", &format!("/instances/{id}"), None, "")
+        .await
+        .body
+}
+
+/// How far away the next poll is.
+async fn wait(world: &World, id: u64) -> SignedDuration {
+    let items = world.items("InstancesTable").await;
+    let item = items
+        .iter()
+        .find(|item| item["id"].as_n().unwrap() == &id.to_string());
+    let millis = item.unwrap()["nextPollAt"].as_n().unwrap().parse().unwrap();
+    Timestamp::from_millisecond(millis)
+        .unwrap()
+        .duration_since(ago(0))
+}
+
+/// Makes it look as if Close had refused so many polls.
+async fn refuse(world: &World, id: u64, refusals: u32) {
+    let table = world.instance_table();
+    let lease = Lease {
+        id: id.try_into().unwrap(),
+        token: "of the tests".to_owned(),
+    };
+    table.acquire(&lease, ago(0), ago(-60)).await.unwrap();
+    let health = Health {
+        refusals,
+        reason: Some("leads: Unauthorized".to_owned()),
+    };
+    table.release(&lease, ago(0), &health).await.unwrap();
+}
+
+fn notices(world: &World, detail_type: &str) -> Vec<Value> {
+    let events = world.stack.bus().events().snapshot();
+    let notices = events
+        .iter()
+        .filter(|event| event.detail_type == detail_type);
+    notices.map(|event| event.parse_detail().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_refused_key_is_shown_and_polled_ever_less_often_until_it_is_replaced() {
+    let world = World::start().await;
+    let id = world.polling(&["leads", "contacts"]).await;
+    world.organization.revoke_key(API_KEY);
+
+    let summary = world.poll(id).await;
+
+    assert_eq!(
+        summary["failed"],
+        json!({"leads": "Unauthorized", "contacts": "Unauthorized"})
+    );
+    assert_eq!(instance(&world, id).await["valid"], false);
+    let first = wait(&world, id).await;
+    assert!(first.as_mins().abs_diff(30) <= 1, "{first}");
+    world.poll(id).await;
+    let second = wait(&world, id).await;
+    assert!(second.as_mins().abs_diff(60) <= 1, "{second}");
+
+    let key = "api_new_secret_of_the_tests";
+    world.keep_secret(key);
+    world.organization.add_key(key);
+    let patch = json!({"configuration": {"username": key}});
+    let answer = world
+        .call(
+            "PATCH",
+            &format!("/instances/{id}"),
+            None,
+            patch.to_string(),
+        )
+        .await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    assert!(wait(&world, id).await <= SignedDuration::ZERO);
+    world.poll(id).await;
+    assert_eq!(instance(&world, id).await["valid"], true);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_hundred_refusals_suspend_and_a_probe_resumes() {
+    let world = World::start().await;
+    world
+        .organization
+        .create_leads(1, Change::at(ago(100)).quiet())
+        .unwrap();
+    let id = world.polling(&["leads"]).await;
+    world.organization.revoke_key(API_KEY);
+    refuse(&world, id, 99).await;
+
+    world.poll(id).await;
+
+    let said = notices(&world, "instance.suspended");
+    assert_eq!(said.len(), 1);
+    assert_eq!(
+        (&said[0]["instanceId"], &said[0]["refusals"]),
+        (&json!(id), &json!(100))
+    );
+    // From here on only the probe asks, and says nothing new.
+    let searches = world.close.count(&RequestMatch::to("/data/search/"));
+    assert_eq!(world.poll(id).await["polled"], false);
+    assert_eq!(
+        world.close.count(&RequestMatch::to("/data/search/")),
+        searches
+    );
+    assert_eq!(world.close.count(&RequestMatch::to("/me/")), 1);
+    assert!(wait(&world, id).await.as_mins().abs_diff(360) <= 1);
+    assert_eq!(notices(&world, "instance.suspended").len(), 1);
+
+    world.organization.add_key(API_KEY);
+    assert_eq!(world.poll(id).await["published"], 1);
+    assert_eq!(instance(&world, id).await["valid"], true);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn an_outage_suspends_nobody_and_is_over_within_a_quarter_of_an_hour() {
+    let world = World::start().await;
+    world
+        .organization
+        .create_leads(1, Change::at(ago(100)).quiet())
+        .unwrap();
+    let configuration = json!({
+        "event.vendor.type": "polling",
+        "event.poller.refresh_interval": 600,
+        "event.poller.start": ago(1_000),
+        "event.poller.configuration": {"leads": {"url": query("leads")}},
+    });
+    let id = world.provision(configuration).await.body["id"]
+        .as_u64()
+        .unwrap();
+    refuse(&world, id, 99).await;
+    world.close.fail(
+        RequestMatch::to("/data/search/").times(4),
+        CloseFault::status(503),
+    );
+
+    assert_eq!(
+        world.poll(id).await["failed"],
+        json!({"leads": "CloseUnavailable"})
+    );
+
+    assert!(wait(&world, id).await.as_mins() <= 15);
+    assert_eq!(notices(&world, "instance.suspended").len(), 0);
+    world.close.clear_faults();
+    assert_eq!(world.poll(id).await["published"], 1);
+    assert_eq!(texts(&world.details(), "objectType"), ["lead"]);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_limit_that_is_used_up_is_waited_for_before_close_has_to_say_so() {
+    let world = World::start().await;
+    for second in 0..250 {
+        let change = Change::at(ago(1_000 - second)).quiet();
+        world.organization.create_leads(1, change).unwrap();
+    }
+    let id = world.polling(&["leads"]).await;
+    let limit = local_stack::close::rate_limit::RateLimit {
+        limit: 1,
+        window: std::time::Duration::from_millis(200),
+        body: local_stack::close::rate_limit::ThrottleBody::Empty,
+    };
+    world.close.set_rate_limit(Some(limit));
+
+    let summary = world.poll(id).await;
+
+    assert_eq!(summary["published"], 250);
+    let throttled = world
+        .close
+        .requests()
+        .iter()
+        .filter(|request| request.status == Some(429))
+        .count();
+    assert_eq!(throttled, 0);
+    world.finish().await;
+}
