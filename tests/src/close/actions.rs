@@ -16,7 +16,11 @@ impl Tenant {
     pub(super) fn complete_task(&mut self, id: &str, moment: &Moment) -> anyhow::Result<Timestamp> {
         let task = self.get(Family::Task, id)?;
         ensure!(!is_complete(&task), "task {id} is complete already");
-        let patch = json!({ "is_complete": true });
+        let patch = json!({
+            "is_complete": true,
+            "object_id": *self.note_completion(&task, moment)?,
+            "object_type": "taskcompleted",
+        });
         let date = self.act(Family::Task, id, "completed", patch, moment)?;
         self.touch_lead(&task, date, moment, LeadEvent::Updated)?;
         Ok(date)
@@ -68,7 +72,12 @@ mod tests {
         let events: Vec<_> = entries
             .map(|entry| format!("{}.{}", entry.object_type, entry.action))
             .collect();
-        let completion = ["task.lead.updated", "task.lead.completed", "lead.updated"];
+        let completion = [
+            "activity.task_completed.created",
+            "task.lead.updated",
+            "task.lead.completed",
+            "lead.updated",
+        ];
         assert_eq!(events[2..], completion);
         let lead = tenant.get(Family::Lead, &lead).unwrap();
         assert!(date < lead.date_updated);

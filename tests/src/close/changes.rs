@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::fields;
 use super::ids;
 use super::moment::Moment;
+use super::parameters;
 use super::record::{Family, Kind, Record};
 use super::tenant::Tenant;
 use super::valuation::Valuation;
@@ -40,6 +41,7 @@ impl Tenant {
             None => Vec::new(),
         };
         let lead = self.insert(Kind::Lead, None, fields, moment)?;
+        self.note_creation(&lead, moment)?;
         for contact in contacts {
             let lead_id = Some(Arc::clone(&lead.id));
             self.insert(Kind::Contact, lead_id, object(contact)?, moment)?;
@@ -85,6 +87,7 @@ impl Tenant {
         after.date_created = moment.date_created.unwrap_or(before.date_created);
         after.date_updated = moment.stamp_after(before.date_updated);
         let after = self.replace(&before, after, moment);
+        self.note_status(&before, &after, moment)?;
         if family == Family::Contact {
             self.touch_lead(&after, after.date_updated, moment, LeadEvent::None)?;
         }
@@ -167,7 +170,8 @@ impl Tenant {
         Ok(())
     }
 
-    fn insert(
+    /// Adds an object, whatever follows from it.
+    pub(super) fn insert(
         &mut self,
         kind: Kind,
         lead_id: Option<Arc<str>>,
@@ -175,7 +179,15 @@ impl Tenant {
         moment: &Moment,
     ) -> anyhow::Result<Arc<Record>> {
         fields::check(kind, &fields)?;
-        let date_created = moment.date_created.unwrap_or(moment.stamp());
+        let is_activity = kind.family() == Family::Activity;
+        let date_created = moment.date_created.or_else(|| starts_at(&fields));
+        let date_created = date_created.unwrap_or(moment.stamp());
+        // What others did earlier, and Close learns of now, is new now.
+        let date_updated = if is_activity {
+            moment.stamp()
+        } else {
+            moment.date_updated.unwrap_or(date_created)
+        };
         let mut record = Record {
             version: 0,
             tie: ids::scatter(self.version),
@@ -183,7 +195,7 @@ impl Tenant {
             id: ids::object(kind.prefix()).into(),
             lead_id,
             date_created,
-            date_updated: moment.date_updated.unwrap_or(date_created),
+            date_updated,
             fields,
             valuation: None,
         };
@@ -217,6 +229,14 @@ impl Tenant {
         self.adopt(&after);
         self.replace(child, after, moment);
     }
+}
+
+/// When a meeting starts, which Close takes for the date of its creation.
+fn starts_at(fields: &Map<String, Value>) -> Option<Timestamp> {
+    fields
+        .get("starts_at")
+        .and_then(Value::as_str)
+        .and_then(parameters::moment)
 }
 
 fn valuation(record: &Record) -> Option<Valuation> {

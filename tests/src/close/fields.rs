@@ -44,7 +44,7 @@ pub(super) fn check(kind: Kind, fields: &Map<String, Value>) -> anyhow::Result<(
             STATUSES.iter().any(|(id, _)| *id == status)
         }),
         Kind::Opportunity => check_opportunity(fields),
-        Kind::Contact | Kind::Task(_) => Ok(()),
+        Kind::Contact | Kind::Task(_) | Kind::Activity(_) => Ok(()),
     }
 }
 

@@ -17,6 +17,8 @@ pub mod request_log;
 pub mod settings;
 
 mod actions;
+mod activities;
+mod activity_type;
 mod answer;
 mod auth;
 mod by_date;
@@ -51,6 +53,7 @@ mod subscription;
 mod task_type;
 mod tasks;
 mod tenant;
+mod traces;
 mod valuation;
 mod versions;
 mod webhooks;

@@ -1,5 +1,6 @@
 //! What tests and the local stack do to an organization's data.
 
+mod activities;
 mod events;
 mod leads;
 mod opportunities;

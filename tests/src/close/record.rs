@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::activity_type::ActivityType;
 use super::task_type::TaskType;
 use super::valuation::Valuation;
 
@@ -19,6 +20,8 @@ pub(super) enum Kind {
     Opportunity,
     /// A task about a lead.
     Task(&'static TaskType),
+    /// Something that was done or that happened with a lead.
+    Activity(&'static ActivityType),
 }
 
 /// The kinds that one list and one path hold.
@@ -28,6 +31,7 @@ pub(super) enum Family {
     Contact,
     Opportunity,
     Task,
+    Activity,
 }
 
 impl Kind {
@@ -38,6 +42,7 @@ impl Kind {
             Self::Contact => Family::Contact,
             Self::Opportunity => Family::Opportunity,
             Self::Task(_) => Family::Task,
+            Self::Activity(_) => Family::Activity,
         }
     }
 
@@ -45,13 +50,17 @@ impl Kind {
     pub(super) fn object_type(self) -> &'static str {
         match self {
             Self::Task(of) => of.object_type,
+            Self::Activity(of) => of.object_type,
             _ => self.family().name(),
         }
     }
 
     /// The name in paths.
     pub(super) fn path(self) -> &'static str {
-        self.family().name()
+        match self {
+            Self::Activity(of) => of.path,
+            _ => self.family().name(),
+        }
     }
 
     /// What identifiers begin with.
@@ -61,6 +70,7 @@ impl Kind {
             Self::Contact => "cont",
             Self::Opportunity => "oppo",
             Self::Task(of) => of.prefix,
+            Self::Activity(_) => "acti",
         }
     }
 
@@ -79,7 +89,13 @@ impl Kind {
 
 impl Family {
     /// All of them.
-    pub(super) const ALL: [Self; 4] = [Self::Lead, Self::Contact, Self::Opportunity, Self::Task];
+    pub(super) const ALL: [Self; 5] = [
+        Self::Lead,
+        Self::Contact,
+        Self::Opportunity,
+        Self::Task,
+        Self::Activity,
+    ];
 
     /// The name in paths.
     pub(super) fn name(self) -> &'static str {
@@ -88,6 +104,7 @@ impl Family {
             Self::Contact => "contact",
             Self::Opportunity => "opportunity",
             Self::Task => "task",
+            Self::Activity => "activity",
         }
     }
 
@@ -98,6 +115,7 @@ impl Family {
             Self::Contact => "Contact",
             Self::Opportunity => "Opportunity",
             Self::Task => "Task",
+            Self::Activity => "Activity",
         }
     }
 

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::activities;
+use super::activity_type::ActivityType;
 use super::answer::{Answer, Refusal};
 use super::auth::{self, Role};
 use super::events::{self, Reader};
@@ -24,6 +26,8 @@ enum Route {
     Search,
     List(Family),
     Read(Family, String),
+    /// The activities of one kind.
+    ListOf(&'static ActivityType),
     Events,
     Event(String),
     CreateWebhook,
@@ -40,6 +44,7 @@ impl Route {
         match (request.method.as_str(), &segments[..], family) {
             ("GET", ["me"], _) => Ok(Self::Me),
             ("POST", ["data", "search"], _) => Ok(Self::Search),
+            ("GET", ["activity", path @ ..], _) if !path.is_empty() => Self::of_activities(path),
             ("GET", ["event"], _) => Ok(Self::Events),
             ("GET", ["event", id], _) => Ok(Self::Event((*id).to_owned())),
             ("GET", [_], Some(family)) => Ok(Self::List(family)),
@@ -49,32 +54,42 @@ impl Route {
             ("GET", ["webhook", id], _) => Ok(Self::ReadWebhook((*id).to_owned())),
             ("PUT", ["webhook", id], _) => Ok(Self::ChangeWebhook((*id).to_owned())),
             ("DELETE", ["webhook", id], _) => Ok(Self::DeleteWebhook((*id).to_owned())),
-            _ => Err(Refusal::NotSimulated(404, "no such path".to_owned())),
+            _ => Err(no_such_path()),
+        }
+    }
+
+    /// The lists of single kinds have paths of one segment or two, and their activities are below them.
+    fn of_activities(path: &[&str]) -> Result<Self, Refusal> {
+        let find = |path: &[&str]| ActivityType::from_path(&format!("activity/{}", path.join("/")));
+        match path {
+            [of @ .., id] if find(of).is_some() => {
+                Ok(Self::Read(Family::Activity, (*id).to_owned()))
+            }
+            of => find(of).map(Self::ListOf).ok_or_else(no_such_path),
         }
     }
 
     /// The endpoint group, which has a rate limit of its own.
-    fn group(&self) -> &'static str {
+    fn group(&self) -> String {
         match self {
-            Self::Me => "GET /me/",
-            Self::Search => "POST /data/search/",
-            Self::List(Family::Lead) => "GET /lead/",
-            Self::List(Family::Contact) => "GET /contact/",
-            Self::List(Family::Opportunity) => "GET /opportunity/",
-            Self::List(Family::Task) => "GET /task/",
-            Self::Read(Family::Lead, _) => "GET /lead/{id}/",
-            Self::Read(Family::Contact, _) => "GET /contact/{id}/",
-            Self::Read(Family::Opportunity, _) => "GET /opportunity/{id}/",
-            Self::Read(Family::Task, _) => "GET /task/{id}/",
-            Self::Events => "GET /event/",
-            Self::Event(_) => "GET /event/{id}/",
-            Self::CreateWebhook => "POST /webhook/",
-            Self::ListWebhooks => "GET /webhook/",
-            Self::ReadWebhook(_) => "GET /webhook/{id}/",
-            Self::ChangeWebhook(_) => "PUT /webhook/{id}/",
-            Self::DeleteWebhook(_) => "DELETE /webhook/{id}/",
+            Self::List(family) => format!("GET /{}/", family.name()),
+            Self::Read(family, _) => format!("GET /{}/{{id}}/", family.name()),
+            Self::ListOf(of) => format!("GET /{}/", of.path),
+            Self::Me => "GET /me/".to_owned(),
+            Self::Search => "POST /data/search/".to_owned(),
+            Self::Events => "GET /event/".to_owned(),
+            Self::Event(_) => "GET /event/{id}/".to_owned(),
+            Self::CreateWebhook => "POST /webhook/".to_owned(),
+            Self::ListWebhooks => "GET /webhook/".to_owned(),
+            Self::ReadWebhook(_) => "GET /webhook/{id}/".to_owned(),
+            Self::ChangeWebhook(_) => "PUT /webhook/{id}/".to_owned(),
+            Self::DeleteWebhook(_) => "DELETE /webhook/{id}/".to_owned(),
         }
     }
+}
+
+fn no_such_path() -> Refusal {
+    Refusal::NotSimulated(404, "no such path".to_owned())
 }
 
 /// Answers a request; what is not simulated is remembered as unexpected.
@@ -93,7 +108,9 @@ pub(super) fn respond(world: &mut World, request: &LoggedRequest, key: Option<&s
     let verdict = world.settings.rate_limit.map(|rate| {
         let organization = &world.tenants[tenant].identity.organization_id;
         let key = request.key_id.as_deref().unwrap_or_default();
-        let verdict = world.buckets.charge(key, organization, route.group(), rate);
+        let verdict = world
+            .buckets
+            .charge(key, organization, &route.group(), rate);
         (verdict, rate)
     });
     let mut answer = match verdict {
@@ -130,6 +147,8 @@ fn answer(
         Route::List(Family::Contact) => list::contacts(tenant, settings, parameters),
         Route::List(Family::Opportunity) => opportunities::list(tenant, settings, parameters),
         Route::List(Family::Task) => tasks::list(tenant, settings, parameters),
+        Route::List(Family::Activity) => activities::list(tenant, None, settings, parameters),
+        Route::ListOf(of) => activities::list(tenant, Some(of), settings, parameters),
         Route::Read(family, id) => list::read(tenant, family, &id, parameters),
         Route::Events => events::list(tenant, reader, parameters),
         Route::Event(id) => events::read(tenant, reader, &id, parameters),

@@ -1,5 +1,6 @@
 //! Objects as JSON: the keys, their order (alphabetical) and the defaults of the recorded responses of 2026.
 
+mod activity;
 mod contact;
 mod lead;
 mod opportunity;
@@ -37,6 +38,7 @@ pub(super) fn bare(record: &Record, around: Surroundings<'_>) -> Map<String, Val
         Kind::Contact => contact::defaults(record, identity),
         Kind::Opportunity => opportunity::defaults(record, around),
         Kind::Task(of) => task::defaults(record, of, around),
+        Kind::Activity(of) => activity::defaults(record, of, identity),
     });
     object.extend(record.fields.clone());
     match record.kind {
@@ -44,6 +46,7 @@ pub(super) fn bare(record: &Record, around: Surroundings<'_>) -> Map<String, Val
         Kind::Contact => contact::derive(&mut object),
         Kind::Opportunity => opportunity::derive(&mut object, record.valuation),
         Kind::Task(of) => task::derive(&mut object, record, of),
+        Kind::Activity(of) => activity::derive(&mut object, of),
     }
     object.sort_keys();
     object
@@ -64,6 +67,7 @@ fn set(object: &mut Map<String, Value>, field: &str, value: impl Into<Value>) {
 mod tests {
     use jiff::Timestamp;
 
+    use super::super::activity_type::ActivityType;
     use super::super::task_type::TaskType;
     use super::*;
 
@@ -134,5 +138,33 @@ mod tests {
             "opportunity_due",
             include_str!("samples/task-opportunity_due.json"),
         );
+    }
+
+    #[test]
+    fn activities_of_every_recorded_kind_have_the_keys_of_the_recorded_ones() {
+        // Recordings of before there was `activity_at`, and one of before there was `users` on it.
+        let check = |path: &str, mut recorded: Value| {
+            recorded["activity_at"] = Value::Null;
+            recorded["users"] = Value::Null;
+            let of = ActivityType::from_path(&format!("activity/{path}"));
+            check(Kind::Activity(of.unwrap()), &recorded);
+        };
+        check("call", sample(include_str!("samples/activity-call.json")));
+        check("email", sample(include_str!("samples/activity-email.json")));
+        check(
+            "meeting",
+            sample(include_str!("samples/activity-meeting.json")),
+        );
+        check("note", sample(include_str!("samples/activity-note.json")));
+        check("sms", sample(include_str!("samples/activity-sms.json")));
+        check(
+            "status_change/opportunity",
+            sample(include_str!(
+                "samples/activity-opportunity-status-change.json"
+            )),
+        );
+        let list = sample(include_str!("samples/list-activities.json"));
+        check("created", list["data"][0].clone());
+        check("task_completed", list["data"][2].clone());
     }
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::entry::{Entry, Happening};
+use super::event_types;
 use super::index::Update;
 use super::moment::Moment;
 use super::record::Record;
@@ -101,7 +102,7 @@ impl Tenant {
         let Some(record) = step.after.or(step.before) else {
             return;
         };
-        if moment.quiet {
+        if moment.quiet || !event_types::exists(record.kind.object_type(), step.action) {
             return;
         }
         let entry = Entry::new(Happening {
