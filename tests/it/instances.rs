@@ -8,8 +8,12 @@ use shared::instance_id::{InstanceId, MAX_INSTANCE_ID};
 use crate::world::{API_KEY, Answer, World};
 
 mod authorization;
+mod backfill;
 mod deletion;
 mod documented;
+mod health;
+mod lines;
+mod poller;
 mod request;
 
 /// Asks for an instance with this body.

@@ -59,6 +59,16 @@ async fn every_example_fits_its_schema_and_is_taken() {
             );
         }
     }
+    let id = walk.provision("polled").await;
+    for (name, body) in walk.examples("backfillInstance") {
+        let answer = walk.send("backfillInstance", &id, None, body).await;
+        assert_eq!(
+            answer.status,
+            StatusCode::ACCEPTED,
+            "{name}: {}",
+            answer.body
+        );
+    }
     walk.store(20931, &[], Phase::Ready).await;
     for (name, body) in walk.examples("receiveWebhook") {
         let answer = walk.deliver("MjA5MzE=", body).await;
@@ -99,15 +109,19 @@ async fn good(walk: &mut Walk) {
     let token = format!("Element {}", created.body["token"].as_str().unwrap());
     let own = walk.send("listInstances", "", Some(&token), "").await;
     assert_eq!(own.body["webhook"]["status"], "active");
-    for name in ["documented", "polled"] {
-        walk.provision(name).await;
-    }
+    walk.provision("documented").await;
+    let polled = walk.provision("polled").await;
+    let body = walk.examples("backfillInstance").swap_remove(0).1;
+    let accepted = walk.send("backfillInstance", &polled, None, body).await;
+    assert_eq!(accepted.status, StatusCode::ACCEPTED, "{}", accepted.body);
+    let shown = walk.send("readInstance", &polled, None, "").await;
+    assert_eq!(shown.body["backfill"], accepted.body);
     let page = walk.list("pageSize=1&tags[]=Sales").await;
     let next = page.headers["elements-next-page-token"].to_str().unwrap();
     walk.list(&format!("pageSize=200&nextPage={next}")).await;
     for (operation, body) in walk.of_one_instance() {
-        // Its turn is after the others.
-        if operation != "deleteInstance" {
+        // The turn of the first is after the others, and the second is for another.
+        if !["deleteInstance", "backfillInstance"].contains(&operation.as_str()) {
             let answer = walk.send(&operation, &id, Some(&token), body).await;
             assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
         }
@@ -143,10 +157,15 @@ async fn refused(walk: &mut Walk) {
             assert_eq!(answer.status, status, "{operation}: {}", answer.body);
         }
     }
-    let id = walk.provision("documented").await;
-    for operation in ["createInstance", "replaceInstance", "changeInstance"] {
+    let id = walk.provision("polled").await;
+    for operation in [
+        "createInstance",
+        "replaceInstance",
+        "changeInstance",
+        "backfillInstance",
+    ] {
         for (body, status) in [
-            (r#"{"name": "", "configuration": {"": 1}}"#, 400),
+            (r#"{"name": "", "": 0, "configuration": {"": 1}}"#, 400),
             ("{", 400),
             (&large, 413),
         ] {

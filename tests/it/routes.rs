@@ -11,7 +11,14 @@ const UNKNOWN: &str = "/instances/404";
 const WRONG: &str = "User wrong, Organization wrong";
 
 /// What differs from run to run.
-const REDACTED: [&str; 5] = ["requestId", "id", "token", "createdDate", "webhookUrl"];
+const REDACTED: [&str; 6] = [
+    "requestId",
+    "id",
+    "token",
+    "createdDate",
+    "requestedDate",
+    "webhookUrl",
+];
 
 #[tokio::test]
 async fn every_route_answers_as_it_should() {
@@ -80,6 +87,8 @@ async fn every_route_answers_as_it_should() {
     table.webhook(ID, "disabled", "{}").await;
     table.add("PUT", &enabled, "good", None, "").await;
     table.bad_paths("PUT", "/enabled").await;
+
+    table.backfills(&one, &large).await;
 
     let deletion = r#"{"model": "lead", "event": "delete", "data": {"id": "lead_1"}}"#;
     table.webhook(ID, "good", deletion).await;
@@ -164,6 +173,23 @@ impl Table<'_> {
         }
     }
 
+    async fn backfills(&mut self, one: &str, large: &str) {
+        let backfill = format!("{one}/backfill");
+        let january = r#"{"resource": "leads", "from": "2026-01-01", "to": "2026-02-01"}"#;
+        self.add("POST", &backfill, "not polled", None, january)
+            .await;
+        let polled = r#"{"configuration": {"event.notification.enabled": true, "event.notification.type": "eventbridge", "event.vendor.type": "polling", "event.poller.urls": "leads"}}"#;
+        self.add("PATCH", one, "polled", None, polled).await;
+        self.add("POST", &backfill, "good", None, january).await;
+        self.add("POST", &backfill, "again", None, january).await;
+        self.add("POST", &backfill, "no JSON", None, "{").await;
+        self.add("POST", &backfill, "no object", None, "[]").await;
+        self.add("POST", &backfill, "nothing in it", None, "{}")
+            .await;
+        self.add("POST", &backfill, "too large", None, large).await;
+        self.bad_paths("POST", "/backfill").await;
+    }
+
     async fn bad_paths(&mut self, method: &str, rest: &str) {
         self.add(method, &format!("/instances/0{rest}"), "bad id", None, "{}")
             .await;
@@ -197,6 +223,8 @@ fn redact(body: &mut Value) {
             *value = json!("[element]");
         } else if name == "events" {
             *value = json!("[events]");
+        } else if name == "backfill" {
+            redact(value);
         } else if name == "configuration" {
             value["base.url"] = json!("[base.url]");
         }

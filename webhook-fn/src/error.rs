@@ -145,15 +145,18 @@ impl HandlerError {
 
 fn describe_progress(backfill: &Backfill) -> String {
     let Backfill {
-        resource, from, to, ..
+        resource,
+        from,
+        to,
+        published,
+        ..
     } = backfill;
     let progress = match backfill.position {
-        Some(position) => format!("has come to {position}"),
-        None => "has not begun".to_owned(),
+        Some(position) => format!("has come to {position}, with {published} events published"),
+        None => "has published nothing yet".to_owned(),
     };
-    let published = backfill.published;
     format!(
-        "a backfill of {resource} from {from} to {to} is under way: it {progress} and has published {published} events; ask again when it has ended"
+        "a backfill of {resource} from {from} to {to} is under way and {progress}; ask again when it has ended"
     )
 }
 

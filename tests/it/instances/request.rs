@@ -97,7 +97,7 @@ async fn everything_that_is_wrong_is_named_at_once() {
     configuration.event.notification.callback.url: expected an https URL
     configuration.event.webhook.signature.key: expected the signature_key of the webhook subscription, in hex
     configuration.event.poller.refresh_interval: expected whole minutes, 1 to 527040
-    configuration.event.poller.start: expected a time such as 2026-06-19T12:00:00Z
+    configuration.event.poller.start: expected a time since 1970, such as 2026-06-19T12:00:00Z
     configuration.event.poller.configuration.contacts.datesConfiguration.updatedDateFormat: the single quote at position 8 is never closed
     configuration.event.poller.configuration.leads.url: the condition: expected a field at position 26, but found the end
     configuration.event.poller.configuration.accounts.url: expected one of accounts, leads, contacts, opportunities, tasks, activities, events as the resource, but found `tickets`

@@ -121,8 +121,10 @@ impl Walk {
             .map(|operation| operation.id.to_owned())
             .collect();
         let replacement = self.examples("replaceInstance").swap_remove(0).1;
+        let backfill = self.examples("backfillInstance").swap_remove(0).1;
         let body = |id: &str| match id {
             "replaceInstance" => replacement.clone(),
+            "backfillInstance" => backfill.clone(),
             "changeInstance" => json!({"name": "Other"}).to_string(),
             _ => String::new(),
         };

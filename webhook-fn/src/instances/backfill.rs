@@ -17,7 +17,7 @@ use crate::authorization::Credentials;
 use crate::error::HandlerError;
 use crate::reply::Reply;
 
-const ENABLE: &str = "it is disabled; enable it first";
+const ENABLE: &str = "it is disabled; enable it first, with PUT at its /enabled";
 const CONFIGURE: &str = "set event.notification.enabled to true, event.vendor.type to polling, and event.poller.configuration first";
 
 /// Has a span of the past published. The poller does it, from a poll on that is due at once.
