@@ -17,6 +17,7 @@ use crate::world::{PATIENCE, World, ago, query, texts};
 mod backfill;
 mod event_log;
 mod health;
+mod kills;
 mod objects;
 
 /// The ids of the objects, each once, sorted.
