@@ -114,7 +114,7 @@ impl Event {
             instance_id: instance.id,
             instance_name: instance.name.clone(),
             instance_tags: instance.tags.clone(),
-            callback: settings.callback_url.is_some(),
+            callback: settings.callback.is_some(),
             base_url: settings.base_url.clone(),
             channel,
         }
