@@ -10,7 +10,7 @@ use url::{Host, Url};
 /// Blocks that are nobody's on the internet, each with its prefix length.
 /// Source: iana.org, "IANA IPv4 Special-Purpose Address Registry", and multicast.
 const SPECIAL_V4: [(Ipv4Addr, u32); 16] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8),       // This network.
+    (Ipv4Addr::UNSPECIFIED, 8),           // This network.
     (Ipv4Addr::new(10, 0, 0, 0), 8),      // Private.
     (Ipv4Addr::new(100, 64, 0, 0), 10),   // Shared behind a carrier's NAT.
     (Ipv4Addr::new(127, 0, 0, 0), 8),     // Loopback.

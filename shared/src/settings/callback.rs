@@ -228,6 +228,8 @@ impl fmt::Debug for Callback {
 
 #[cfg(test)]
 mod tests {
+    use reqwest::header::HeaderValue;
+
     use super::Callback;
     use crate::configuration::Configuration;
     use crate::settings::{Policy, Settings};
@@ -289,7 +291,7 @@ mod tests {
             header("authorization"),
             "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
         );
-        assert!(callback.headers.values().all(|value| value.is_sensitive()));
+        assert!(callback.headers.values().all(HeaderValue::is_sensitive));
         assert_eq!(callback.headers.len(), 3);
     }
 
