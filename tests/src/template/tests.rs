@@ -56,6 +56,17 @@ Resources:
       FunctionName: !Ref Function
       Principal: events.amazonaws.com
       SourceArn: !GetAtt Rule.Arn
+  DeadPolicy:
+    Type: AWS::SQS::QueuePolicy
+    Properties:
+      Queues: [!Ref Dead]
+      PolicyDocument:
+        Statement:
+          - Effect: Allow
+            Principal: {Service: events.amazonaws.com}
+            Action: sqs:SendMessage
+            Resource: !GetAtt Dead.Arn
+            Condition: {ArnEquals: {aws:SourceArn: !GetAtt Rule.Arn}}
   Rule:
     Type: AWS::Events::Rule
     Properties:
@@ -150,7 +161,7 @@ fn what_the_stack_would_have_to_guess_is_refused_with_its_line() {
         (
             "Id: Function\n          Arn: !GetAtt Function.Arn",
             "Id: Function\n          Arn: arn:aws:lambda:us-east-1:000000000000:function:other",
-            "no AWS::Lambda::Permission lets this rule invoke its target",
+            "the template does not let this rule reach its target",
         ),
     ] {
         let before = TEMPLATE.find(find).map(|position| &TEMPLATE[..position]);
