@@ -182,13 +182,16 @@ impl<O: Outside> Worker<'_, O> {
             .map_or_else(|error| error.unpublished.clone(), |_| HashSet::new());
         let is_late = |event: &Event| unpublished.contains(&event.id);
 
-        // A watermark stays behind the first that is not on the bus.
+        // A watermark stays behind the first that is not on the bus, and behind what the walk has still to read: a record
+        // may be dated later than where it stands.
         let late = places
             .iter()
             .zip(&events)
             .filter(|(_, event)| is_late(event));
         let late = late.map(|((_, date), event)| date.unwrap_or(event.change.date));
-        let until = late.fold(self.close.until(), Timestamp::min);
+        let until = late
+            .chain(job.walk.frontier())
+            .fold(self.close.until(), Timestamp::min);
         for (target, date) in sorted.passed {
             job.targets[target].watermark.handled(date, until);
         }

@@ -93,6 +93,11 @@ impl LogWalk {
         Ok(None)
     }
 
+    /// Everything dated before it was read, as long as there is more to read.
+    pub fn frontier(&self) -> Timestamp {
+        self.windows.from()
+    }
+
     /// Reads the window again after its cursor expired.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
-//! A walk by keyset, in ascending order: each page starts at the date where the last one ended.
+//! A walk by keyset, in ascending order: each page starts at a date where the last one ended.
 //!
-//! Starting anew at the last date, inclusive, loses nothing: the records of that date come again and are skipped as seen.
+//! Starting anew at that date, inclusive, loses nothing: the records from there on come again and are skipped as seen.
 //! Within a run of one date that is longer than a page, a search goes on by its cursor; what is too long for that, and
 //! every such run of a list, is walked by [`WindowWalk`].
 
@@ -13,6 +13,11 @@ use super::kind::{Kind, MAX_LIMIT, Place};
 use super::window::{MAX_EXPIRIES, MAX_WALK, WindowWalk};
 use crate::error::PollError;
 use crate::record;
+
+/// Records by which a page's place in the order is told. Close sorts by its index, which may be a little behind, and shows
+/// records as they are: one that has just been edited stands where it stood before, with its new date. To go by a single
+/// record could mean to skip all between.
+const SAMPLE: usize = 9;
 
 /// The state of a walk.
 #[derive(Debug)]
@@ -80,12 +85,12 @@ impl KeysetWalk {
             self.leave_run();
             return Ok(unit);
         }
-        let mut dates = page
+        let dates: Vec<_> = page
             .data
             .iter()
-            .filter_map(|record| record::date_updated(record));
-        let first = dates.next();
-        let last = dates.next_back().or(first);
+            .filter_map(|record| record::date_updated(record))
+            .collect();
+        let (first, last) = ends(&dates);
         if last < first {
             return Err(PollError::OutOfOrder);
         }
@@ -94,11 +99,16 @@ impl KeysetWalk {
         match last {
             _ if page.data.is_empty() => self.is_done = true,
             _ if !page.is_followed() && !is_cut_short => self.is_done = true,
-            Some(last) if self.anchor < last => self.anchor_at(last, &page),
+            Some(last) if self.anchor < last => self.anchor_at(last, &dates),
             _ if page.cursor.is_some() && !is_cut_short => self.cursor.clone_from(&page.cursor),
             _ => self.enter_run(),
         }
         Ok(Some(page.data))
+    }
+
+    /// Everything dated before it was read, as long as there is more to read.
+    pub fn frontier(&self) -> Timestamp {
+        self.anchor
     }
 
     /// Starts the run again after its cursor expired, another way when that has happened too often.
@@ -135,14 +145,9 @@ impl KeysetWalk {
         self.limit.saturating_add(known).min(MAX_LIMIT)
     }
 
-    fn anchor_at(&mut self, date: Timestamp, page: &Page) {
+    fn anchor_at(&mut self, date: Timestamp, read: &[Timestamp]) {
         self.anchor = date;
-        let dates = page
-            .data
-            .iter()
-            .rev()
-            .map(|record| record::date_updated(record));
-        self.known = dates.take_while(|other| *other == Some(date)).count();
+        self.known = read.iter().filter(|other| date <= **other).count();
         (self.cursor, self.read_since_anchor, self.expiries) = (None, 0, 0);
     }
 
@@ -167,10 +172,24 @@ impl KeysetWalk {
         {
             self.run = None;
             let behind = Span::instant(self.anchor).before.unwrap_or(Timestamp::MAX);
-            self.anchor_at(behind, &Page::default());
+            self.anchor_at(behind, &[]);
             self.is_done = self.before.is_some_and(|before| before <= behind);
         }
     }
+}
+
+/// What the page begins and ends with.
+fn ends(dates: &[Timestamp]) -> (Option<Timestamp>, Option<Timestamp>) {
+    let sample = (dates.len() / 2).clamp(1, SAMPLE).min(dates.len());
+    let (first, last) = (&dates[..sample], &dates[dates.len() - sample..]);
+    (middle(first), middle(last))
+}
+
+/// The date that no more than half of them are after.
+fn middle(dates: &[Timestamp]) -> Option<Timestamp> {
+    let mut dates = dates.to_vec();
+    dates.sort_unstable();
+    dates.get(dates.len().saturating_sub(1) / 2).copied()
 }
 
 #[cfg(test)]
@@ -257,10 +276,21 @@ mod tests {
         growing
             .advance(page(&(0..10_000).collect::<Vec<_>>(), None))
             .unwrap();
-        assert_eq!(next(&growing), Some((9_999, None)));
+        assert_eq!(next(&growing), Some((9_995, None)));
         let mut ties = walk();
         ties.advance(page(&vec![0; 10_000], None)).unwrap();
         assert_eq!(next(&ties), Some((0, None)));
+    }
+
+    #[test]
+    fn a_record_that_is_newer_than_its_place_skips_nothing() {
+        let mut walk = walk();
+        let mut dates: Vec<_> = (1..=20).collect();
+        dates[19] = 9_000;
+        dates[4] = 8_000;
+        walk.advance(page(&dates, Some("c1"))).unwrap();
+        assert_eq!(next(&walk), Some((16, None)));
+        assert_eq!(walk.frontier(), at(16));
     }
 
     #[test]

@@ -90,6 +90,16 @@ impl Walk {
         }
     }
 
+    /// Everything dated before it was read; nothing, where everything was.
+    pub fn frontier(&self) -> Option<Timestamp> {
+        self.next_request()?;
+        Some(match self {
+            Self::Keyset(walk) => walk.frontier(),
+            Self::Windows(walk) => walk.frontier(),
+            Self::EventLog(walk) => walk.frontier(),
+        })
+    }
+
     /// Reads again what the cursor that expired was for; what was published of it is seen.
     ///
     /// # Errors

@@ -87,6 +87,11 @@ impl WindowWalk {
         self.advance_run(page).map(Some)
     }
 
+    /// Everything dated before it was read, as long as there is more to read.
+    pub fn frontier(&self) -> Timestamp {
+        self.windows.from()
+    }
+
     /// Reads the run again after its cursor expired.
     ///
     /// # Errors
