@@ -22,6 +22,7 @@ mod activity_type;
 mod answer;
 mod auth;
 mod by_date;
+mod cause;
 mod changes;
 mod clock;
 mod connection;

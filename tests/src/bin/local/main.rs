@@ -1,5 +1,6 @@
 //! `cargo local`: the whole of closeio-events on this machine, nothing installed.
 
+mod alone;
 mod options;
 mod provision;
 mod screen;
@@ -46,6 +47,9 @@ const KEEP: usize = 10_000;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode> {
     let options = Options::parse();
+    if options.close_alone {
+        return alone::run().await;
+    }
     let screen = Screen::new(options.events_json);
     let simulated = Simulated::start(&options).await?;
     let stack = start_stack(&options, simulated.as_ref(), &screen).await?;
