@@ -193,7 +193,8 @@ async fn provision(
         base_url(options, simulated)
     ))?;
     screen.say(&format!(
-        "  polling        instance {polled}: leads and contacts"
+        "  polling        instance {polled}: {}",
+        provision::RESOURCES.join(", ")
     ))?;
     if let Some(simulated) = simulated {
         let base_url = simulated.close.base_url();
