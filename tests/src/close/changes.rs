@@ -177,15 +177,7 @@ impl Tenant {
         moment: &Moment,
     ) -> anyhow::Result<Arc<Record>> {
         fields::check(kind, &fields)?;
-        let is_activity = kind.family() == Family::Activity;
-        let date_created = moment.date_created.or_else(|| starts_at(&fields));
-        let date_created = date_created.unwrap_or(moment.stamp());
-        // What others did earlier, and Close learns of now, is new now.
-        let date_updated = if is_activity {
-            moment.stamp()
-        } else {
-            moment.date_updated.unwrap_or(date_created)
-        };
+        let (date_created, date_updated) = dates(kind, &fields, moment);
         let mut record = Record {
             version: 0,
             tie: ids::scatter(self.version),
@@ -226,6 +218,17 @@ impl Tenant {
         self.adopt(&after);
         self.replace(child, after, moment);
     }
+}
+
+/// The dates of a new object.
+fn dates(kind: Kind, fields: &Map<String, Value>, moment: &Moment) -> (Timestamp, Timestamp) {
+    let date_created = moment.date_created.or_else(|| starts_at(fields));
+    let date_created = date_created.unwrap_or(moment.stamp());
+    if kind.family() == Family::Activity {
+        // What was done earlier, and Close learns of now, is new now.
+        return (date_created, moment.stamp());
+    }
+    (date_created, moment.date_updated.unwrap_or(date_created))
 }
 
 /// When a meeting starts, which Close takes for the date of its creation.

@@ -30,6 +30,7 @@ mod cursors;
 mod delivery;
 mod entry;
 mod event_cursor;
+mod event_filter;
 mod event_log;
 mod event_types;
 mod events;
