@@ -33,6 +33,7 @@ pub struct Builder {
     template: PathBuf,
     inputs: Inputs,
     environment: Vec<(String, String, Option<String>)>,
+    absent_rules: Vec<String>,
     listen: SocketAddr,
     schedule: Mode,
     binaries: Option<Binaries>,
@@ -50,6 +51,7 @@ impl Default for Builder {
                 ..Inputs::default()
             },
             environment: Vec::new(),
+            absent_rules: Vec::new(),
             listen: ANY_PORT,
             schedule: Mode::Off,
             binaries: None,
@@ -97,6 +99,13 @@ impl Builder {
     pub fn without_environment(mut self, function: &str, name: &str) -> Self {
         self.environment
             .push((function.to_owned(), name.to_owned(), None));
+        self
+    }
+
+    /// Leaves a rule away, by its key in the template: events arrive, and nobody does anything about them.
+    #[must_use]
+    pub fn without_rule(mut self, logical_id: &str) -> Self {
+        self.absent_rules.push(logical_id.to_owned());
         self
     }
 
@@ -213,6 +222,13 @@ impl Builder {
                 None => spec.environment.remove(name),
             };
             ensure!(value.is_some() || old.is_some(), "{function} has no {name}");
+        }
+        for absent in &self.absent_rules {
+            let mut rules = template.rules.iter();
+            let position = rules.position(|rule| &rule.logical_id == absent);
+            let position =
+                position.with_context(|| format!("the template has no rule {absent}"))?;
+            template.rules.remove(position);
         }
         Ok(template)
     }
