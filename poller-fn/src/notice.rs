@@ -1,12 +1,12 @@
 //! What the poller itself has to say on the bus.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::json;
 use shared::clock::Clock;
 use shared::event::Entry;
 use shared::health::Health;
 use shared::instance::Instance;
-use shared::poller_configuration::Source;
+use shared::instance_table::Lease;
 
 use crate::error::PollError;
 use crate::invocation::SOURCE;
@@ -18,29 +18,30 @@ const GAP: &str = "instance.gap";
 /// `detail-type` where an instance is no longer polled, until its API key works again.
 const SUSPENDED: &str = "instance.suspended";
 
-/// How long Close keeps its event log. Source: developer.close.com/resources/event-log.
-const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How long a notice may take.
 const TIMEOUT: SignedDuration = SignedDuration::from_secs(10);
 
 /// Says where the event log no longer reaches back to a watermark, and moves that to where it does.
 ///
 /// # Errors
-/// When the notice is not on the bus: nothing may go on as if it were.
+/// When the notice is not on the bus, and nothing may go on as if it were; or the table does not answer.
 pub async fn of_gaps(
     outside: &impl Outside,
     instance: &Instance,
+    lease: &Lease,
     targets: &mut [Target<'_>],
     clock: &Clock,
 ) -> Result<(), PollError> {
-    let oldest = clock.started().saturating_sub(RETENTION);
-    let oldest = oldest.unwrap_or(Timestamp::MIN);
-    for target in targets {
+    for target in targets
+        .iter_mut()
+        .filter(|target| target.backfill.is_none())
+    {
+        let retention = target.resource.source.retention();
+        let oldest = retention.and_then(|kept| clock.started().checked_sub(kept).ok());
         let watermark = &mut target.watermark;
-        let is_gap = target.resource.source == Source::EventLog && watermark.position() < oldest;
-        if !is_gap || target.backfill.is_some() {
+        let Some(oldest) = oldest.filter(|oldest| watermark.position() < *oldest) else {
             continue;
-        }
+        };
         let detail = json!({
             "instanceId": instance.id,
             "instanceName": instance.name,
@@ -53,6 +54,10 @@ pub async fn of_gaps(
             return Err(PollError::NoticeNotPublished);
         }
         watermark.skip_to(oldest);
+        // At once, or it would be said again by each poll that gets no further.
+        if let Some(commit) = target.take_commit() {
+            outside.commit(lease, &commit).await?;
+        }
     }
     Ok(())
 }

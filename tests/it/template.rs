@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::world::{PATIENCE, World};
 
+mod callbacks;
 mod permissions;
 
 /// A function, and where it reads its settings.
@@ -41,14 +42,17 @@ const SETTINGS: [Settings; 2] = [
 
 /// What the runtime's own logging reads.
 const LOGGING: &str = "RUST_LOG";
+/// What only a stack on this machine sets: to let events be posted to it.
+const LOCAL: &str = "CALLBACK_ALLOW_LOOPBACK";
 
-/// The variables that a function's `Config` reads: the names in upper case among its string literals.
+/// The variables that a function's `Config` reads on AWS: the names in upper case among its string literals.
 fn read_by(source: &str) -> BTreeSet<&str> {
     let is_name = |text: &&str| {
         !text.is_empty()
             && text
                 .bytes()
                 .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+            && *text != LOCAL
     };
     source.split('"').filter(is_name).collect()
 }

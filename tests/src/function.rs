@@ -137,6 +137,12 @@ impl Function {
         self.live_processes().len()
     }
 
+    /// The operating system's numbers of them.
+    pub fn process_ids(&self) -> Vec<u32> {
+        let processes = self.live_processes();
+        processes.iter().filter_map(|process| process.id).collect()
+    }
+
     /// All that its processes wrote until now.
     pub fn output(&self) -> Vec<String> {
         let lines = self.output.snapshot();

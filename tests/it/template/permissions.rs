@@ -141,6 +141,27 @@ fn the_roles_grant_these_and_no_others() {
     xray:PutTelemetryRecords *
     xray:PutTraceSegments *
     ");
+    insta::assert_snapshot!(show("CallbackRole"), @r"
+    dynamodb:GetItem InstancesTable
+    dynamodb:UpdateItem InstancesTable
+    kms:Decrypt TablesKey
+    kms:DescribeKey TablesKey
+    kms:GenerateDataKey TablesKey
+    logs:CreateLogStream CallbackLogs
+    logs:PutLogEvents CallbackLogs
+    sqs:ChangeMessageVisibility CallbackQueue
+    sqs:ChangeMessageVisibility CallbackRetryQueue
+    sqs:DeleteMessage CallbackQueue
+    sqs:DeleteMessage CallbackRetryQueue
+    sqs:GetQueueAttributes CallbackQueue
+    sqs:GetQueueAttributes CallbackRetryQueue
+    sqs:ReceiveMessage CallbackQueue
+    sqs:ReceiveMessage CallbackRetryQueue
+    sqs:SendMessage CallbackDeadLetterQueue
+    sqs:SendMessage CallbackRetryQueue
+    xray:PutTelemetryRecords *
+    xray:PutTraceSegments *
+    ");
 }
 
 #[tokio::test]

@@ -12,6 +12,8 @@ use tokio::sync::{Notify, watch};
 /// A process that is killed when the last hold on it is dropped.
 #[derive(Debug)]
 pub(super) struct Process {
+    /// The operating system's number of it.
+    pub(super) id: Option<u32>,
     kill: Arc<Notify>,
     exit: watch::Receiver<Option<String>>,
 }
@@ -32,6 +34,7 @@ impl Process {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
+        let id = child.id();
         let readers = (
             child
                 .stdout
@@ -46,7 +49,7 @@ impl Process {
         let kill = Arc::new(Notify::new());
         let (sender, exit) = watch::channel(None);
         tokio::spawn(watch_over(child, kill.clone(), sender));
-        Ok(Self { kill, exit })
+        Ok(Self { id, kill, exit })
     }
 
     pub(super) fn kill(&self) {

@@ -1,5 +1,6 @@
 //! What a stack is made from, and the order in which it starts.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,8 +17,10 @@ use crate::function::{Endpoints, Function};
 use crate::gateway::{Entrance, Gateway};
 use crate::http::ANY_PORT;
 use crate::journal::Journal;
+use crate::mapping::Mappings;
 use crate::queue::Queue;
 use crate::schedule::Mode;
+use crate::sqs::Sqs;
 use crate::store::Store;
 use crate::template::{FunctionSpec, Inputs, Template};
 
@@ -30,6 +33,7 @@ pub struct Builder {
     template: PathBuf,
     inputs: Inputs,
     environment: Vec<(String, String, Option<String>)>,
+    absent_rules: Vec<String>,
     listen: SocketAddr,
     schedule: Mode,
     binaries: Option<Binaries>,
@@ -47,6 +51,7 @@ impl Default for Builder {
                 ..Inputs::default()
             },
             environment: Vec::new(),
+            absent_rules: Vec::new(),
             listen: ANY_PORT,
             schedule: Mode::Off,
             binaries: None,
@@ -94,6 +99,13 @@ impl Builder {
     pub fn without_environment(mut self, function: &str, name: &str) -> Self {
         self.environment
             .push((function.to_owned(), name.to_owned(), None));
+        self
+    }
+
+    /// Leaves a rule away, by its key in the template: events arrive, and nobody does anything about them.
+    #[must_use]
+    pub fn without_rule(mut self, logical_id: &str) -> Self {
+        self.absent_rules.push(logical_id.to_owned());
         self
     }
 
@@ -152,9 +164,12 @@ impl Builder {
             retry_delays: self.retry_delays,
         };
         let bus = Bus::start(template.buses.clone(), delivery.clone(), self.keep).await?;
+        let queues = self.queues(&template);
+        let sqs = Sqs::start(queues.values().cloned(), self.keep).await?;
         let endpoints = Endpoints {
             dynamodb: store.url(),
             eventbridge: bus.url(),
+            sqs: sqs.url(),
         };
         let output = Arc::new(Journal::new(self.keep));
         let mut functions = Vec::new();
@@ -166,14 +181,21 @@ impl Builder {
             let function = Function::new(spec.clone(), binary, &endpoints, output.clone());
             functions.push(Arc::new(function));
         }
-        let targets = Arc::new(self.targets(&template, &functions));
+        let by_arn = functions.iter();
+        let by_arn = by_arn.map(|function| (function.spec.arn.clone(), function.clone()));
+        let targets = Arc::new(Targets {
+            functions: by_arn.collect(),
+            queues,
+        });
         bus.set_rules(template.rules.clone(), targets.clone())?;
         let stack = LocalStack {
             gateway: Gateway::start(entrance, &functions)?,
             ticking: Background::default(),
+            mappings: Mappings::start(&functions, &targets)?,
             template,
             store,
             bus,
+            sqs,
             functions,
             targets,
             output,
@@ -201,6 +223,13 @@ impl Builder {
             };
             ensure!(value.is_some() || old.is_some(), "{function} has no {name}");
         }
+        for absent in &self.absent_rules {
+            let mut rules = template.rules.iter();
+            let position = rules.position(|rule| &rule.logical_id == absent);
+            let position =
+                position.with_context(|| format!("the template has no rule {absent}"))?;
+            template.rules.remove(position);
+        }
         Ok(template)
     }
 
@@ -214,17 +243,21 @@ impl Builder {
             .await?
     }
 
-    fn targets(&self, template: &Template, functions: &[Arc<Function>]) -> Targets {
-        let functions = functions
-            .iter()
-            .map(|function| (function.spec.arn.clone(), function.clone()));
+    /// The queues by ARN, each with its dead-letter queue.
+    fn queues(&self, template: &Template) -> BTreeMap<String, Arc<Queue>> {
         let queues = template.queues.iter().map(|spec| {
             let queue = Arc::new(Queue::new(spec.clone(), self.keep));
             (spec.arn.clone(), queue)
         });
-        Targets {
-            functions: functions.collect(),
-            queues: queues.collect(),
+        let queues: BTreeMap<_, _> = queues.collect();
+        for queue in queues.values() {
+            let redrive = queue.spec.redrive.as_ref();
+            if let Some(dead_letters) =
+                redrive.and_then(|redrive| queues.get(&redrive.dead_letters))
+            {
+                queue.set_dead_letters(dead_letters);
+            }
         }
+        queues
     }
 }

@@ -1,0 +1,200 @@
+//! A backlog of instances that are due is dispatched tick by tick, each once, and their polls spread afterwards.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use fastrand::Rng;
+use jiff::{SignedDuration, Timestamp};
+use local_stack::bus::event::Event;
+use local_stack::function::Function;
+use local_stack::stack::LocalStack;
+use serde::Deserialize;
+use serde_json::json;
+use shared::configuration::Configuration;
+use shared::instance::Instance;
+use shared::instance_id::MAX_INSTANCE_ID;
+use shared::instance_table::InstanceTable;
+use tokio::task::JoinSet;
+
+use crate::drain::float;
+use crate::ground::{ago, instances, stack};
+use crate::report::{Report, say};
+use crate::tally::Tally;
+
+/// Writers and polls at once.
+const WORKERS: usize = 8;
+/// Minutes in the interval of an instance that says nothing of it.
+const INTERVAL: i64 = 15;
+/// 100,000 polls in 15 minutes are 111 a second. Ids are random, so one minute has a few more than another.
+const MAX_STEADY: f64 = 120.0;
+
+/// How many instances, and how fast.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Instances, all due.
+    #[arg(long, default_value_t = 100_000)]
+    count: usize,
+    /// The template's `DispatchPerSecond`.
+    #[arg(long, default_value_t = 200)]
+    per_second: u32,
+    /// Seed of the instances' ids.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// What the ticks did.
+#[derive(Debug, Default)]
+struct Ticks {
+    time: Duration,
+    /// How often a poll was asked for, by instance.
+    requested: HashMap<u64, usize>,
+    put_calls: usize,
+    table_calls: BTreeMap<String, usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PollRequested {
+    instance_id: u64,
+}
+
+impl Options {
+    /// Provisions the instances, ticks until nothing is due, and reports.
+    pub(crate) async fn run(self) -> Result<Report> {
+        // The polls are made between the ticks, so that each is measured alone.
+        let stack = stack()
+            .without_rule("PollRequestedRule")
+            .parameter("DispatchPerSecond", self.per_second.to_string());
+        let stack = stack.start().await?;
+        let ids = self.ids();
+        let (table, poller) = (instances(&stack)?, stack.function("PollerFunction")?);
+        let due = ago(SignedDuration::from_mins(1))?;
+        in_parallel(&ids, |id| provision(table.clone(), id, due)).await?;
+        let mut ticks = Ticks::default();
+        loop {
+            let dispatched = ticks.tick(&stack).await?;
+            if dispatched.is_empty() {
+                break;
+            }
+            in_parallel(&dispatched, |id| poll(poller.clone(), id)).await?;
+        }
+        let steady = busiest_minute(&stack).await? / 60.0;
+
+        let mut report = ticks.report(&ids);
+        report.at_most("steady dispatches a second", steady, MAX_STEADY);
+        stack.shutdown().await?;
+        Ok(report)
+    }
+
+    fn ids(&self) -> Vec<u64> {
+        let mut rng = Rng::with_seed(self.seed);
+        let mut ids = BTreeSet::new();
+        while ids.len() < self.count {
+            ids.insert(rng.u64(1..=MAX_INSTANCE_ID));
+        }
+        ids.into_iter().collect()
+    }
+}
+
+impl Ticks {
+    /// Ticks once. Returns the instances for which a poll was asked.
+    async fn tick(&mut self, stack: &LocalStack) -> Result<Vec<u64>> {
+        let mut requested = Tally::new(stack.bus().events(), instance_of);
+        let mut puts = Tally::new(stack.bus().calls(), |_| Ok(()));
+        let mut calls = Tally::new(stack.store().calls(), |call| Ok(call.operation.clone()));
+        let began = Instant::now();
+        let tick = calls.during(puts.during(requested.during(stack.tick())));
+        let summary = tick.await????;
+        let time = began.elapsed();
+
+        let dispatched: Vec<_> = requested.counts().keys().copied().collect();
+        say(format_args!(
+            "tick of {:.1} s: {summary}",
+            time.as_secs_f64()
+        ))?;
+        self.time += time;
+        self.put_calls += puts.total();
+        for (id, times) in requested.counts() {
+            *self.requested.entry(*id).or_default() += times;
+        }
+        for (operation, times) in calls.counts() {
+            *self.table_calls.entry(operation.clone()).or_default() += times;
+        }
+        Ok(dispatched)
+    }
+
+    fn report(&self, ids: &[u64]) -> Report {
+        let mut report = Report::default();
+        let once = ids.iter().filter(|id| self.requested.get(id) == Some(&1));
+        report.exactly("dispatched once", once.count(), ids.len());
+        let seconds = self.time.as_secs_f64();
+        report.figure("seconds in ticks", format!("{seconds:.1}"));
+        report.figure(
+            "dispatches a second",
+            format!("{:.0}", float(ids.len()) / seconds),
+        );
+        report.figure("PutEvents", self.put_calls);
+        for (operation, count) in &self.table_calls {
+            report.figure(operation, count);
+        }
+        report
+    }
+}
+
+fn instance_of(event: &Event) -> Result<u64> {
+    Ok(event.parse_detail::<PollRequested>()?.instance_id)
+}
+
+/// Does `work` for each id, [`WORKERS`] at a time.
+async fn in_parallel<F>(ids: &[u64], work: impl Fn(u64) -> F) -> Result<()>
+where
+    F: Future<Output = Result<()>> + Send + 'static,
+{
+    let mut running = JoinSet::new();
+    for id in ids {
+        if WORKERS <= running.len()
+            && let Some(done) = running.join_next().await
+        {
+            done??;
+        }
+        running.spawn(work(*id));
+    }
+    while let Some(done) = running.join_next().await {
+        done??;
+    }
+    Ok(())
+}
+
+/// An instance that has nothing to poll, so that its polls are the lease and the next poll's time, and nothing else.
+async fn provision(table: InstanceTable, id: u64, due: Timestamp) -> Result<()> {
+    let instance = Instance::new(id.try_into()?, "Bench", Configuration::default(), due);
+    Ok(table.insert(&instance, true).await?)
+}
+
+async fn poll(poller: Arc<Function>, id: u64) -> Result<()> {
+    let event = json!({
+        "source": "closeio.poller",
+        "detail-type": "poll.requested",
+        "detail": {"instanceId": id},
+    });
+    poller.invoke(&event).await?;
+    Ok(())
+}
+
+/// The polls that are due in that minute of the interval in which the most are.
+async fn busiest_minute(stack: &LocalStack) -> Result<f64> {
+    let scan = stack.store().client().scan();
+    let scan = scan.table_name(stack.store().table("InstancesTable")?);
+    let mut items = scan.into_paginator().items().send();
+    let mut minutes: BTreeMap<i64, usize> = BTreeMap::new();
+    while let Some(item) = items.next().await {
+        let item = item?;
+        let next = item.get("nextPollAt").and_then(|value| value.as_n().ok());
+        let millis: i64 = next.context("an instance is not polled")?.parse()?;
+        *minutes.entry(millis / 60_000 % INTERVAL).or_default() += 1;
+    }
+    Ok(float(minutes.into_values().max().unwrap_or_default()))
+}
