@@ -102,9 +102,12 @@ impl Stage {
         Message::clone(&messages[count - 1])
     }
 
-    /// Makes all that waits for another attempt due, by its own time and the queue's.
-    fn make_due(&self) {
+    /// Makes all that waits for another attempt due, by its own time and the queue's, once nothing is being handled, which
+    /// would come again.
+    async fn make_due(&self) {
         let queue = self.queue(RETRIES);
+        let is_quiet = |depth: Depth| depth.in_flight == 0 && depth.ready == 0;
+        queue.wait_for(PATIENCE, is_quiet).await.unwrap();
         queue.edit(|message| {
             let not_before = Attribute::number(0);
             message

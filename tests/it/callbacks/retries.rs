@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use local_stack::fault::{Calls, Failure, Fault};
 use local_stack::queue::message::{Attribute, Message};
-use local_stack::queue::state::Place;
+use local_stack::queue::state::{Depth, Place};
 use serde_json::{Value, json};
 
 use super::receiver::Reply;
@@ -40,7 +41,7 @@ async fn a_500_is_followed_by_the_same_notification_with_a_fresh_signature() {
         (&json!(1), &Value::Null)
     );
 
-    stage.make_due();
+    stage.make_due().await;
     let requests = stage.receiver.wait_for("/hook", 2).await;
     assert_eq!(requests[0].body, requests[1].body);
     for name in ["webhook-id", "elements-webhook-id"] {
@@ -67,7 +68,7 @@ async fn after_five_more_attempts_it_is_given_up_and_can_be_sent_again_by_hand()
         assert_eq!(number(&waiting, "attempt"), i64::try_from(attempt).unwrap());
         assert_due_after(&waiting, seconds);
         reasons.push(waiting.text("reason").unwrap().to_owned());
-        stage.make_due();
+        stage.make_due().await;
     }
     assert_eq!(reasons, ["Status 302"; 5]);
     let dead = stage.message(DEAD_LETTERS, 1).await;
@@ -102,7 +103,7 @@ async fn what_comes_too_early_is_hidden_until_it_is_due() {
         message.attributes.insert("notBefore".to_owned(), due);
     });
     queue.advance(Duration::from_secs(900));
-    let is_hidden = |depth: local_stack::queue::state::Depth| depth.in_flight == 1;
+    let is_hidden = |depth: Depth| depth.in_flight == 1;
     queue.wait_for(PATIENCE, is_hidden).await.unwrap();
     let calls = stage.world.stack.sqs().calls();
     let hides = |operation: &str| operation == "ChangeMessageVisibility";
@@ -135,8 +136,6 @@ async fn a_receiver_may_ask_for_more_time() {
 
 #[tokio::test]
 async fn a_notification_is_not_lost_when_a_queue_or_the_table_fails() {
-    use local_stack::fault::{Calls, Failure, Fault};
-
     let stage = Stage::start().await;
     stage
         .receiver
