@@ -102,7 +102,7 @@ async fn what_comes_too_early_is_hidden_until_it_is_due() {
         let due = Attribute::number(due);
         message.attributes.insert("notBefore".to_owned(), due);
     });
-    queue.advance(Duration::from_secs(900));
+    queue.advance(Duration::from_mins(15));
     let is_hidden = |depth: Depth| depth.in_flight == 1;
     queue.wait_for(PATIENCE, is_hidden).await.unwrap();
     let calls = stage.world.stack.sqs().calls();
