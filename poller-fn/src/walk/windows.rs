@@ -7,6 +7,9 @@ use shared::close::span::{RESOLUTION, Span, floor};
 const MAX_GROWTH: f64 = 4.0;
 /// A rest that is longer than a window by no more than this is one window.
 const SLACK: f64 = 1.25;
+/// What lies ahead of `now` has no end to judge by. It is taken to be as long as clocks differ, or so much as comes in while
+/// a poll goes on.
+const AHEAD: SignedDuration = SignedDuration::from_mins(1);
 
 /// The windows of a stretch of time, from its start on. Until one proves too large, the whole is one window.
 #[derive(Debug)]
@@ -46,10 +49,21 @@ impl Windows {
         self.from
     }
 
-    /// The current window's length, as far as it lies in the past.
+    /// The current window's length, or what it is taken to be where it has no end.
     pub fn width(&self) -> SignedDuration {
-        let before = self.before.unwrap_or(self.now);
-        before.duration_since(self.from).max(RESOLUTION)
+        match self.before {
+            Some(before) => before.duration_since(self.from).max(RESOLUTION),
+            None => self.rest(self.from),
+        }
+    }
+
+    /// How much there is from `time` on.
+    fn rest(&self, time: Timestamp) -> SignedDuration {
+        match self.end {
+            Some(end) => end.duration_since(time),
+            None if time < self.now => self.now.duration_since(time),
+            None => AHEAD,
+        }
     }
 
     /// Makes the current window smaller: to that part of itself, to half at most. Returns `false` when it is the shortest
@@ -71,8 +85,7 @@ impl Windows {
         let growth = growth(count, target);
         let step = self.width().mul_f64(growth);
         self.from = before;
-        let rest = self.end.unwrap_or(self.now).duration_since(before);
-        self.before = if rest <= step.mul_f64(SLACK) {
+        self.before = if self.rest(before) <= step.mul_f64(SLACK) {
             self.end
         } else {
             Some(self.after(step))
@@ -148,6 +161,19 @@ mod tests {
         assert_eq!(current(&windows), Some((1_000, Some(1_001))));
         for _ in 0..8 {
             windows.finish(0, 0);
+        }
+        assert_eq!(current(&windows), Some((22_845, None)));
+    }
+
+    #[test]
+    fn what_lies_ahead_of_now_is_not_walked_through_a_millisecond_at_a_time() {
+        let mut windows = windows(1_000, None, 1_000);
+        for _ in 0..20 {
+            windows.shrink(0.5);
+        }
+        assert_eq!(current(&windows), Some((1_000, Some(1_001))));
+        for _ in 0..8 {
+            windows.finish(0, 100);
         }
         assert_eq!(current(&windows), Some((22_845, None)));
     }
