@@ -6,10 +6,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 use shared::backfill::{Backfill, Status};
-use shared::change::Change;
+use shared::change::{Change, Identity};
 use shared::close::entry::{self, EntryError};
+use shared::close::json;
 use shared::close::span::Span;
-use shared::event::EventId;
+use shared::event::{Event, EventId};
+use shared::instance_id::InstanceId;
 use shared::poller_configuration::{Resource, Source};
 use shared::query_url::Objects;
 use shared::watermark_table::{Commit, StoredResource};
@@ -132,7 +134,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Notes that an event is on the bus.
+    /// Notes that the event of what is remembered as `id` is on the bus.
     pub fn published(&mut self, id: EventId, date: Option<Timestamp>, until: Timestamp) {
         self.watermark.published(id, date, until);
         if let Some(backfill) = &mut self.backfill {
@@ -183,6 +185,20 @@ impl<'a> Target<'a> {
         } else {
             Reading::Other
         })
+    }
+
+    /// By what a record is remembered once its event is published. An entry of the event log by its own id and date, in
+    /// every form anew: the event's id is made of what Close hides from some API keys when the entry is an hour old.
+    pub fn remembered_as(&self, record: &RawValue, event: &Event, instance: InstanceId) -> EventId {
+        let own = |key| json::text_at(record, key).filter(|_| self.is_logged());
+        let Some((id, date)) = own("id").zip(own("date_updated")) else {
+            return event.id;
+        };
+        let entry = Change {
+            identity: Identity::Parts(vec![id, date]),
+            ..event.change.clone()
+        };
+        EventId::of(instance, &entry)
     }
 
     /// Whether an entry of the event log is this resource's: one that polls everything leaves to the others what they

@@ -9,7 +9,7 @@ use shared::backfill::Status;
 use shared::change::object_href;
 use shared::clock::Clock;
 use shared::close::error::CloseError;
-use shared::event::{Channel, Event};
+use shared::event::{Channel, Event, EventId};
 use shared::instance::Instance;
 use shared::instance_table::Lease;
 use shared::settings::Settings;
@@ -59,8 +59,8 @@ struct Sorted {
 
 /// What a record is to a target.
 enum Judgement {
-    /// To be published.
-    New(Box<Event>),
+    /// To be published, and remembered as this.
+    New(Box<Event>, EventId),
     /// Nothing more to do.
     Passed,
     /// The next poll's.
@@ -73,6 +73,7 @@ struct New {
     /// By which its target's watermark goes.
     date: Option<Timestamp>,
     event: Event,
+    remembered_as: EventId,
 }
 
 impl<O: Outside> Worker<'_, O> {
@@ -125,10 +126,11 @@ impl<O: Outside> Worker<'_, O> {
             let date = record::date_updated(&record);
             for (index, target) in job.targets.iter().enumerate() {
                 match self.judge(target, &record, date) {
-                    Judgement::New(event) => sorted.new.push(New {
+                    Judgement::New(event, remembered_as) => sorted.new.push(New {
                         target: index,
                         date,
                         event: *event,
+                        remembered_as,
                     }),
                     Judgement::Passed => sorted.passed.push((index, date)),
                     Judgement::Left => {}
@@ -157,8 +159,9 @@ impl<O: Outside> Worker<'_, O> {
             }
         };
         let event = Event::new(self.instance, self.settings, Channel::Polling, change);
-        match target.watermark.judge(event.id, date, until) {
-            Verdict::Publish => Judgement::New(Box::new(event)),
+        let remembered_as = target.remembered_as(record, &event, self.instance.id);
+        match target.watermark.judge(remembered_as, date, until) {
+            Verdict::Publish => Judgement::New(Box::new(event), remembered_as),
             Verdict::Leave => Judgement::Left,
             Verdict::Skip => {
                 self.summary.duplicates += 1;
@@ -173,7 +176,7 @@ impl<O: Outside> Worker<'_, O> {
         let (places, events): (Vec<_>, Vec<_>) = sorted
             .new
             .into_iter()
-            .map(|new| ((new.target, new.date), new.event))
+            .map(|new| ((new.target, new.date, new.remembered_as), new.event))
             .unzip();
         let deadline = self.clock.instant_at(self.stop_at);
         let outcome = self.outside.publish(&events, deadline).await;
@@ -187,14 +190,14 @@ impl<O: Outside> Worker<'_, O> {
             .iter()
             .zip(&events)
             .filter(|(_, event)| is_late(event));
-        let late = late.map(|((_, date), event)| date.unwrap_or(event.change.date));
+        let late = late.map(|((_, date, _), event)| date.unwrap_or(event.change.date));
         let until = late.fold(self.close.until(), Timestamp::min);
         for (target, date) in sorted.passed {
             job.targets[target].watermark.handled(date, until);
         }
-        for ((target, date), event) in places.into_iter().zip(&events) {
+        for ((target, date, remembered_as), event) in places.into_iter().zip(&events) {
             if !is_late(event) {
-                job.targets[target].published(event.id, date, until);
+                job.targets[target].published(remembered_as, date, until);
             }
         }
         let outcome = outcome?;
