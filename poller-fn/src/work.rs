@@ -49,6 +49,10 @@ pub struct Worker<'a, O> {
     pub summary: &'a mut Summary,
 }
 
+/// What is being published when nothing more is begun has so long to reach the bus; the rest of the invocation is for its
+/// commit. Cut off, it would look like trouble with the bus, and what is left would wait for its turn.
+const GRACE: SignedDuration = SignedDuration::from_secs(4);
+
 /// What a unit holds for its targets, in its order.
 #[derive(Default)]
 struct Sorted {
@@ -175,7 +179,8 @@ impl<O: Outside> Worker<'_, O> {
             .into_iter()
             .map(|new| ((new.target, new.date), new.event))
             .unzip();
-        let deadline = self.clock.instant_at(self.stop_at);
+        let deadline = self.stop_at.saturating_add(GRACE).unwrap_or(self.stop_at);
+        let deadline = self.clock.instant_at(deadline);
         let outcome = self.outside.publish(&events, deadline).await;
         let unpublished = outcome
             .as_ref()
