@@ -122,16 +122,21 @@ impl<O: Outside> Worker<'_, O> {
     /// Sorts out what of a unit is new.
     fn sort(&mut self, job: &Job<'_>, unit: Unit) -> Sorted {
         let mut sorted = Sorted::default();
+        // Where Close's cursors count, a page begins with the end of the one before when something new came in between.
+        let mut met = HashSet::new();
         for record in unit.into_iter().map(Arc::from) {
             let date = record::date_updated(&record);
             for (index, target) in job.targets.iter().enumerate() {
                 match self.judge(target, &record, date) {
-                    Judgement::New(event, remembered_as) => sorted.new.push(New {
-                        target: index,
-                        date,
-                        event: *event,
-                        remembered_as,
-                    }),
+                    Judgement::New(event, remembered_as) if met.insert((index, remembered_as)) => {
+                        sorted.new.push(New {
+                            target: index,
+                            date,
+                            event: *event,
+                            remembered_as,
+                        });
+                    }
+                    Judgement::New(..) => self.summary.duplicates += 1,
                     Judgement::Passed => sorted.passed.push((index, date)),
                     Judgement::Left => {}
                 }
