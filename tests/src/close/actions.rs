@@ -4,6 +4,7 @@ use anyhow::ensure;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::cause::Cause;
 use super::changes::LeadEvent;
 use super::event_types;
 use super::moment::Moment;
@@ -41,13 +42,12 @@ impl Tenant {
         ensure!(exists, "{object_type} has no event {action}");
         let date = self.edit(family, id, patch, moment)?;
         let after = self.get(family, id)?;
-        let url = format!("/api/v1/{}/{id}/", before.kind.path());
         let step = Step {
             action,
             date,
             before: Some(&before),
             after: Some(&after),
-            meta: json!({ "request_method": "PUT", "request_path": url }),
+            cause: Cause::Put(&before),
         };
         self.log(step, moment);
         Ok(date)

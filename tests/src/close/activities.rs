@@ -1,5 +1,6 @@
 //! `GET /activity/` and the lists of single kinds: the newest first by `date_created`, which is whatever its creator said.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -51,10 +52,10 @@ pub(super) fn list(
     let activities = &tenant.collection(Family::Activity).by_date;
     let found = activities.within(DateField::Created, parameters.span(DATE_CREATED)?);
     let found = found.rev().filter(wanted);
-    let mut page: Vec<_> = if is_by_activity_at(parameters) {
+    let mut page = if is_by_activity_at(parameters) {
         let mut all: Vec<_> = found.collect();
-        all.sort_by_key(|record| std::cmp::Reverse((activity_at(record), record.tie)));
-        all.into_iter().skip(skip).take(limit + 1).collect()
+        all.sort_by_key(|record| Reverse((activity_at(record), record.tie)));
+        all.split_off(skip.min(all.len()))
     } else {
         found.skip(skip).take(limit + 1).collect()
     };

@@ -1,4 +1,4 @@
-//! People at work: random but plausible changes of an organization's leads and contacts.
+//! People at work: random but plausible changes of an organization's data.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::interval;
 
 use super::change::Change;
 use super::organization::Organization;
-use super::shape::STATUSES;
+use super::shape::{OPPORTUNITY_STATUSES, STATUSES};
 
 const COMPANIES: [&str; 10] = [
     "Acme Corp",
@@ -45,6 +45,13 @@ const DESCRIPTIONS: [&str; 5] = [
     "Wants a call back next week",
 ];
 
+const TASKS: [&str; 4] = [
+    "Send the quote",
+    "Call back",
+    "Ask for references",
+    "Prepare the demo",
+];
+
 /// Work that goes on until this is dropped.
 #[derive(Debug)]
 pub struct Activity(AbortHandle);
@@ -73,7 +80,7 @@ pub fn simulate(organization: &Organization, period: Duration, seed: u64) -> Act
 /// The largest number of leads; deletions keep it there.
 const MANY_LEADS: usize = 50;
 
-/// One change: mostly edits, some new leads and contacts, few deletions.
+/// One change: mostly edits, some new leads and contacts, some other work, few deletions.
 fn act(organization: &Organization, rng: &mut Rng) -> anyhow::Result<()> {
     let (leads, contacts) = (organization.lead_ids(), organization.contact_ids());
     let (Some(lead), Some(contact)) = (rng.choice(&leads), rng.choice(&contacts)) else {
@@ -81,16 +88,21 @@ fn act(organization: &Organization, rng: &mut Rng) -> anyhow::Result<()> {
     };
     match rng.u8(..100) {
         _ if MANY_LEADS < leads.len() => organization.delete_lead(lead, Change::now()),
-        0..30 => organization
+        0..22 => organization
             .edit_contact(contact, contact_patch(rng), Change::now())
             .map(drop),
-        30..60 => organization
+        22..44 => organization
             .edit_lead(lead, lead_patch(rng), Change::now())
             .map(drop),
-        60..75 => organization
+        44..56 => organization
             .create_contact(lead, new_contact(rng), Change::now())
             .map(drop),
-        75..92 => create_lead(organization, rng),
+        56..70 => create_lead(organization, rng),
+        70..78 => sell(organization, lead, rng),
+        78..86 => work(organization, lead, rng),
+        86..92 => organization
+            .create_activity(lead, "call", call(rng), Change::now())
+            .map(drop),
         92..96 => organization.delete_contact(contact, Change::now()),
         _ => organization.delete_lead(lead, Change::now()),
     }
@@ -103,6 +115,42 @@ fn create_lead(organization: &Organization, rng: &mut Rng) -> anyhow::Result<()>
         "contacts": [new_contact(rng)],
     });
     organization.create_lead(fields, Change::now()).map(drop)
+}
+
+/// An opportunity is found, or brought forward.
+fn sell(organization: &Organization, lead: &str, rng: &mut Rng) -> anyhow::Result<()> {
+    let opportunities = organization.opportunity_ids();
+    let fields = json!({ "confidence": rng.i64(0..=100), "value": 5_000 * rng.i64(1..100) });
+    match rng.choice(&opportunities) {
+        Some(opportunity) if rng.bool() => {
+            let (status, ..) = OPPORTUNITY_STATUSES[rng.usize(..OPPORTUNITY_STATUSES.len())];
+            let patch = json!({ "status_id": status });
+            organization.edit_opportunity(opportunity, patch, Change::now())?;
+        }
+        _ => {
+            organization.create_opportunity(lead, fields, Change::now())?;
+        }
+    }
+    Ok(())
+}
+
+/// A task is set, or done.
+fn work(organization: &Organization, lead: &str, rng: &mut Rng) -> anyhow::Result<()> {
+    let tasks = organization.task_ids();
+    match rng.choice(&tasks) {
+        Some(task) if rng.bool() => {
+            organization.complete_task(task, Change::now())?;
+        }
+        _ => {
+            let fields = json!({ "text": pick(rng, &TASKS) });
+            organization.create_task(lead, "lead", fields, Change::now())?;
+        }
+    }
+    Ok(())
+}
+
+fn call(rng: &mut Rng) -> Value {
+    json!({ "duration": rng.u16(..900), "note": pick(rng, &DESCRIPTIONS) })
 }
 
 fn lead_patch(rng: &mut Rng) -> Value {
@@ -161,6 +209,9 @@ mod tests {
         let _activity = simulate(&organization, Duration::from_millis(1), 7);
         let mut missing = vec!["lead created", "lead updated", "lead deleted"];
         missing.extend(["contact created", "contact updated", "contact deleted"]);
+        missing.extend(["opportunity created", "opportunity updated"]);
+        missing.extend(["task.lead created", "task.lead completed"]);
+        missing.push("activity.call created");
         while !missing.is_empty() {
             let change = changes.recv().await.unwrap();
             assert_eq!(change.organization_id, organization.id());

@@ -9,8 +9,19 @@ pub(super) struct Answer {
     pub(super) status: u16,
     /// Headers beside `Date` and `Content-Type`.
     pub(super) headers: Vec<(&'static str, String)>,
-    /// The body; `None` sends none.
-    pub(super) body: Option<Value>,
+    /// The body.
+    pub(super) body: Body,
+}
+
+/// What an answer says.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Body {
+    /// Nothing.
+    Empty,
+    /// What Close says.
+    Json(Value),
+    /// What something before Close says.
+    Text(String),
 }
 
 impl Answer {
@@ -19,7 +30,7 @@ impl Answer {
         Self {
             status,
             headers: Vec::new(),
-            body: Some(body),
+            body: Body::Json(body),
         }
     }
 }
@@ -91,7 +102,8 @@ mod tests {
     fn check(refusal: Refusal, status: u16, recorded: &str) {
         let answer = Answer::from(refusal);
         let recorded: Value = serde_json::from_str(recorded).unwrap();
-        assert_eq!((answer.status, answer.body), (status, Some(recorded)));
+        let expected = (status, Body::Json(recorded));
+        assert_eq!((answer.status, answer.body), expected);
     }
 
     #[test]

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use anyhow::{bail, ensure};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
+use super::cause::Cause;
 use super::fields;
 use super::ids;
 use super::moment::Moment;
@@ -102,15 +103,14 @@ impl Tenant {
         moment: &Moment,
     ) -> anyhow::Result<()> {
         let record = self.get(family, id)?;
-        let path = format!("/api/v1/{}/{id}/", record.kind.path());
-        let meta = json!({ "request_method": "DELETE", "request_path": path });
-        self.remove(&record, meta.clone(), moment);
+        let cause = Cause::Delete(&record);
+        self.remove(&record, cause, moment);
         if family == Family::Contact {
             return self.touch_lead(&record, moment.stamp(), moment, LeadEvent::Updated);
         }
         if family == Family::Lead {
             for child in self.everything_of(id) {
-                self.remove(&child, meta.clone(), moment);
+                self.remove(&child, cause, moment);
             }
             self.disown_all(id);
         }
@@ -131,22 +131,20 @@ impl Tenant {
             self.move_to(&child, &before.id, moment);
         }
         self.disown_all(&source.id);
-        let meta = json!({
-            "request_method": "POST",
-            "request_path": "/api/v1/lead/merge/",
-            "merge_source_lead_id": *source.id,
-            "merge_destination_lead_id": destination,
-        });
+        let cause = Cause::Merge {
+            source: &source,
+            destination: &before,
+        };
         let mut after = Record::clone(&before);
         after.date_updated = moment.stamp_after(before.date_updated);
         let after = self.put(after, moment);
-        self.remove(&source, meta.clone(), moment);
+        self.remove(&source, cause, moment);
         let step = Step {
             action: "merged",
             date: after.date_updated,
             before: None,
             after: Some(&after),
-            meta,
+            cause,
         };
         self.log(step, moment);
         Ok(())
@@ -179,15 +177,7 @@ impl Tenant {
         moment: &Moment,
     ) -> anyhow::Result<Arc<Record>> {
         fields::check(kind, &fields)?;
-        let is_activity = kind.family() == Family::Activity;
-        let date_created = moment.date_created.or_else(|| starts_at(&fields));
-        let date_created = date_created.unwrap_or(moment.stamp());
-        // What others did earlier, and Close learns of now, is new now.
-        let date_updated = if is_activity {
-            moment.stamp()
-        } else {
-            moment.date_updated.unwrap_or(date_created)
-        };
+        let (date_created, date_updated) = dates(kind, &fields, moment);
         let mut record = Record {
             version: 0,
             tie: ids::scatter(self.version),
@@ -203,13 +193,12 @@ impl Tenant {
         record.valuation = valuation(&record);
         let record = self.put(record, moment);
         self.adopt(&record);
-        let path = format!("/api/v1/{}/", kind.path());
         let step = Step {
             action: "created",
             date: record.date_updated,
             before: None,
             after: Some(&record),
-            meta: json!({ "request_method": "POST", "request_path": path }),
+            cause: Cause::Post(kind),
         };
         self.log(step, moment);
         Ok(record)
@@ -229,6 +218,17 @@ impl Tenant {
         self.adopt(&after);
         self.replace(child, after, moment);
     }
+}
+
+/// The dates of a new object.
+fn dates(kind: Kind, fields: &Map<String, Value>, moment: &Moment) -> (Timestamp, Timestamp) {
+    let date_created = moment.date_created.or_else(|| starts_at(fields));
+    let date_created = date_created.unwrap_or(moment.stamp());
+    if kind.family() == Family::Activity {
+        // What was done earlier, and Close learns of now, is new now.
+        return (date_created, moment.stamp());
+    }
+    (date_created, moment.date_updated.unwrap_or(date_created))
 }
 
 /// When a meeting starts, which Close takes for the date of its creation.
@@ -255,6 +255,8 @@ fn object(value: Value) -> anyhow::Result<Map<String, Value>> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn moment() -> Moment {

@@ -19,7 +19,7 @@ pub(super) enum EventCursor {
 }
 
 impl EventCursor {
-    /// Reads what [`Self::to_string`] wrote.
+    /// Reads what [`Display`](fmt::Display) wrote.
     pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
         let invalid = || Refusal::Field("_cursor", "Invalid cursor.".to_owned());
         Self::decode(text).ok_or_else(invalid)

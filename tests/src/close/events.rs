@@ -10,6 +10,7 @@ use super::answer::Refusal;
 use super::auth::Role;
 use super::entry::Entry;
 use super::event_cursor::EventCursor;
+use super::event_filter::EventFilter;
 use super::event_log::Place;
 use super::parameters::{DATE_UPDATED, Parameters};
 use super::settings::Settings;
@@ -37,7 +38,7 @@ pub(super) fn list(
     parameters: Parameters<'_>,
 ) -> Result<Value, Refusal> {
     let limit = parameters.limit(LIMIT, LIMIT)?;
-    let filter = Filter::read(parameters)?;
+    let filter = EventFilter::read(parameters)?;
     let cursor = parameters.get("_cursor").map(EventCursor::parse);
     let kept = Span::since(reader.now - retention(reader.settings));
     tenant.log.catch_up();
@@ -106,7 +107,7 @@ impl Page {
     fn older(
         tenant: &Tenant,
         (from, to): (Bound<Place>, Bound<Place>),
-        filter: &Filter<'_>,
+        filter: &EventFilter<'_>,
         limit: usize,
     ) -> Self {
         if is_empty(from, to) {
@@ -136,7 +137,7 @@ impl Page {
     }
 
     /// The oldest entries after a place.
-    fn newer(tenant: &Tenant, place: Place, filter: &Filter<'_>, limit: usize) -> Self {
+    fn newer(tenant: &Tenant, place: Place, filter: &EventFilter<'_>, limit: usize) -> Self {
         let found = tenant.log.between(Bound::Excluded(place), Bound::Unbounded);
         let mut found: Vec<_> = found
             .filter(|(_, entry)| filter.accepts(tenant, entry))
@@ -167,64 +168,6 @@ fn is_empty(from: Bound<Place>, to: Bound<Place>) -> bool {
     }
 }
 
-/// What entries are asked for, beside the date.
-#[derive(Debug)]
-struct Filter<'a>(Vec<(&'static str, &'a str)>);
-
-/// The filters, in the order of [`TOGETHER`].
-const FILTERS: [&str; 6] = [
-    "lead_id",
-    "user_id",
-    "object_type",
-    "object_id",
-    "action",
-    "request_id",
-];
-
-/// The filters that Close documents together; it says nothing of any other combination, not even of `object_type` alone.
-const TOGETHER: [&[&str]; 14] = [
-    &[],
-    &["object_type", "object_id"],
-    &["object_type", "action"],
-    &["object_id", "action"],
-    &["lead_id"],
-    &["lead_id", "object_type"],
-    &["lead_id", "object_type", "action"],
-    &["lead_id", "user_id"],
-    &["lead_id", "user_id", "object_type"],
-    &["lead_id", "user_id", "object_type", "action"],
-    &["user_id"],
-    &["user_id", "object_id"],
-    &["user_id", "object_type"],
-    &["user_id", "object_type", "action"],
-];
-
-impl<'a> Filter<'a> {
-    fn read(parameters: Parameters<'a>) -> Result<Self, Refusal> {
-        let given = FILTERS.into_iter();
-        let given = given.filter_map(|name| Some((name, parameters.get(name)?)));
-        let given: Vec<_> = given.collect();
-        let names: Vec<_> = given.iter().map(|(name, _)| *name).collect();
-        if TOGETHER.contains(&names.as_slice()) || names == ["request_id"] {
-            return Ok(Self(given));
-        }
-        let message = format!("the filters {} together", names.join(" and "));
-        Err(Refusal::NotSimulated(400, message))
-    }
-
-    fn accepts(&self, tenant: &Tenant, entry: &Entry) -> bool {
-        self.0.iter().all(|(name, wanted)| match *name {
-            "lead_id" => entry.lead_id.as_deref() == Some(wanted),
-            "user_id" => tenant.identity.user_id == *wanted,
-            "object_type" => entry.object_type == *wanted,
-            "object_id" => *entry.object_id == **wanted,
-            "action" => entry.action == *wanted,
-            // No entry bears a request's id, for nothing is changed through the API.
-            _ => false,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
@@ -232,7 +175,7 @@ mod tests {
 
     use super::super::moment::Moment;
     use super::super::parameters::given;
-    use super::super::record::{Family, Kind};
+    use super::super::record::Family;
     use super::super::settings::IndexDelay;
     use super::*;
 
@@ -407,39 +350,8 @@ mod tests {
     }
 
     #[test]
-    fn filters_count_together_as_documented_and_else_are_refused() {
-        let mut tenant = tenant([1, 2]);
-        let lead = tenant.log.entries[0].object_id.to_string();
-        tenant
-            .create(
-                Kind::Contact,
-                &lead,
-                json!({ "name": "Alice" }),
-                &logged_at(second(3)),
-            )
-            .unwrap();
-        let mut check = |parameters: &[(&str, &str)], expect: &[&str]| {
-            let page = ask(&mut tenant, parameters).unwrap();
-            assert_eq!(names(&page), expect, "{parameters:?}");
-        };
-        let contacts = [("object_type", "contact"), ("action", "created")];
-        check(&contacts, &["Alice"]);
-        check(
-            &[("lead_id", &lead), ("object_type", "contact")],
-            &["Alice"],
-        );
-        check(&[("object_id", &lead), ("action", "created")], &["1"]);
-        check(&[("request_id", "req_1")], &[]);
-        // What Close does not know filters nothing.
-        let all = ask(&mut tenant, &[("_skip", "1"), ("nonsense", "1")]);
-        assert_eq!(names(&all.unwrap()).len(), 4);
-        for alone in ["object_type", "object_id", "action"] {
-            let refusal = ask(&mut tenant, &[(alone, "lead")]);
-            assert!(matches!(refusal, Err(Refusal::NotSimulated(400, _))));
-        }
-        assert_eq!(
-            ask(&mut tenant, &[("_limit", "51")]),
-            Err(Refusal::MaxLimit(50))
-        );
+    fn a_page_has_at_most_50_entries() {
+        let refusal = ask(&mut tenant([1]), &[("_limit", "51")]);
+        assert_eq!(refusal, Err(Refusal::MaxLimit(50)));
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::answer::Answer;
+use super::answer::{Answer, Body};
 use super::rate_limit::{self, ThrottleBody};
 use super::request_log::LoggedRequest;
 
@@ -108,7 +108,16 @@ impl Fault {
         Self::Answer(Reply(Answer {
             status,
             headers: Vec::new(),
-            body: None,
+            body: Body::Empty,
+        }))
+    }
+
+    /// An answer whose body is no JSON, as of a proxy before Close.
+    pub fn text(status: u16, body: &str) -> Self {
+        Self::Answer(Reply(Answer {
+            status,
+            headers: Vec::new(),
+            body: Body::Text(body.to_owned()),
         }))
     }
 

@@ -10,7 +10,7 @@ use super::stamp;
 use super::valuation::Period;
 
 /// Fields that no change may set: Close sets them, or they are objects of their own.
-const READ_ONLY: [&str; 21] = [
+const READ_ONLY: [&str; 22] = [
     "_type",
     "annualized_expected_value",
     "annualized_value",
@@ -30,6 +30,8 @@ const READ_ONLY: [&str; 21] = [
     "status_label",
     "status_type",
     "tasks",
+    // The organization's.
+    "value_currency",
     "value_formatted",
     "view",
 ];

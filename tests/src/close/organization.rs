@@ -235,6 +235,8 @@ impl Organization {
 }
 
 fn refused(refusal: Refusal) -> anyhow::Error {
-    let body = Answer::from(refusal).body.unwrap_or_default();
-    anyhow!("Close refused the subscription: {body}")
+    anyhow!(
+        "Close refused the subscription: {:?}",
+        Answer::from(refusal).body
+    )
 }

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::answer::Answer;
+use super::answer::{Answer, Body};
 
 /// A limit for every endpoint group.
 #[derive(Debug, Clone, Copy)]
@@ -14,19 +14,23 @@ pub struct RateLimit {
     pub limit: u32,
     /// The window's length; it begins with the first request in it.
     pub window: Duration,
-    /// The body of a 429.
+    /// The form of a 429, which decides what every answer says of the limit.
     pub body: ThrottleBody,
 }
 
-/// The bodies that a 429 has had; today's carries nothing to rely on.
+/// The forms that a 429 has had, and two that come from elsewhere on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ThrottleBody {
-    /// No body.
+    /// Today's: the headers `RateLimit` and `Retry-After`, and no body to rely on.
     Empty,
-    /// `rate_reset` at the top level, as text, as in 2017.
+    /// As in 2017: the headers `X-Rate-Limit-*` and a body with `rate_reset` at its top level, as text.
     Flat2017,
-    /// `rate_reset` within `error`, as a number, as until 2024.
+    /// As until 2024: today's headers and a body with `rate_reset` within `error`, as a number.
     Nested2023,
+    /// `Retry-After` and nothing else.
+    RetryAfterOnly,
+    /// The status and nothing else.
+    Bare,
 }
 
 /// An organization may use this many times what one of its keys may.
@@ -106,16 +110,16 @@ impl Verdict {
         self.remaining.is_some()
     }
 
-    /// The `RateLimit` header.
-    pub(super) fn header(&self) -> (&'static str, String) {
-        header(self.limit, self.remaining.unwrap_or(0), self.reset)
+    /// What every answer says of the limit.
+    pub(super) fn headers(&self, format: ThrottleBody) -> Vec<Header> {
+        headers(format, self.limit, self.remaining.unwrap_or(0), self.reset)
     }
 
-    /// The 429 without its `RateLimit` header, which every answer has.
+    /// The 429 without what every answer says.
     pub(super) fn answer(&self, rate: RateLimit) -> Answer {
         Answer {
             status: 429,
-            headers: vec![retry_after(self.reset)],
+            headers: retry_after(rate.body, self.reset).into_iter().collect(),
             body: body(rate.body, self.limit, rate.window, self.reset),
         }
     }
@@ -126,23 +130,42 @@ pub(super) fn throttled(reset: Duration, format: ThrottleBody) -> Answer {
     let limit = 100;
     Answer {
         status: 429,
-        headers: vec![header(limit, 0, reset), retry_after(reset)],
+        headers: headers(format, limit, 0, reset)
+            .into_iter()
+            .chain(retry_after(format, reset))
+            .collect(),
         body: body(format, limit, Duration::from_secs(5), reset),
     }
 }
 
-fn header(limit: u32, remaining: u32, reset: Duration) -> (&'static str, String) {
+/// A header's name and value.
+type Header = (&'static str, String);
+
+fn headers(format: ThrottleBody, limit: u32, remaining: u32, reset: Duration) -> Vec<Header> {
     let reset = seconds(reset);
-    (
-        "ratelimit",
-        format!("limit={limit}, remaining={remaining}, reset={reset}"),
-    )
+    match format {
+        ThrottleBody::Empty | ThrottleBody::Nested2023 => vec![(
+            "ratelimit",
+            format!("limit={limit}, remaining={remaining}, reset={reset}"),
+        )],
+        ThrottleBody::Flat2017 => vec![
+            ("x-rate-limit-limit", limit.to_string()),
+            ("x-rate-limit-remaining", remaining.to_string()),
+            ("x-rate-limit-reset", reset.to_string()),
+        ],
+        ThrottleBody::RetryAfterOnly | ThrottleBody::Bare => Vec::new(),
+    }
 }
 
 /// Whole seconds, rounded up.
-fn retry_after(reset: Duration) -> (&'static str, String) {
+fn retry_after(format: ThrottleBody, reset: Duration) -> Option<Header> {
     let whole = reset.as_secs() + u64::from(0 < reset.subsec_nanos());
-    ("retry-after", whole.to_string())
+    match format {
+        ThrottleBody::Empty | ThrottleBody::Nested2023 | ThrottleBody::RetryAfterOnly => {
+            Some(("retry-after", whole.to_string()))
+        }
+        ThrottleBody::Flat2017 | ThrottleBody::Bare => None,
+    }
 }
 
 /// Seconds with a fraction only where there is one, to the millisecond and rounded up, for the wait must suffice.
@@ -151,11 +174,11 @@ fn seconds(duration: Duration) -> f64 {
         .as_secs_f64()
 }
 
-fn body(format: ThrottleBody, limit: u32, window: Duration, reset: Duration) -> Option<Value> {
+fn body(format: ThrottleBody, limit: u32, window: Duration, reset: Duration) -> Body {
     let group = "ab60a2938ea23638a0c6f32222cadc8e";
     match format {
-        ThrottleBody::Empty => None,
-        ThrottleBody::Flat2017 => Some(json!({
+        ThrottleBody::Empty | ThrottleBody::RetryAfterOnly | ThrottleBody::Bare => Body::Empty,
+        ThrottleBody::Flat2017 => Body::Json(json!({
             "message": "API call count exceeded for this period",
             "rate_endpoint_group": group,
             "rate_limit": limit,
@@ -163,7 +186,7 @@ fn body(format: ThrottleBody, limit: u32, window: Duration, reset: Duration) -> 
             "rate_reset": format!("{:.6}", seconds(reset)),
             "rate_window": window.as_secs(),
         })),
-        ThrottleBody::Nested2023 => Some(json!({ "error": {
+        ThrottleBody::Nested2023 => Body::Json(json!({ "error": {
             "message": format!("API call count exceeded for this {:.1} second window", window.as_secs_f64()),
             "rate_reset": seconds(reset),
             "rate_limit": limit,
@@ -176,6 +199,10 @@ fn body(format: ThrottleBody, limit: u32, window: Duration, reset: Duration) -> 
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
     use super::*;
 
     const RATE: RateLimit = RateLimit {
@@ -203,14 +230,48 @@ mod tests {
 
     #[test]
     fn the_header_counts_down_and_retry_after_is_rounded_up() {
-        assert_eq!(
-            header(100, 50, Duration::from_millis(870)).1,
-            "limit=100, remaining=50, reset=0.87"
-        );
-        assert_eq!(
-            header(100, 50, Duration::from_secs(5)).1,
-            "limit=100, remaining=50, reset=5"
-        );
-        assert_eq!(retry_after(Duration::from_millis(870)).1, "1");
+        let check = |reset, expect| {
+            let headers = headers(ThrottleBody::Empty, 100, 50, reset);
+            assert_eq!(headers, [("ratelimit", String::from(expect))]);
+        };
+        let short = Duration::from_millis(870);
+        check(short, "limit=100, remaining=50, reset=0.87");
+        check(Duration::from_secs(5), "limit=100, remaining=50, reset=5");
+        let retry_after = retry_after(ThrottleBody::Empty, short);
+        assert_eq!(retry_after.unwrap().1, "1");
+    }
+
+    #[test]
+    fn each_form_has_its_headers_and_the_recorded_body() {
+        let check = |format, names: &[&str], recorded: Option<&str>| {
+            let answer = throttled(Duration::from_millis(596), format);
+            let headers: Vec<_> = answer.headers.iter().map(|(name, _)| *name).collect();
+            assert_eq!(headers, names, "{format:?}");
+            let keys = |value: &Value| {
+                let members = value.as_object().into_iter().flatten();
+                members.map(|(key, _)| key.clone()).collect::<BTreeSet<_>>()
+            };
+            match (answer.body, recorded) {
+                (Body::Json(body), Some(recorded)) => {
+                    let recorded: Value = serde_json::from_str(recorded).unwrap();
+                    assert_eq!(keys(&body), keys(&recorded));
+                    assert_eq!(keys(&body["error"]), keys(&recorded["error"]));
+                }
+                (body, recorded) => assert_eq!((body, recorded), (Body::Empty, None)),
+            }
+        };
+        let today = ["ratelimit", "retry-after"];
+        let historic = [
+            "x-rate-limit-limit",
+            "x-rate-limit-remaining",
+            "x-rate-limit-reset",
+        ];
+        check(ThrottleBody::Empty, &today, None);
+        let nested = include_str!("samples/error-429-2023.json");
+        check(ThrottleBody::Nested2023, &today, Some(nested));
+        let flat = include_str!("samples/error-429-2017.json");
+        check(ThrottleBody::Flat2017, &historic, Some(flat));
+        check(ThrottleBody::RetryAfterOnly, &["retry-after"], None);
+        check(ThrottleBody::Bare, &[], None);
     }
 }

@@ -7,11 +7,11 @@ use super::ids;
 /// One request, as it came.
 #[derive(Debug, Clone)]
 pub struct LoggedRequest {
-    /// `GET`, `POST`, …
+    /// `GET`, `POST`, …; what `x-http-method-override` says, if it is there.
     pub method: String,
     /// The path below the base URL, with its trailing slash: `/data/search/`.
     pub path: String,
-    /// The query parameters, decoded.
+    /// The query parameters, decoded, with those that a `GET` has in its body.
     pub query: HashMap<String, String>,
     /// The body as text; bytes that are no text are replaced.
     pub body: String,

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::activities;
 use super::activity_type::ActivityType;
-use super::answer::{Answer, Refusal};
+use super::answer::{Answer, Body, Refusal};
 use super::auth::{self, Role};
 use super::events::{self, Reader};
 use super::list;
@@ -120,9 +120,8 @@ pub(super) fn respond(world: &mut World, request: &LoggedRequest, key: Option<&s
             Err(refusal) => refuse(world, request, refusal),
         },
     };
-    answer
-        .headers
-        .extend(verdict.map(|(verdict, _)| verdict.header()));
+    let limits = verdict.map(|(verdict, rate)| verdict.headers(rate.body));
+    answer.headers.extend(limits.into_iter().flatten());
     answer
 }
 
@@ -173,7 +172,7 @@ fn redirect(request: &LoggedRequest) -> Answer {
     Answer {
         status: 308,
         headers: vec![("location", format!("/api/v1{}/", request.path))],
-        body: None,
+        body: Body::Empty,
     }
 }
 

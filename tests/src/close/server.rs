@@ -8,11 +8,12 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Query, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::answer::Answer;
+use super::answer::{self, Answer};
 use super::auth;
 use super::connection::{Connection, CuttableListener};
 use super::faults::{self, Fault};
@@ -24,6 +25,8 @@ use super::world::Shared;
 
 /// Larger than any request that Close would take.
 const MAX_BODY: usize = 16 << 20;
+/// Names the method of a request whose parameters are in its body.
+const METHOD_OVERRIDE: &str = "x-http-method-override";
 /// What every path begins with.
 const BASE: &str = "/api/v1";
 
@@ -82,12 +85,17 @@ async fn read(request: Request) -> Result<(LoggedRequest, Option<String>), Strin
     let body = to_bytes(body, MAX_BODY)
         .await
         .map_err(|error| error.to_string())?;
-    let query = Query::<HashMap<String, String>>::try_from_uri(&parts.uri)
+    let mut query = Query::<HashMap<String, String>>::try_from_uri(&parts.uri)
         .map_err(|error| error.to_string())?;
+    let mut method = parts.method.to_string();
+    if let Some(instead) = parts.headers.get(METHOD_OVERRIDE) {
+        query.0.extend(overriding_parameters(&body)?);
+        instead.to_str().unwrap_or_default().clone_into(&mut method);
+    }
     let path = parts.uri.path();
     let key = auth::presented_key(&parts.headers);
     let request = LoggedRequest {
-        method: parts.method.to_string(),
+        method,
         path: path.strip_prefix(BASE).unwrap_or(path).to_owned(),
         query: query.0,
         body: String::from_utf8_lossy(&body).into_owned(),
@@ -95,6 +103,25 @@ async fn read(request: Request) -> Result<(LoggedRequest, Option<String>), Strin
         status: None,
     };
     Ok((request, key))
+}
+
+/// The parameters of a request that is too long for its URL.
+fn overriding_parameters(body: &[u8]) -> Result<HashMap<String, String>, String> {
+    let body: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let parameters = body["_params"].as_object().ok_or("_params is missing")?;
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let parameters = parameters.iter();
+    let written = parameters.map(|(name, value)| match value {
+        Value::Array(values) => {
+            let values: Vec<_> = values.iter().map(text).collect();
+            (name.clone(), values.join(","))
+        }
+        value => (name.clone(), text(value)),
+    });
+    Ok(written.collect())
 }
 
 /// Logs a request and takes the fault that waits for it.
@@ -125,16 +152,13 @@ fn finish(shared: &Shared, position: usize, answer: Answer) -> Response {
             headers.insert(HeaderName::from_static(name), value);
         }
     }
-    let body = match answer.body {
-        Some(body) => {
-            headers.insert(
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("application/json"),
-            );
-            Body::from(body.to_string())
-        }
-        None => Body::empty(),
+    let (content_type, body) = match answer.body {
+        answer::Body::Json(body) => (Some("application/json"), Body::from(body.to_string())),
+        answer::Body::Text(body) => (Some("text/html"), Body::from(body)),
+        answer::Body::Empty => (None, Body::empty()),
     };
+    let content_type = content_type.map(HeaderValue::from_static);
+    headers.extend(content_type.map(|value| (header::CONTENT_TYPE, value)));
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, headers, body).into_response()
 }
@@ -143,8 +167,9 @@ fn finish(shared: &Shared, position: usize, answer: Answer) -> Response {
 mod tests {
     use std::time::Duration;
 
+    use axum::http::Method;
     use jiff::SignedDuration;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::super::CloseSimulator;
     use super::super::change::Change;
@@ -164,13 +189,21 @@ mod tests {
 
     /// Asks with a valid key and does not follow redirects.
     async fn get(simulator: &CloseSimulator, path: &str) -> reqwest::Result<reqwest::Response> {
+        request(simulator, Method::GET, path)?.send().await
+    }
+
+    fn request(
+        simulator: &CloseSimulator,
+        method: Method,
+        path: &str,
+    ) -> reqwest::Result<reqwest::RequestBuilder> {
         let policy = reqwest::redirect::Policy::none();
         let client = reqwest::Client::builder()
             .redirect(policy)
             .no_proxy()
             .build()?;
-        let request = client.get(format!("{}{path}", simulator.base_url()));
-        request.basic_auth("api_1.secret", Some("")).send().await
+        let request = client.request(method, format!("{}{path}", simulator.base_url()));
+        Ok(request.basic_auth("api_1.secret", Some("")))
     }
 
     async fn json(simulator: &CloseSimulator, path: &str) -> (u16, Value) {
@@ -254,6 +287,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn long_parameters_may_come_in_the_body() {
+        let (simulator, organization) = start().await;
+        let lead = organization.create_lead(json!({}), Change::now()).unwrap();
+        for of_type in ["lead", "voicemail", "missed_call"] {
+            organization
+                .create_task(&lead, of_type, json!({}), Change::now())
+                .unwrap();
+        }
+        let request = request(&simulator, Method::POST, "/task/").unwrap();
+        let parameters = json!({ "_type__in": ["voicemail", "missed_call"], "_limit": 1 });
+        let request = request.json(&json!({ "_params": parameters }));
+        let response = request.header(METHOD_OVERRIDE, "GET").send().await.unwrap();
+        let tasks: Value = response.json().await.unwrap();
+        assert_eq!(
+            (&tasks["total_results"], &tasks["has_more"]),
+            (&json!(2), &json!(true))
+        );
+        let logged = &simulator.requests()[0];
+        assert_eq!((&*logged.method, &*logged.query["_limit"]), ("GET", "1"));
+    }
+
+    #[tokio::test]
     async fn a_held_answer_was_evaluated_before_it_was_released() {
         let (simulator, organization) = start().await;
         let mut hold = simulator.hold(RequestMatch::to("/lead/"));
@@ -277,7 +332,7 @@ mod tests {
         simulator.set_rate_limit(Some(RateLimit {
             limit: 1,
             window: Duration::from_hours(1),
-            body: ThrottleBody::Flat2017,
+            body: ThrottleBody::Nested2023,
         }));
         let first = get(&simulator, "/me/").await.unwrap();
         let header = first.headers()["ratelimit"].to_str().unwrap();
@@ -286,7 +341,7 @@ mod tests {
             "{header}"
         );
         let (status, body) = json(&simulator, "/me/").await;
-        assert_eq!((status, &body["rate_limit"]), (429, &json!(1)));
+        assert_eq!((status, &body["error"]["rate_limit"]), (429, &json!(1)));
     }
 
     #[tokio::test]

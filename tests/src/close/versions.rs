@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
+use super::cause::Cause;
 use super::entry::{Entry, Happening};
 use super::event_types;
 use super::index::Update;
@@ -23,14 +24,12 @@ impl Tenant {
     ) -> Arc<Record> {
         let date = after.date_updated;
         let after = self.put(after, moment);
-        let path = format!("/api/v1/{}/{}/", before.kind.path(), before.id);
-        let meta = json!({ "request_method": "PUT", "request_path": path });
         let step = Step {
             action: "updated",
             date,
             before: Some(before),
             after: Some(&after),
-            meta,
+            cause: Cause::Put(before),
         };
         self.log(step, moment);
         after
@@ -69,7 +68,7 @@ impl Tenant {
     }
 
     /// Removes an object, and logs that.
-    pub(super) fn remove(&mut self, record: &Arc<Record>, meta: Value, moment: &Moment) {
+    pub(super) fn remove(&mut self, record: &Arc<Record>, cause: Cause<'_>, moment: &Moment) {
         self.version += 1;
         let update = Update {
             id: Arc::clone(&record.id),
@@ -91,7 +90,7 @@ impl Tenant {
                 date,
                 before: Some(record),
                 after: None,
-                meta,
+                cause,
             },
             moment,
         );
@@ -112,7 +111,7 @@ impl Tenant {
             object: Arc::clone(record),
             gone: step.after.is_none(),
             previous_data: self.previous_data(&step),
-            meta: step.meta,
+            meta: step.cause.render(),
         });
         self.log_entry(entry, moment);
     }
@@ -142,10 +141,11 @@ impl Tenant {
 }
 
 /// One change of one object, for the event log.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Step<'a> {
     pub(super) action: &'static str,
     pub(super) date: Timestamp,
     pub(super) before: Option<&'a Arc<Record>>,
     pub(super) after: Option<&'a Arc<Record>>,
-    pub(super) meta: Value,
+    pub(super) cause: Cause<'a>,
 }

@@ -1,5 +1,6 @@
 //! `cargo local`: the whole of closeio-events on this machine, nothing installed.
 
+mod alone;
 mod options;
 mod provision;
 mod screen;
@@ -46,6 +47,9 @@ const KEEP: usize = 10_000;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode> {
     let options = Options::parse();
+    if options.close_alone {
+        return alone::run().await;
+    }
     let screen = Screen::new(options.events_json);
     let simulated = Simulated::start(&options).await?;
     let stack = start_stack(&options, simulated.as_ref(), &screen).await?;
@@ -189,7 +193,8 @@ async fn provision(
         base_url(options, simulated)
     ))?;
     screen.say(&format!(
-        "  polling        instance {polled}: leads and contacts"
+        "  polling        instance {polled}: {}",
+        provision::RESOURCES.join(", ")
     ))?;
     if let Some(simulated) = simulated {
         let base_url = simulated.close.base_url();

@@ -29,6 +29,9 @@ pub(crate) struct Options {
     /// The API key for --close.
     #[arg(long, env = "CLOSE_API_KEY", hide = true, hide_env_values = true)]
     pub(crate) close_api_key: Option<SecretString>,
+    /// Run the simulated Close and nothing else, with data that does not change; print where it is, as one line of JSON.
+    #[arg(long, conflicts_with = "close")]
+    pub(crate) close_alone: bool,
     /// Seed of the simulated changes.
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub(crate) seed: u64,

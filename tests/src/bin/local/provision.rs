@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use jiff::Timestamp;
 use local_stack::sdk;
 use local_stack::stack::LocalStack;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use shared::configuration::Configuration;
 use shared::instance::Instance;
 use shared::instance_id::InstanceId;
@@ -17,12 +17,18 @@ pub(crate) const ORGANIZATION_SECRET: &str = "organization-secret";
 /// The id of the documentation's example URL, `…/closeio/MjA5MzE=`.
 const DOCUMENTED_ID: u64 = 20931;
 
-/// A polling instance for leads and contacts. Returns its id.
+/// What is polled: objects as they are, and all else in the event log.
+pub(crate) const RESOURCES: [&str; 5] = ["leads", "contacts", "opportunities", "tasks", "events"];
+
+/// A polling instance of these. Returns its id.
 pub(crate) async fn polling(stack: &LocalStack, base_url: &str, api_key: &str) -> Result<u64> {
     let resource = |name: &str| {
         let pattern = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX";
-        json!({"createdCheckTolerance": 1, "url": format!("/hubs/crm/{name}?where=date_updated>'${{gmtDate:{pattern}}}'")})
+        let url = format!("/hubs/crm/{name}?where=date_updated>'${{gmtDate:{pattern}}}'");
+        let members = json!({"createdCheckTolerance": 1, "url": url});
+        (name.to_owned(), members)
     };
+    let resources: Map<_, _> = RESOURCES.into_iter().map(resource).collect();
     let configuration = json!({
         "username": api_key,
         "base.url": base_url,
@@ -30,7 +36,7 @@ pub(crate) async fn polling(stack: &LocalStack, base_url: &str, api_key: &str) -
         "event.notification.type": "eventbridge",
         "event.vendor.type": "polling",
         "event.poller.refresh_interval": 1,
-        "event.poller.configuration": {"leads": resource("leads"), "contacts": resource("contacts")},
+        "event.poller.configuration": resources,
     });
     let answer = create(stack, "Polled", configuration).await?;
     answer["id"].as_u64().context("the answer has no id")
