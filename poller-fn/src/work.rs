@@ -240,6 +240,9 @@ impl<O: Outside> Worker<'_, O> {
                 job.targets[target].published(seen_id, date, until);
             }
         }
+        for target in &mut job.targets {
+            target.watermark.settle(self.close.until());
+        }
         let outcome = outcome?;
         self.summary.published += outcome.published;
         self.summary.unpublishable += outcome.unpublishable;
