@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Objects that change again and again.
+const FEW: u8 = 3;
+
 /// A history.
 #[derive(Debug, Clone)]
 pub(crate) struct History {
@@ -52,6 +55,8 @@ pub(crate) enum Condition {
 pub(crate) struct Quirks {
     /// Decides the order where Close promises none.
     pub(crate) salt: u64,
+    /// The same search puts ties in another order each time.
+    pub(crate) is_search_fickle: bool,
     /// A cursor of a search goes through what there was when the search began.
     pub(crate) is_search_frozen: bool,
     /// Tasks come newest first.
@@ -64,10 +69,12 @@ pub(crate) struct Quirks {
     pub(crate) broken: Option<Of>,
 }
 
-/// Something that happens a while after the step before.
+/// Something that happens a while after the step before, once or again and again.
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
     pub(crate) pause: Duration,
+    pub(crate) times: u8,
+    pub(crate) every: Duration,
     pub(crate) act: Act,
 }
 
@@ -141,6 +148,8 @@ pub(crate) struct Poll {
     pub(crate) pace: Duration,
     /// It is not stopped at its deadline.
     pub(crate) is_zombie: bool,
+    /// By number of the call, what happens just before it.
+    pub(crate) meanwhile: Vec<(u8, Act)>,
     /// By number of the call, what goes wrong with it.
     pub(crate) faults: Vec<(u8, Fault)>,
 }
@@ -179,8 +188,46 @@ impl Poll {
             skew: 0,
             pace: Duration::from_millis(1),
             is_zombie: false,
+            meanwhile: Vec::new(),
             faults: Vec::new(),
         }
+    }
+}
+
+impl Setup {
+    /// Turns what nobody polls into what somebody does.
+    pub(crate) fn polled(&self, of: Of) -> Of {
+        let is_polled = |of: Of| self.resources.iter().any(|polled| polled.of == of);
+        if is_polled(of) || is_polled(Of::Events) {
+            return of;
+        }
+        self.resources[of as usize % self.resources.len()].of
+    }
+}
+
+impl Act {
+    /// What it is about.
+    pub(crate) fn of(&mut self) -> Option<&mut Of> {
+        match self {
+            Self::Make(make) => Some(&mut make.of),
+            Self::Edit(edit) => Some(&mut edit.of),
+            Self::Delete(delete) => Some(&mut delete.of),
+            Self::Merge { .. } | Self::Complete(_) | Self::Poll(_) | Self::Fence => None,
+        }
+    }
+
+    /// The same again, but with no crowd, and for the next object.
+    pub(crate) fn next(&self) -> Self {
+        let mut next = self.clone();
+        match &mut next {
+            Self::Make(make) => make.count = make.count.min(FEW),
+            Self::Edit(edit) => {
+                edit.first = edit.first.wrapping_add(1);
+                edit.count = edit.count.min(FEW);
+            }
+            _ => {}
+        }
+        next
     }
 }
 

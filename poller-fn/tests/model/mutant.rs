@@ -9,8 +9,9 @@ use poller_fn::outside::Outside;
 use serde_json::value::RawValue;
 use shared::close::client::{Account, Answer};
 use shared::close::error::CloseError;
-use shared::close::list::List;
+use shared::close::list::{List, Listed};
 use shared::close::page::{Page, Request};
+use shared::close::search::Search;
 use shared::event::{Entry, Event};
 use shared::event_bus::{PublishError, Published};
 use shared::health::Health;
@@ -20,7 +21,8 @@ use shared::table::TableError;
 use shared::watermark_table::{Commit, StoredResource};
 use tokio::time::Instant;
 
-use crate::close::TICK;
+use crate::close::{self, MAX_LIMIT, TICK};
+use crate::history::Of;
 use crate::seat::Seat;
 
 /// What a withheld publication may take.
@@ -41,13 +43,23 @@ pub(crate) enum Mutant {
     NoLease,
 }
 
+impl Mutant {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::StrictlyAfter,
+        Self::CommitBeforePublish,
+        Self::NothingSeen,
+        Self::ByOffset,
+        Self::NoLease,
+    ];
+}
+
 /// A seat with something wrong about it.
 pub(crate) struct Mutated<'a> {
     seat: &'a Seat,
     mutant: Mutant,
     withheld: RefCell<Vec<Event>>,
-    /// Where the poll began, and what it has been served.
-    offset: RefCell<Option<(List, usize)>>,
+    /// Where the poll began in a source, and what it was served of it.
+    offsets: RefCell<HashMap<Of, (Request, usize)>>,
 }
 
 impl<'a> Mutated<'a> {
@@ -56,7 +68,7 @@ impl<'a> Mutated<'a> {
             seat,
             mutant,
             withheld: RefCell::default(),
-            offset: RefCell::default(),
+            offsets: RefCell::default(),
         }
     }
 
@@ -66,39 +78,21 @@ impl<'a> Mutated<'a> {
         drop(self.seat.publish(&events, deadline).await);
     }
 
-    fn request(&self, request: &Request) -> Request {
-        let mut request = request.clone();
-        match (&mut request, self.mutant) {
-            (Request::Search(search), Mutant::StrictlyAfter) => {
-                search.updated.from = search.updated.from.map(|from| from + TICK);
-            }
-            (Request::List(list), Mutant::StrictlyAfter) => {
-                list.updated.from = list.updated.from.map(|from| from + TICK);
-            }
-            (Request::EventLog(page), Mutant::StrictlyAfter) => {
-                page.updated.from = page.updated.from.map(|from| from + TICK);
-            }
-            (Request::List(list), Mutant::ByOffset) => self.shift(list),
-            _ => {}
-        }
-        request
-    }
-
-    fn shift(&self, list: &mut List) {
-        let mut offset = self.offset.borrow_mut();
-        let (first, served) = offset.get_or_insert_with(|| (list.clone(), 0));
-        if first.objects == list.objects && list.updated.before.is_none() {
-            *list = List {
-                skip: *served,
-                ..first.clone()
-            };
-        }
-    }
-
-    fn count(&self, page: &Page) {
-        if let Some((_, served)) = self.offset.borrow_mut().as_mut() {
-            *served += page.data.len();
-        }
+    /// Goes on where the last page ended, counted from where the first one began.
+    async fn by_offset(
+        &self,
+        account: Account<'_>,
+        request: &Request,
+        source: Of,
+    ) -> Result<Answer<Page>, CloseError> {
+        let offset = self.offsets.borrow().get(&source).cloned();
+        let (first, served) = offset.unwrap_or_else(|| (request.clone(), 0)); // The first has no cursor.
+        let mut answer = self.seat.read(account, &longer(&first, served)).await?;
+        let data = &mut answer.body.data;
+        data.drain(..served.min(data.len()));
+        let served = served + data.len();
+        self.offsets.borrow_mut().insert(source, (first, served));
+        Ok(answer)
     }
 }
 
@@ -169,9 +163,14 @@ impl Outside for Mutated<'_> {
         account: Account<'_>,
         request: &Request,
     ) -> Result<Answer<Page>, CloseError> {
-        let answer = self.seat.read(account, &self.request(request)).await?;
-        self.count(&answer.body);
-        Ok(answer)
+        match (request, self.mutant) {
+            (_, Mutant::StrictlyAfter) => self.seat.read(account, &strictly_after(request)).await,
+            (_, Mutant::ByOffset) => match by_keyset(request) {
+                Some(source) => self.by_offset(account, request, source).await,
+                None => self.seat.read(account, request).await,
+            },
+            _ => self.seat.read(account, request).await,
+        }
     }
 
     async fn object(
@@ -204,4 +203,39 @@ impl Outside for Mutated<'_> {
     async fn notify(&self, entry: Entry, deadline: Instant) -> bool {
         self.seat.notify(entry, deadline).await
     }
+}
+
+/// Asks for what was updated from the first moment of a stretch on, but for that moment.
+fn strictly_after(request: &Request) -> Request {
+    let mut request = request.clone();
+    let updated = match &mut request {
+        Request::Search(search) => &mut search.updated,
+        Request::List(list) => &mut list.updated,
+        Request::EventLog(page) => &mut page.updated,
+    };
+    updated.from = updated.from.map(|from| from + TICK);
+    request
+}
+
+/// What a request goes through by keyset, if it does.
+fn by_keyset(request: &Request) -> Option<Of> {
+    let is_plain = match request {
+        Request::Search(search) => search.updated.before.is_none(),
+        Request::List(list) => {
+            list.objects == Listed::Opportunities && list.updated.before.is_none()
+        }
+        Request::EventLog(_) => false,
+    };
+    is_plain.then(|| close::of(request))
+}
+
+/// The same with so many more on the page, as far as Close allows.
+fn longer(request: &Request, more: usize) -> Request {
+    let mut request = request.clone();
+    if let Request::Search(Search { limit, .. }) | Request::List(List { limit, .. }) = &mut request
+    {
+        let more = u16::try_from(more).unwrap_or(u16::MAX);
+        *limit = limit.saturating_add(more).min(MAX_LIMIT);
+    }
+    request
 }

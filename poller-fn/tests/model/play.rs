@@ -16,7 +16,7 @@ use tokio::runtime::Builder;
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::history::{Act, History, Poll};
+use crate::history::{Act, History, Poll, Step};
 use crate::instance;
 use crate::mutant::{Mutant, Mutated};
 use crate::oracle::{self, Done};
@@ -49,7 +49,7 @@ async fn tell(history: &History, mutant: Option<Mutant>) -> Result<(), String> {
                 let invocations = 1 + usize::from(plan.is_twin);
                 polls.extend((0..invocations).map(|_| invoke(&world, plan, mutant)));
             }
-            act => world.apply(act),
+            act => repeat(&world, act, step).await,
         }
     }
     let mut done = Vec::new();
@@ -67,6 +67,16 @@ async fn tell(history: &History, mutant: Option<Mutant>) -> Result<(), String> {
         sleep(Duration::from_secs(1)).await;
     }
     oracle::check(&world, &done)
+}
+
+async fn repeat(world: &World, act: &Act, step: &Step) {
+    let mut act = act.clone();
+    world.apply(&act);
+    for _ in 1..step.times {
+        sleep(step.every).await;
+        act = act.next();
+        world.apply(&act);
+    }
 }
 
 /// Lets an invocation run beside everything else.

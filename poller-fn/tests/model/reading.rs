@@ -4,10 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use shared::close::list::Listed;
 use shared::close::page::{Page, Request};
-use shared::close::search::ObjectType;
 use shared::close::timestamp;
 
 use crate::bus::Key;
+use crate::close;
 use crate::history::Of;
 
 /// A date that lies further ahead was made up by somebody, and is not waited for.
@@ -45,20 +45,17 @@ impl Reading {
 
     /// Notes what a page shows, if nothing may come between that and its publication. A window may still be divided.
     pub(crate) fn note(&mut self, request: &Request, page: &Page) {
-        let of = match request {
-            Request::Search(search) if search.updated.before.is_none() => {
-                match search.object_type {
-                    ObjectType::Lead => Of::Leads,
-                    ObjectType::Contact => Of::Contacts,
-                }
+        let is_unit = match request {
+            Request::Search(search) => search.updated.before.is_none(),
+            Request::List(list) => {
+                list.objects == Listed::Opportunities && list.updated.before.is_none()
             }
-            Request::List(list)
-                if list.objects == Listed::Opportunities && list.updated.before.is_none() =>
-            {
-                Of::Opportunities
-            }
-            _ => return,
+            Request::EventLog(_) => false,
         };
+        if !is_unit {
+            return;
+        }
+        let of = close::of(request);
         for row in &page.data {
             let row: Option<Row<'_>> = serde_json::from_str(row.get()).ok();
             let dated = row.and_then(|row| Some((timestamp::parse(row.date_updated)?, row.id)));

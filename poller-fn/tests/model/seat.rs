@@ -90,6 +90,7 @@ impl Seat {
             | None => {}
             Some(fault) => return Err(fault),
         }
+        self.let_happen();
         let answer = work(&self.world);
         match fault {
             Some(Fault::CrashAfter) => self.crash().await,
@@ -118,6 +119,13 @@ impl Seat {
             ));
             self.crash().await;
         }
+    }
+
+    /// Lets happen what is to happen just before the work of this call.
+    fn let_happen(&self) {
+        let meanwhile = self.plan.meanwhile.iter();
+        let now = meanwhile.filter(|(call, _)| usize::from(*call) + 1 == self.calls.get());
+        now.for_each(|(_, act)| self.world.apply(act));
     }
 
     async fn crash(&self) {

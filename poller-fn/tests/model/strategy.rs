@@ -17,7 +17,24 @@ const MAX_LAG: u64 = 585;
 
 /// Any history.
 pub(crate) fn histories() -> impl Strategy<Value = History> {
-    (setups(), vec(steps(), 1..40)).prop_map(|(setup, steps)| History { setup, steps })
+    (setups(), vec(steps(), 1..30)).prop_map(|(setup, mut steps)| {
+        steps
+            .iter_mut()
+            .for_each(|step| direct(&mut step.act, &setup));
+        History { setup, steps }
+    })
+}
+
+/// Lets happen what somebody polls.
+fn direct(act: &mut Act, setup: &Setup) {
+    if let Act::Poll(poll) = act {
+        poll.meanwhile
+            .iter_mut()
+            .for_each(|(_, act)| direct(act, setup));
+    }
+    if let Some(of) = act.of() {
+        *of = setup.polled(*of);
+    }
 }
 
 fn setups() -> impl Strategy<Value = Setup> {
@@ -73,10 +90,19 @@ fn quirks() -> impl Strategy<Value = Quirks> {
         ],
     );
     let is = weighted(0.5);
-    (any::<u64>(), is, is, is, weighted(0.2), broken).prop_map(
-        |(salt, is_search_frozen, is_newest_task_first, is_log_counted, is_hiding, broken)| {
+    (any::<u64>(), is, is, is, is, weighted(0.2), broken).prop_map(
+        |(
+            salt,
+            is_search_fickle,
+            is_search_frozen,
+            is_newest_task_first,
+            is_log_counted,
+            is_hiding,
+            broken,
+        )| {
             Quirks {
                 salt,
+                is_search_fickle,
                 is_search_frozen,
                 is_newest_task_first,
                 is_log_counted,
@@ -88,7 +114,14 @@ fn quirks() -> impl Strategy<Value = Quirks> {
 }
 
 fn steps() -> impl Strategy<Value = Step> {
-    (pauses(), acts()).prop_map(|(pause, act)| Step { pause, act })
+    let times = prop_oneof![4 => Just(1), 1 => 2..20_u8];
+    let every = prop_oneof![1..50_u64, 100..20_000_u64, 30_000..300_000_u64];
+    (pauses(), times, every, acts()).prop_map(|(pause, times, every, act)| Step {
+        pause,
+        times,
+        every: Duration::from_millis(every),
+        act,
+    })
 }
 
 fn pauses() -> impl Strategy<Value = Duration> {
@@ -105,13 +138,16 @@ fn pauses() -> impl Strategy<Value = Duration> {
 }
 
 fn acts() -> impl Strategy<Value = Act> {
+    prop_oneof![3 => changes(), 2 => polls().prop_map(Act::Poll)]
+}
+
+fn changes() -> impl Strategy<Value = Act> {
     prop_oneof![
         20 => makes().prop_map(Act::Make),
         30 => edits().prop_map(Act::Edit),
         5 => deletes().prop_map(Act::Delete),
         2 => (any::<u8>(), any::<u8>()).prop_map(|(from, into)| Act::Merge { from, into }),
         2 => any::<u8>().prop_map(Act::Complete),
-        40 => polls().prop_map(Act::Poll),
         1 => Just(Act::Fence),
     ]
 }
@@ -127,7 +163,7 @@ fn kinds() -> impl Strategy<Value = Of> {
 }
 
 fn counts() -> impl Strategy<Value = u8> {
-    prop_oneof![20 => Just(1), 20 => 2..12_u8, 4 => 12..60_u8, 1 => 60..140_u8]
+    prop_oneof![20 => Just(1), 20 => 2..9_u8, 4 => 9..40_u8, 1 => 40..130_u8]
 }
 
 fn makes() -> impl Strategy<Value = Make> {
@@ -185,16 +221,30 @@ fn polls() -> impl Strategy<Value = Poll> {
         3 => Just(Vec::new()),
         2 => vec((0..40_u8, faults()), 1..4),
     ];
-    (weighted(0.15), budget, skew, pace, weighted(0.1), faults).prop_map(
-        |(is_twin, budget, skew, pace, is_zombie, faults)| Poll {
-            is_twin,
-            budget,
-            skew,
-            pace: Duration::from_millis(pace),
-            is_zombie,
-            faults,
-        },
+    let meanwhile = prop_oneof![
+        2 => Just(Vec::new()),
+        1 => vec((0..40_u8, changes()), 1..4),
+    ];
+    (
+        weighted(0.15),
+        budget,
+        skew,
+        pace,
+        weighted(0.1),
+        meanwhile,
+        faults,
     )
+        .prop_map(
+            |(is_twin, budget, skew, pace, is_zombie, meanwhile, faults)| Poll {
+                is_twin,
+                budget,
+                skew,
+                pace: Duration::from_millis(pace),
+                is_zombie,
+                meanwhile,
+                faults,
+            },
+        )
 }
 
 fn faults() -> impl Strategy<Value = Fault> {

@@ -22,7 +22,7 @@ use search::Cursor;
 /// Close's dates have so many digits.
 pub(crate) const TICK: SignedDuration = SignedDuration::from_millis(1);
 /// The greatest `_limit` that Close takes.
-const MAX_LIMIT: u16 = 200;
+pub(crate) const MAX_LIMIT: u16 = 200;
 
 /// Close.
 pub(crate) struct Close {
@@ -62,7 +62,7 @@ impl Close {
 
     /// Answers a request.
     pub(crate) fn read(&mut self, request: &Request, now: Timestamp) -> Result<Page, CloseError> {
-        if self.quirks.broken == of(request) {
+        if self.quirks.broken == Some(of(request)) {
             return Err(CloseError::Unavailable("it never works".to_owned()));
         }
         match request {
@@ -90,14 +90,14 @@ impl Object {
 }
 
 /// What a request is about.
-fn of(request: &Request) -> Option<Of> {
-    Some(match request {
+pub(crate) fn of(request: &Request) -> Of {
+    match request {
         Request::Search(search) if search.object_type == ObjectType::Lead => Of::Leads,
         Request::Search(_) => Of::Contacts,
         Request::List(list) if list.objects == Listed::Opportunities => Of::Opportunities,
         Request::List(_) => Of::Tasks,
         Request::EventLog(_) => Of::Events,
-    })
+    }
 }
 
 fn rejected(message: &str) -> CloseError {

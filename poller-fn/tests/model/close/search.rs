@@ -86,7 +86,7 @@ impl Close {
         let Some(cursor) = &search.cursor else {
             return Ok(Cursor {
                 search: plain,
-                salt: self.quirks.salt ^ self.cursors.len() as u64,
+                salt: self.order(search),
                 began: now,
                 after: None,
                 returned: 0,
@@ -109,6 +109,16 @@ impl Close {
             return Err(CloseError::ExpiredCursor);
         }
         Ok(walk.clone())
+    }
+
+    /// Decides the order of ties.
+    fn order(&self, search: &Search) -> u64 {
+        if self.quirks.is_search_fickle {
+            self.quirks.salt ^ self.cursors.len() as u64
+        } else {
+            let from = search.updated.from.unwrap_or_default();
+            self.quirks.salt ^ from.as_millisecond().unsigned_abs()
+        }
     }
 
     fn issue(&mut self, walk: Cursor, now: Timestamp) -> String {
