@@ -13,8 +13,8 @@ const MAX_UNIT: usize = 1_050;
 pub(crate) struct Bus {
     pub(crate) changes: Vec<Published>,
     pub(crate) keys: HashSet<Key>,
-    /// What the poller itself had to say.
-    pub(crate) notices: Vec<Entry>,
+    /// What the poller itself had to say, and when.
+    pub(crate) notices: Vec<(Timestamp, Entry)>,
 }
 
 /// A change on the bus.
@@ -52,6 +52,11 @@ impl Bus {
                 raw: event.change.raw.get().to_owned(),
             });
         }
+    }
+
+    /// Takes what the poller itself has to say.
+    pub(crate) fn say(&mut self, notice: Entry, now: Timestamp) {
+        self.notices.push((now, notice));
     }
 
     /// What of a unit breaks a rule.

@@ -9,6 +9,8 @@ const FEW: u8 = 3;
 #[derive(Debug, Clone)]
 pub(crate) struct History {
     pub(crate) setup: Setup,
+    /// Before there is an instance.
+    pub(crate) past: Vec<Step>,
     pub(crate) steps: Vec<Step>,
 }
 
@@ -16,6 +18,8 @@ pub(crate) struct History {
 #[derive(Debug, Clone)]
 pub(crate) struct Setup {
     pub(crate) resources: Vec<Polled>,
+    /// How long before the instance polling starts, if its owner says so.
+    pub(crate) start: Option<Duration>,
     pub(crate) quirks: Quirks,
 }
 
@@ -61,6 +65,10 @@ pub(crate) struct Quirks {
     pub(crate) is_search_frozen: bool,
     /// Tasks come newest first.
     pub(crate) is_newest_task_first: bool,
+    /// The search knows objects by its index, but shows them as they are.
+    pub(crate) is_search_hydrated: bool,
+    /// The event log gives no cursor to what was not asked for.
+    pub(crate) is_log_closed: bool,
     /// A cursor of the event log counts entries, so that it shifts with each new one.
     pub(crate) is_log_counted: bool,
     /// The key is not an administrator's: what changed is hidden after an hour.
@@ -92,6 +100,7 @@ pub(crate) enum Act {
     /// A task is done.
     Complete(u8),
     Poll(Poll),
+    Backfill(Backfill),
     /// The owner disables the instance and enables it again: whoever polls it loses the lease.
     Fence,
 }
@@ -124,6 +133,14 @@ pub(crate) struct Delete {
     pub(crate) of: Of,
     pub(crate) which: u8,
     pub(crate) lag: Duration,
+}
+
+/// The owner asks for what changed in a stretch of the past, of one of the resources.
+#[derive(Debug, Clone)]
+pub(crate) struct Backfill {
+    pub(crate) of: Of,
+    pub(crate) ago: Duration,
+    pub(crate) length: Duration,
 }
 
 /// How a change shows.
@@ -166,7 +183,7 @@ pub(crate) enum Fault {
     /// The call does its work, but nobody hears of it.
     LoseAnswer,
     /// The call is given up, and does its work so many seconds later.
-    Late(u8),
+    Late(u16),
     /// The answer takes so many seconds.
     Stall(u16),
     /// Close takes nothing for so many seconds.
@@ -212,6 +229,7 @@ impl Act {
             Self::Make(make) => Some(&mut make.of),
             Self::Edit(edit) => Some(&mut edit.of),
             Self::Delete(delete) => Some(&mut delete.of),
+            Self::Backfill(backfill) => Some(&mut backfill.of),
             Self::Merge { .. } | Self::Complete(_) | Self::Poll(_) | Self::Fence => None,
         }
     }

@@ -9,8 +9,8 @@ use shared::instance_id::InstanceId;
 use crate::history::{Condition, Polled, Setup};
 use crate::world::epoch;
 
-/// What every history begins with.
-pub(crate) fn new(setup: &Setup) -> Instance {
+/// A new one.
+pub(crate) fn new(setup: &Setup, now: Timestamp) -> Instance {
     let resources: Map<_, _> = setup.resources.iter().map(resource).collect();
     let members = json!({
         "username": "api_key",
@@ -19,12 +19,13 @@ pub(crate) fn new(setup: &Setup) -> Instance {
         "event.vendor.type": "polling",
         "event.poller.refresh_interval": 1,
         "event.poller.configuration": resources,
+        "event.poller.start": setup.start.map(|_| start(setup, now).to_string()),
     });
     let mut configuration = Configuration::default();
     if let Value::Object(members) = members {
         configuration.merge(members);
     }
-    Instance::new(id(), "Test", configuration, start())
+    Instance::new(id(), "Test", configuration, now)
 }
 
 /// Its number.
@@ -33,9 +34,9 @@ pub(crate) fn id() -> InstanceId {
     20931.try_into().expect("it is an id")
 }
 
-/// What is dated before is nobody's.
-pub(crate) fn start() -> Timestamp {
-    epoch()
+/// What is dated before is nobody's, of an instance made now.
+pub(crate) fn start(setup: &Setup, now: Timestamp) -> Timestamp {
+    now - setup.start.unwrap_or_default()
 }
 
 /// When objects were created that a condition lets through.

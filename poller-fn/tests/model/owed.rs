@@ -2,9 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
+use shared::backfill::{Backfill, Status};
 
 use crate::bus::Key;
-use crate::close::log::{Entry, Form};
+use crate::close::log::{Entry, Form, RETENTION};
 use crate::close::{Object, Version};
 use crate::history::{Condition, Of, Polled};
 use crate::instance;
@@ -12,6 +13,8 @@ use crate::world::World;
 
 /// Close logs an object's change so soon after the object was stamped; an older stamp is another change's.
 const STAMPING_DELAY: SignedDuration = SignedDuration::from_secs(1);
+/// By so much the clock of a poll may be wrong that says where the log begins.
+const SKEW: SignedDuration = SignedDuration::from_mins(3);
 
 /// A change that a resource may publish.
 pub(crate) struct Owed {
@@ -20,6 +23,17 @@ pub(crate) struct Owed {
     pub(crate) ways: Vec<(Key, String)>,
     /// It must be published: nothing came after it.
     pub(crate) is_due: bool,
+    /// A backfill may publish it as well.
+    pub(crate) is_backfilled: bool,
+}
+
+/// The rights and duties of one resource.
+struct Terms<'a> {
+    world: &'a World,
+    resource: &'a Polled,
+    backfills: Vec<Backfill>,
+    /// Where the log begins, as far as it was read.
+    reach: Timestamp,
 }
 
 #[derive(Deserialize)]
@@ -33,10 +47,11 @@ pub(crate) fn all(world: &World) -> Vec<Owed> {
     let resources = world.setup.resources.iter();
     resources
         .flat_map(|resource| {
+            let terms = Terms::new(world, resource);
             if is_logged(resource) {
-                logged(world, resource)
+                terms.logged()
             } else {
-                seen(world, resource)
+                terms.seen()
             }
         })
         .collect()
@@ -53,85 +68,113 @@ pub(crate) fn wants(world: &World, of: Of, key: &Key) -> bool {
     });
     let mut resources = world.setup.resources.iter();
     let resource = resources.find(|resource| resource.of == of && !is_logged(resource));
-    resource
-        .zip(version)
-        .is_some_and(|(resource, (object, version))| {
-            instance::start() <= version.date && fulfils(resource.condition, object, version)
-        })
+    let both = resource.zip(version);
+    both.is_some_and(|(resource, (object, version))| {
+        world.start() <= version.date && fulfils(resource.condition, object, version)
+    })
 }
 
+/// Whether a resource reads the event log.
 pub(crate) fn is_logged(resource: &Polled) -> bool {
     resource.is_logged || matches!(resource.of, Of::Activities | Of::Events)
 }
 
-/// Of objects, the versions.
-fn seen(world: &World, resource: &Polled) -> Vec<Owed> {
-    let close = world.close.borrow();
-    let mut owed = Vec::new();
-    for object in close
-        .objects
-        .iter()
-        .filter(|object| object.of == resource.of)
-    {
-        for (place, version) in object.versions.iter().enumerate() {
-            let Some(json) = &version.json else { continue };
-            if version.date < instance::start() || !fulfils(resource.condition, object, version) {
-                continue;
-            }
-            let key = Key::new(object.of.object_type(), &object.id, version.date, "updated");
-            owed.push(Owed {
-                of: resource.of,
-                ways: vec![(key, json.get().to_owned())],
-                is_due: place + 1 == object.versions.len()
-                    && close.quirks.broken != Some(resource.of),
-            });
+impl<'a> Terms<'a> {
+    fn new(world: &'a World, resource: &'a Polled) -> Self {
+        let name = resource.of.path();
+        let mut backfills = world.store.borrow().backfills();
+        backfills.retain(|backfill| backfill.resource == name);
+        Self {
+            world,
+            resource,
+            backfills,
+            reach: reach(world, name),
         }
     }
-    owed
-}
 
-/// Of entries of the log, the forms.
-fn logged(world: &World, resource: &Polled) -> Vec<Owed> {
-    let close = world.close.borrow();
-    let reach = reach(world, resource);
-    let mut owed = Vec::new();
-    for entry in &close.log {
-        let object = &close.objects[entry.object];
-        if !claims(world, resource, object.of, entry.action) {
-            continue;
-        }
-        for (place, form) in entry.forms.iter().enumerate() {
-            if form.own < instance::start() {
-                continue;
-            }
-            let is_wanted = fulfils(resource.condition, object, subject(object, form));
-            let shown =
-                is_wanted.then(|| (shown(object, entry, form), form.shown.get().to_owned()));
-            let hidden = close.quirks.is_hiding.then(|| {
-                let key = Key::new(object.of.object_type(), &object.id, form.own, entry.action);
-                (key, form.hidden.get().to_owned())
-            });
-            owed.push(Owed {
-                of: resource.of,
-                ways: shown.into_iter().chain(hidden).collect(),
-                is_due: is_wanted
-                    && place + 1 == entry.forms.len()
-                    && reach <= form.own
-                    && close.quirks.broken != Some(Of::Events),
-            });
-        }
+    /// Of objects, the versions.
+    fn seen(&self) -> Vec<Owed> {
+        let close = self.world.close.borrow();
+        let objects = close.objects.iter();
+        let versions = objects
+            .filter(|object| object.of == self.resource.of)
+            .flat_map(|object| object.versions.iter().map(move |version| (object, version)));
+        let is_broken = close.quirks.broken == Some(self.resource.of);
+        versions
+            .filter(|(object, version)| fulfils(self.resource.condition, object, version))
+            .filter_map(|(object, version)| {
+                let json = version.json.as_ref()?.get().to_owned();
+                let key = Key::new(object.of.object_type(), &object.id, version.date, "updated");
+                let is_last = object.versions.last().map(|last| last.date) == Some(version.date);
+                let is_due = is_last && !is_broken;
+                self.owed(vec![(key, json)], is_due, version.date, version.visible)
+            })
+            .collect()
     }
-    owed
-}
 
-/// Whose an entry is: everything's, but for what another resource publishes, if only by itself.
-fn claims(world: &World, resource: &Polled, of: Of, action: &str) -> bool {
-    if resource.of != Of::Events {
-        return resource.of == of;
+    /// Of entries of the log, the forms.
+    fn logged(&self) -> Vec<Owed> {
+        let close = self.world.close.borrow();
+        let entries = close
+            .log
+            .iter()
+            .map(|entry| (&close.objects[entry.object], entry));
+        let claimed = entries.filter(|(object, entry)| self.claims(object.of, entry.action));
+        let forms = claimed
+            .flat_map(|(object, entry)| entry.forms.iter().map(move |form| (object, entry, form)));
+        forms
+            .filter_map(|(object, entry, form)| self.form(object, entry, form))
+            .collect()
     }
-    let is_seen = matches!(action, "created" | "updated");
-    let mut others = world.setup.resources.iter();
-    !others.any(|other| other.of == of && (is_seen || is_logged(other)))
+
+    fn form(&self, object: &Object, entry: &Entry, form: &Form) -> Option<Owed> {
+        let quirks = &self.world.setup.quirks;
+        let is_wanted = fulfils(self.resource.condition, object, subject(object, form));
+        let shown = is_wanted.then(|| (shown(object, entry, form), form.shown.get().to_owned()));
+        let hidden = quirks.is_hiding.then(|| {
+            let key = Key::new(object.of.object_type(), &object.id, form.own, entry.action);
+            (key, form.hidden.get().to_owned())
+        });
+        let is_last = entry.forms.last().map(|last| last.own) == Some(form.own);
+        let is_due = is_wanted && is_last && quirks.broken != Some(Of::Events);
+        let ways: Vec<_> = shown.into_iter().chain(hidden).collect();
+        self.owed(ways, is_due, form.own, form.visible)
+    }
+
+    /// What is owed of a change, if anything: by polling from its start on, or by a backfill.
+    fn owed(
+        &self,
+        ways: Vec<(Key, String)>,
+        is_last: bool,
+        date: Timestamp,
+        visible: Timestamp,
+    ) -> Option<Owed> {
+        let covers = |backfill: &&Backfill| backfill.from <= date && date < backfill.to;
+        let mut backfills = self.backfills.iter().filter(covers).peekable();
+        let is_backfilled = backfills.peek().is_some();
+        let is_kept = !is_logged(self.resource) || self.world.now() - RETENTION < date;
+        let mut done = backfills.filter(|backfill| {
+            backfill.status == Status::Done && visible <= backfill.requested_date
+        });
+        let is_polled = self.world.start() <= date;
+        let is_due = (is_polled && self.reach <= date) || (is_kept && done.next().is_some());
+        (is_polled || is_backfilled).then(|| Owed {
+            of: self.resource.of,
+            ways,
+            is_due: is_last && is_due,
+            is_backfilled,
+        })
+    }
+
+    /// Whose an entry is: everything's, but for what another resource publishes, if only by itself.
+    fn claims(&self, of: Of, action: &str) -> bool {
+        if self.resource.of != Of::Events {
+            return self.resource.of == of;
+        }
+        let is_seen = matches!(action, "created" | "updated");
+        let mut others = self.world.setup.resources.iter();
+        !others.any(|other| other.of == of && (is_seen || is_logged(other)))
+    }
 }
 
 /// What an entry is about: where the object is gone, that before.
@@ -162,14 +205,16 @@ fn fulfils(condition: Condition, object: &Object, version: &Version) -> bool {
     }
 }
 
-/// Where the log begins for a resource that was told that it is not whole.
-fn reach(world: &World, resource: &Polled) -> Timestamp {
+/// Where the log begins for a resource that was told, and rightly, that it is not whole.
+fn reach(world: &World, resource: &str) -> Timestamp {
     let bus = world.bus.borrow();
-    let gaps = bus
-        .notices
-        .iter()
-        .filter(|notice| notice.detail_type == "instance.gap");
-    let gaps = gaps.filter_map(|notice| serde_json::from_str::<Gap>(&notice.detail).ok());
-    let gaps = gaps.filter(|gap| gap.resource == resource.of.path());
-    gaps.map(|gap| gap.to).max().unwrap_or(Timestamp::MIN)
+    let notices = bus.notices.iter();
+    let gaps = notices.filter(|(_, notice)| notice.detail_type == "instance.gap");
+    let gaps = gaps.filter_map(|(time, notice)| {
+        let gap: Gap = serde_json::from_str(&notice.detail).ok()?;
+        Some((*time, gap))
+    });
+    let gaps = gaps.filter(|(_, gap)| gap.resource == resource);
+    let gaps = gaps.map(|(time, gap)| gap.to.min(time - RETENTION + SKEW));
+    gaps.max().unwrap_or(Timestamp::MIN)
 }

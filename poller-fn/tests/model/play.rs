@@ -41,6 +41,11 @@ pub(crate) fn play(history: &History, mutant: Option<Mutant>) -> Result<(), Stri
 
 async fn tell(history: &History, mutant: Option<Mutant>) -> Result<(), String> {
     let world = Rc::new(World::new(&history.setup));
+    for step in &history.past {
+        sleep(step.pause).await;
+        repeat(&world, &step.act, step).await;
+    }
+    world.begin();
     let mut polls = Vec::new();
     for step in &history.steps {
         sleep(step.pause).await;

@@ -25,6 +25,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::bus::Bus;
 use crate::history::{Fault, Poll};
 use crate::reading::Reading;
+use crate::store::Store;
 use crate::world::World;
 
 /// The calls of a poll, of which no history needs nearly as many.
@@ -133,7 +134,7 @@ impl Seat {
         pending().await
     }
 
-    fn do_later<T: 'static>(&self, seconds: u8, work: impl FnOnce(&World) -> T + 'static) {
+    fn do_later<T: 'static>(&self, seconds: u16, work: impl FnOnce(&World) -> T + 'static) {
         let world = Rc::clone(&self.world);
         spawn_local(async move {
             sleep(Duration::from_secs(seconds.into())).await;
@@ -196,12 +197,16 @@ impl Outside for Seat {
     async fn release(
         &self,
         lease: &Lease,
-        _: Timestamp,
+        next_poll_at: Timestamp,
         health: &Health,
     ) -> Result<(), TableError> {
         let (lease, health) = (lease.clone(), health.clone());
         let result = self
-            .call(move |world| world.store.borrow_mut().release(&lease, &health))
+            .call(move |world| {
+                let objection = Store::objection(next_poll_at, &health, world.now());
+                objection.into_iter().for_each(|what| world.violate(what));
+                world.store.borrow_mut().release(&lease, &health)
+            })
             .await;
         result.map_err(table_error)?
     }
@@ -293,7 +298,7 @@ impl Outside for Seat {
 
     async fn notify(&self, entry: Entry, _: Instant) -> bool {
         let said = self
-            .call(|world| world.bus.borrow_mut().notices.push(entry))
+            .call(|world| world.bus.borrow_mut().say(entry, world.now()))
             .await;
         said.is_ok()
     }

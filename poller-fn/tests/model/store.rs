@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use shared::backfill::{Backfill, Status};
 use shared::health::Health;
 use shared::instance::Instance;
 use shared::instance_table::{Acquired, Lease};
@@ -14,12 +15,16 @@ const MAX_ITEMS: usize = 100;
 /// Ids of what was published lately, and the bytes of one: what a resource may keep.
 const MAX_SEEN: usize = 200_000;
 const SEEN_BYTES: usize = 24;
+/// So soon an instance is polled again, whose interval is shorter, and whose poll may have a wrong clock.
+const SOON: SignedDuration = SignedDuration::from_mins(15 + 3);
 /// Bytes of an item. Source: docs.aws.amazon.com/amazondynamodb, "Item size".
 const MAX_ITEM: usize = 400 * 1024;
 
 /// The tables.
 pub(crate) struct Store {
     instance: Instance,
+    /// Those that another was asked for after.
+    old_backfills: Vec<Backfill>,
     lease: Option<(String, Timestamp)>,
     resources: HashMap<String, Stored>,
 }
@@ -34,6 +39,7 @@ impl Store {
     pub(crate) fn new(instance: Instance) -> Self {
         Self {
             instance,
+            old_backfills: Vec::new(),
             lease: None,
             resources: HashMap::new(),
         }
@@ -87,6 +93,11 @@ impl Store {
 
     pub(crate) fn commit(&mut self, lease: &Lease, commit: &Commit) -> Result<(), TableError> {
         self.check(lease)?;
+        let id = |backfill: &Backfill| backfill.id.clone();
+        let stored = self.instance.backfill.as_ref().map(id);
+        if commit.backfill.is_some() && commit.backfill.as_ref().map(id) != stored {
+            return Err(TableError::Conflict);
+        }
         self.put(commit);
         Ok(())
     }
@@ -105,6 +116,32 @@ impl Store {
         stored
             .chunks
             .retain(|number, _| !commit.delete_chunks.contains(number));
+        if commit.backfill.is_some() {
+            self.instance.backfill.clone_from(&commit.backfill);
+        }
+    }
+
+    /// Asks for a backfill, unless one is under way.
+    pub(crate) fn ask(&mut self, resource: &str, from: Timestamp, to: Timestamp, now: Timestamp) {
+        let last = self.instance.backfill.as_ref();
+        if last.is_some_and(|last| last.status == Status::Pending) {
+            return;
+        }
+        let id = format!("{}", self.old_backfills.len());
+        self.old_backfills.extend(self.instance.backfill.take());
+        self.instance.backfill = Some(Backfill::new(&id, resource, from, to, now));
+    }
+
+    /// All that were asked for.
+    pub(crate) fn backfills(&self) -> Vec<Backfill> {
+        let all = self.old_backfills.iter().chain(&self.instance.backfill);
+        all.cloned().collect()
+    }
+
+    /// What of a release breaks a rule: what nobody refuses is tried again soon.
+    pub(crate) fn objection(next: Timestamp, health: &Health, now: Timestamp) -> Option<String> {
+        let is_late = health.refusals == 0 && now + SOON < next;
+        is_late.then(|| format!("the next poll is at {next}, and it is {now}"))
     }
 
     /// What of a commit breaks a rule, at this time.

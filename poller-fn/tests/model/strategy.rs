@@ -8,20 +8,23 @@ use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 
 use crate::history::{
-    Act, Condition, Delete, Edit, Fault, History, Make, Of, Poll, Polled, Quirks, Setup, Stamp,
-    Step,
+    Act, Backfill, Condition, Delete, Edit, Fault, History, Make, Of, Poll, Polled, Quirks, Setup,
+    Stamp, Step,
 };
 
 /// Close shows a change within ten minutes; of what is promised a little less.
 const MAX_LAG: u64 = 585;
+const HYDRATED: f64 = 0.0;
 
 /// Any history.
 pub(crate) fn histories() -> impl Strategy<Value = History> {
-    (setups(), vec(steps(), 1..30)).prop_map(|(setup, mut steps)| {
-        steps
-            .iter_mut()
-            .for_each(|step| direct(&mut step.act, &setup));
-        History { setup, steps }
+    let past = steps(changes());
+    let steps = steps(prop_oneof![3 => changes(), 2 => polls().prop_map(Act::Poll)]);
+    let steps = (vec(past, 0..4), vec(steps, 1..30));
+    (setups(), steps).prop_map(|(setup, (mut past, mut steps))| {
+        let all = past.iter_mut().chain(&mut steps);
+        all.for_each(|step| direct(&mut step.act, &setup));
+        History { setup, past, steps }
     })
 }
 
@@ -47,12 +50,20 @@ fn setups() -> impl Strategy<Value = Setup> {
         option::weighted(0.4, polled(Of::Events)),
         polled(Of::Contacts),
     );
-    (resources, quirks()).prop_map(|((a, b, c, d, e, f, only), quirks)| {
+    let start = option::weighted(
+        0.15,
+        prop_oneof![3 => 0..7_200_u64, 1 => Just(40 * 24 * 3_600)],
+    );
+    (resources, start, quirks()).prop_map(|((a, b, c, d, e, f, only), start, quirks)| {
         let mut resources: Vec<_> = [a, b, c, d, e, f].into_iter().flatten().collect();
         if resources.is_empty() {
             resources.push(only);
         }
-        Setup { resources, quirks }
+        Setup {
+            resources,
+            start: start.map(Duration::from_secs),
+            quirks,
+        }
     })
 }
 
@@ -89,22 +100,20 @@ fn quirks() -> impl Strategy<Value = Quirks> {
             Just(Of::Events)
         ],
     );
-    let is = weighted(0.5);
-    (any::<u64>(), is, is, is, is, weighted(0.2), broken).prop_map(
-        |(
-            salt,
-            is_search_fickle,
-            is_search_frozen,
-            is_newest_task_first,
-            is_log_counted,
-            is_hiding,
-            broken,
-        )| {
+    let is = || weighted(0.5);
+    let search = (is(), is(), weighted(HYDRATED));
+    let log = (is(), is(), weighted(0.2));
+    (any::<u64>(), search, is(), log, broken).prop_map(
+        |(salt, search, is_newest_task_first, log, broken)| {
+            let (is_search_fickle, is_search_frozen, is_search_hydrated) = search;
+            let (is_log_closed, is_log_counted, is_hiding) = log;
             Quirks {
                 salt,
                 is_search_fickle,
                 is_search_frozen,
+                is_search_hydrated,
                 is_newest_task_first,
+                is_log_closed,
                 is_log_counted,
                 is_hiding,
                 broken,
@@ -113,10 +122,10 @@ fn quirks() -> impl Strategy<Value = Quirks> {
     )
 }
 
-fn steps() -> impl Strategy<Value = Step> {
+fn steps(acts: impl Strategy<Value = Act>) -> impl Strategy<Value = Step> {
     let times = prop_oneof![4 => Just(1), 1 => 2..20_u8];
     let every = prop_oneof![1..50_u64, 100..20_000_u64, 30_000..300_000_u64];
-    (pauses(), times, every, acts()).prop_map(|(pause, times, every, act)| Step {
+    (pauses(), times, every, acts).prop_map(|(pause, times, every, act)| Step {
         pause,
         times,
         every: Duration::from_millis(every),
@@ -137,10 +146,6 @@ fn pauses() -> impl Strategy<Value = Duration> {
     millis.prop_map(Duration::from_millis)
 }
 
-fn acts() -> impl Strategy<Value = Act> {
-    prop_oneof![3 => changes(), 2 => polls().prop_map(Act::Poll)]
-}
-
 fn changes() -> impl Strategy<Value = Act> {
     prop_oneof![
         20 => makes().prop_map(Act::Make),
@@ -148,6 +153,7 @@ fn changes() -> impl Strategy<Value = Act> {
         5 => deletes().prop_map(Act::Delete),
         2 => (any::<u8>(), any::<u8>()).prop_map(|(from, into)| Act::Merge { from, into }),
         2 => any::<u8>().prop_map(Act::Complete),
+        2 => backfills().prop_map(Act::Backfill),
         1 => Just(Act::Fence),
     ]
 }
@@ -192,6 +198,15 @@ fn edits() -> impl Strategy<Value = Edit> {
 
 fn deletes() -> impl Strategy<Value = Delete> {
     (kinds(), any::<u8>(), lags()).prop_map(|(of, which, lag)| Delete { of, which, lag })
+}
+
+fn backfills() -> impl Strategy<Value = Backfill> {
+    let of = prop_oneof![2 => kinds(), 1 => Just(Of::Events)];
+    (of, seconds(0..20_000), seconds(0..20_000)).prop_map(|(of, ago, length)| Backfill {
+        of,
+        ago,
+        length,
+    })
 }
 
 fn stamps() -> impl Strategy<Value = Stamp> {
@@ -253,7 +268,7 @@ fn faults() -> impl Strategy<Value = Fault> {
         3 => Just(Fault::CrashAfter),
         3 => Just(Fault::Fail),
         3 => Just(Fault::LoseAnswer),
-        1 => (1..90_u8).prop_map(Fault::Late),
+        1 => (1..900_u16).prop_map(Fault::Late),
         2 => (1..900_u16).prop_map(Fault::Stall),
         2 => (1..90_u8).prop_map(Fault::Throttle),
         2 => Just(Fault::ExpireCursor),

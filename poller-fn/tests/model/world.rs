@@ -23,6 +23,8 @@ pub(crate) struct World {
     pub(crate) close: RefCell<Close>,
     pub(crate) store: RefCell<Store>,
     pub(crate) bus: RefCell<Bus>,
+    /// What is dated before is nobody's.
+    start: Cell<Timestamp>,
     polls: Cell<usize>,
     violations: RefCell<Vec<String>>,
 }
@@ -33,8 +35,9 @@ impl World {
             began: Instant::now(),
             setup: setup.clone(),
             close: RefCell::new(Close::new(setup.quirks.clone())),
-            store: RefCell::new(Store::new(instance::new(setup))),
+            store: RefCell::new(Store::new(instance::new(setup, epoch()))),
             bus: RefCell::default(),
+            start: Cell::new(epoch()),
             polls: Cell::new(0),
             violations: RefCell::default(),
         }
@@ -44,6 +47,19 @@ impl World {
     pub(crate) fn now(&self) -> Timestamp {
         let elapsed = SignedDuration::try_from(self.began.elapsed());
         epoch() + elapsed.unwrap_or(SignedDuration::MAX)
+    }
+
+    /// Makes the instance.
+    pub(crate) fn begin(&self) {
+        let now = self.now();
+        let instance = instance::new(&self.setup, now);
+        self.store.replace(Store::new(instance));
+        self.start.set(instance::start(&self.setup, now));
+    }
+
+    /// What is dated before is nobody's.
+    pub(crate) fn start(&self) -> Timestamp {
+        self.start.get()
     }
 
     /// A number for another poll.
@@ -62,6 +78,12 @@ impl World {
             Act::Merge { from, into } => close.merge(*from, *into, now),
             Act::Complete(which) => close.complete(*which, now),
             Act::Fence => self.store.borrow_mut().fence(),
+            Act::Backfill(backfill) => {
+                let from = now - backfill.ago;
+                let to = now.min(from + backfill.length);
+                let resource = backfill.of.path();
+                self.store.borrow_mut().ask(resource, from, to, now);
+            }
             Act::Poll(_) => {}
         }
     }

@@ -78,7 +78,11 @@ impl Close {
             .take_while(|((own, _), _)| from.is_none_or(|from| from <= *own))
             .collect();
         let end = start + rows.len();
-        let last = rows.last().filter(|_| end < all.len());
+        let is_asked = |(own, _): Place| from.is_none_or(|from| from <= own);
+        let next = all
+            .get(end)
+            .filter(|(place, _)| !self.quirks.is_log_closed || is_asked(*place));
+        let last = rows.last().filter(|_| next.is_some());
         Ok(Page {
             cursor: last.map(|(place, _)| self.cursor(*place, end)),
             data: rows
