@@ -54,6 +54,9 @@ async fn main() -> Result<ExitCode> {
     let screen = Screen::new(options.events_json);
     let simulated = Simulated::start(&options).await?;
     let stack = start_stack(&options, simulated.as_ref(), &screen).await?;
+    if options.no_callbacks {
+        stack.disable_mappings();
+    }
     let (callback_url, callbacks) = callbacks(&options).await?;
     let sources = Sources {
         events: stack.bus().events().subscribe(),
@@ -81,7 +84,8 @@ async fn main() -> Result<ExitCode> {
     if options.run_for.is_none() || simulated.is_none() {
         return Ok(ExitCode::SUCCESS);
     }
-    let silent = heard.silent(options.callback.is_none());
+    let has_callbacks = options.callback.is_none() && !options.no_callbacks;
+    let silent = heard.silent(has_callbacks);
     if silent.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }

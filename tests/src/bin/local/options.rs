@@ -26,6 +26,9 @@ pub(crate) struct Options {
     /// Post callbacks to this URL instead of showing them.
     #[arg(long, value_name = "URL")]
     pub(crate) callback: Option<String>,
+    /// Post no callbacks: they stay in their queue.
+    #[arg(long, conflicts_with = "callback")]
+    pub(crate) no_callbacks: bool,
     /// Poll a real account at this base URL instead of the simulator, with the key in `CLOSE_API_KEY`.
     #[arg(long, value_name = "URL", requires = "close_api_key")]
     pub(crate) close: Option<String>,
