@@ -1,5 +1,6 @@
 //! What a stack is made from, and the order in which it starts.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,8 +17,10 @@ use crate::function::{Endpoints, Function};
 use crate::gateway::{Entrance, Gateway};
 use crate::http::ANY_PORT;
 use crate::journal::Journal;
+use crate::mapping::Mappings;
 use crate::queue::Queue;
 use crate::schedule::Mode;
+use crate::sqs::Sqs;
 use crate::store::Store;
 use crate::template::{FunctionSpec, Inputs, Template};
 
@@ -170,9 +173,12 @@ impl Builder {
             retry_delays: self.retry_delays,
         };
         let bus = Bus::start(template.buses.clone(), delivery.clone(), self.keep).await?;
+        let queues = self.queues(&template);
+        let sqs = Sqs::start(queues.values().cloned(), self.keep).await?;
         let endpoints = Endpoints {
             dynamodb: store.url(),
             eventbridge: bus.url(),
+            sqs: sqs.url(),
         };
         let output = Arc::new(Journal::new(self.keep));
         let mut functions = Vec::new();
@@ -184,14 +190,21 @@ impl Builder {
             let function = Function::new(spec.clone(), binary, &endpoints, output.clone());
             functions.push(Arc::new(function));
         }
-        let targets = Arc::new(self.targets(&template, &functions));
+        let by_arn = functions.iter();
+        let by_arn = by_arn.map(|function| (function.spec.arn.clone(), function.clone()));
+        let targets = Arc::new(Targets {
+            functions: by_arn.collect(),
+            queues,
+        });
         bus.set_rules(template.rules.clone(), targets.clone())?;
         let stack = LocalStack {
             gateway: Gateway::start(entrance, &functions)?,
             ticking: Background::default(),
+            mappings: Mappings::start(&functions, &targets)?,
             template,
             store,
             bus,
+            sqs,
             functions,
             targets,
             output,
@@ -240,18 +253,22 @@ impl Builder {
             .await?
     }
 
-    fn targets(&self, template: &Template, functions: &[Arc<Function>]) -> Targets {
-        let functions = functions
-            .iter()
-            .map(|function| (function.spec.arn.clone(), function.clone()));
+    /// The queues by ARN, each with its dead-letter queue.
+    fn queues(&self, template: &Template) -> BTreeMap<String, Arc<Queue>> {
         let queues = template.queues.iter().map(|spec| {
             let queue = Arc::new(Queue::new(spec.clone(), self.keep));
             (spec.arn.clone(), queue)
         });
-        Targets {
-            functions: functions.collect(),
-            queues: queues.collect(),
+        let queues: BTreeMap<_, _> = queues.collect();
+        for queue in queues.values() {
+            let redrive = queue.spec.redrive.as_ref();
+            if let Some(dead_letters) =
+                redrive.and_then(|redrive| queues.get(&redrive.dead_letters))
+            {
+                queue.set_dead_letters(dead_letters);
+            }
         }
+        queues
     }
 }
 
