@@ -33,6 +33,10 @@ const IDLE_LAG: SignedDuration = SignedDuration::from_hours(24);
 const PUBLISHING: SignedDuration = SignedDuration::from_secs(60);
 const LOOKING_UP: SignedDuration = SignedDuration::from_secs(30);
 
+/// What is being published when nothing more is begun has so long to reach the bus; the rest of the invocation is for its
+/// commit. Cut off, it would look like trouble with the bus, and what is left would wait for its turn.
+const GRACE: SignedDuration = SignedDuration::from_secs(4);
+
 /// Does the jobs of a poll.
 pub struct Worker<'a, O> {
     /// Close, the tables and the bus.
@@ -204,8 +208,9 @@ impl<O: Outside> Worker<'_, O> {
             .into_iter()
             .map(|new| ((new.target, new.date, new.seen_id), new.event))
             .unzip();
+        let end = self.stop_at.saturating_add(GRACE).unwrap_or(self.stop_at);
         let patience = self.clock.now().saturating_add(PUBLISHING);
-        let deadline = patience.map_or(self.stop_at, |patience| patience.min(self.stop_at));
+        let deadline = patience.map_or(end, |patience| patience.min(end));
         let deadline = self.clock.instant_at(deadline);
         let outcome = self.outside.publish(&events, deadline).await;
         let unpublished = outcome
@@ -234,6 +239,9 @@ impl<O: Outside> Worker<'_, O> {
             if !is_late(event) {
                 job.targets[target].published(seen_id, date, until);
             }
+        }
+        for target in &mut job.targets {
+            target.watermark.settle(self.close.until());
         }
         let outcome = outcome?;
         self.summary.published += outcome.published;

@@ -21,6 +21,8 @@ use crate::table::TableError;
 
 /// Divides a resource's name from the number of its chunk.
 const SEEN: &str = "#seen#";
+/// The attribute of [`StoredPosition::floor`].
+const FLOOR: &str = "readFrom";
 /// Items in one `BatchWriteItem`. Source: docs.aws.amazon.com/amazondynamodb, "`BatchWriteItem`".
 const MAX_BATCH: usize = 25;
 /// A transaction that meets another is tried again this often.
@@ -45,13 +47,15 @@ pub struct StoredResource {
     pub chunks: Vec<(u32, Vec<u8>)>,
 }
 
-/// Two instants, in microseconds since 1970.
+/// Instants, in microseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoredPosition {
     /// The largest `date_updated` that was read and handled.
     pub watermark: i64,
     /// Where polling began; what is dated before was never ours to publish.
     pub start: i64,
+    /// What is dated before is not read again, although it lies within the overlap.
+    pub floor: Option<i64>,
 }
 
 /// What a unit of work changes, all of it or nothing.
@@ -226,22 +230,23 @@ impl WatermarkTable {
     }
 
     fn advance(&self, id: InstanceId, commit: &Commit) -> Result<Update, TableError> {
+        let position = commit.position;
+        let number = |micros: i64| AttributeValue::N(micros.to_string());
         // The lease makes this writer the only one; the condition keeps even a wrong one from moving back.
-        Update::builder()
+        let update = Update::builder()
             .table_name(&self.name)
             .set_key(Some(key(id, &commit.resource)))
-            .update_expression(
-                "SET watermark = :watermark, startedAt = if_not_exists(startedAt, :start)",
-            )
             .condition_expression("attribute_not_exists(watermark) OR watermark <= :watermark")
-            .expression_attribute_values(
-                ":watermark",
-                AttributeValue::N(commit.position.watermark.to_string()),
-            )
-            .expression_attribute_values(
-                ":start",
-                AttributeValue::N(commit.position.start.to_string()),
-            )
+            .expression_attribute_values(":watermark", number(position.watermark))
+            .expression_attribute_values(":start", number(position.start));
+        let advance = "SET watermark = :watermark, startedAt = if_not_exists(startedAt, :start)";
+        let update = match position.floor {
+            None => update.update_expression(advance),
+            Some(floor) => update
+                .update_expression(format!("{advance}, {FLOOR} = :floor"))
+                .expression_attribute_values(":floor", number(floor)),
+        };
+        update
             .build()
             .map_err(|error| TableError::Malformed(error.to_string()))
     }
@@ -297,9 +302,11 @@ fn to_position(item: &Item) -> Result<StoredPosition, TableError> {
             .and_then(|number| number.parse().ok())
             .ok_or_else(|| malformed(key))
     };
+    let floor = item.contains_key(FLOOR).then(|| micros(FLOOR));
     Ok(StoredPosition {
         watermark: micros("watermark")?,
         start: micros("startedAt")?,
+        floor: floor.transpose()?,
     })
 }
 
