@@ -282,7 +282,10 @@ impl<O: Outside> Worker<'_, O> {
         let ago = |lag| until.saturating_sub(lag).unwrap_or(Timestamp::MIN);
         for target in &mut job.targets {
             if let Some(backfill) = &mut target.backfill {
-                backfill.status = Status::Done;
+                // One that ends where this poll does, or later by our clock or Close's, has a rest for the next poll.
+                if backfill.to <= until {
+                    backfill.status = Status::Done;
+                }
             } else if target.is_logged() && target.watermark.position() < ago(MAX_IDLE) {
                 target.watermark.skip_to(ago(IDLE_LAG));
             }
