@@ -3,8 +3,8 @@
 //! The schedule invokes the function every minute and [`dispatch`] puts one `poll.requested` on the bus for each
 //! instance that is due. A rule sends each back to the function, and [`poll::poll_instance`] polls that one instance.
 //!
-//! What it has to do is [`plan`]ned as [`job`]s: a [`walk`] through one source of Close's, for the resources that it
-//! feeds, each from its [`watermark`] on. The [`work`] on them goes a unit at a time: make each record a change
+//! What it has to do is one or more [`job`]s ([`plan`]): a [`walk`] through one source of Close's, for the resources that
+//! it feeds, each from its [`watermark`] on. The [`work`] on them goes a unit at a time: make each record a change
 //! ([`mod@record`]), publish what was not published before, commit. [`outcome`] says how the instance fares and when it is
 //! polled next. [`outside`] is all that a poll touches.
 

@@ -62,6 +62,7 @@ async fn the_token_is_shown_once_and_secrets_never() {
         "password": "password-of-the-tests",
         "event.webhook.signature.key": "ab12",
         "event.notification.signature.key": "notification-key-of-the-tests",
+        "event.notification.basic.username": "receiver",
         "event.notification.basic.password": "basic-password-of-the-tests",
         "event.vendor.type": "webhook",
     });

@@ -56,6 +56,10 @@ pub(crate) enum Condition {
 
 /// What nobody outside Close knows of it.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "any of them may hold with any other"
+)]
 pub(crate) struct Quirks {
     /// Decides the order where Close promises none.
     pub(crate) salt: u64,
@@ -65,8 +69,6 @@ pub(crate) struct Quirks {
     pub(crate) is_search_frozen: bool,
     /// Tasks come newest first.
     pub(crate) is_newest_task_first: bool,
-    /// The search knows objects by its index, but shows them as they are.
-    pub(crate) is_search_hydrated: bool,
     /// The event log gives no cursor to what was not asked for.
     pub(crate) is_log_closed: bool,
     /// A cursor of the event log counts entries, so that it shifts with each new one.

@@ -26,7 +26,7 @@ use crate::history::Of;
 use crate::seat::Seat;
 
 /// What a withheld publication may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,9 +126,9 @@ impl Outside for Mutated<'_> {
     async fn load(&self, id: InstanceId) -> Result<HashMap<String, StoredResource>, TableError> {
         let mut loaded = self.seat.load(id).await?;
         if self.mutant == Mutant::NothingSeen {
-            loaded
-                .values_mut()
-                .for_each(|resource| resource.chunks.clear());
+            for resource in loaded.values_mut() {
+                resource.chunks.clear();
+            }
         }
         Ok(loaded)
     }

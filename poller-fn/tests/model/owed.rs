@@ -158,7 +158,7 @@ impl<'a> Terms<'a> {
         });
         let is_polled = self.world.start() <= date;
         let is_due = (is_polled && self.reach <= date) || (is_kept && done.next().is_some());
-        (is_polled || is_backfilled).then(|| Owed {
+        (is_polled || is_backfilled).then_some(Owed {
             of: self.resource.of,
             ways,
             is_due: is_last && is_due,

@@ -131,7 +131,7 @@ impl Seat {
 
     async fn crash(&self) {
         self.has_crashed.set(true);
-        pending().await
+        pending::<()>().await;
     }
 
     fn do_later<T: 'static>(&self, seconds: u16, work: impl FnOnce(&World) -> T + 'static) {
@@ -204,7 +204,9 @@ impl Outside for Seat {
         let result = self
             .call(move |world| {
                 let objection = Store::objection(next_poll_at, &health, world.now());
-                objection.into_iter().for_each(|what| world.violate(what));
+                if let Some(what) = objection {
+                    world.violate(what);
+                }
                 world.store.borrow_mut().release(&lease, &health)
             })
             .await;
@@ -221,7 +223,9 @@ impl Outside for Seat {
         self.write(move |world| {
             let objections = world.store.borrow().objections(&commit, world.now());
             world.store.borrow_mut().commit(&lease, &commit)?;
-            objections.into_iter().for_each(|what| world.violate(what));
+            for what in objections {
+                world.violate(what);
+            }
             Ok(())
         })
         .await
@@ -276,9 +280,9 @@ impl Outside for Seat {
         let refused = self.refused(events);
         let (poll, taken, unpublished) = (self.number, events.to_vec(), refused.clone());
         let put = self.call(move |world| {
-            Bus::objection(&taken)
-                .into_iter()
-                .for_each(|what| world.violate(what));
+            if let Some(what) = Bus::objection(&taken) {
+                world.violate(what);
+            }
             world.bus.borrow_mut().put(poll, &taken, &unpublished);
         });
         match timeout_at(deadline, put).await {

@@ -14,7 +14,6 @@ use crate::history::{
 
 /// Close shows a change within ten minutes; of what is promised a little less.
 const MAX_LAG: u64 = 585;
-const HYDRATED: f64 = 0.0;
 
 /// Any history.
 pub(crate) fn histories() -> impl Strategy<Value = History> {
@@ -101,17 +100,16 @@ fn quirks() -> impl Strategy<Value = Quirks> {
         ],
     );
     let is = || weighted(0.5);
-    let search = (is(), is(), weighted(HYDRATED));
+    let search = (is(), is());
     let log = (is(), is(), weighted(0.2));
     (any::<u64>(), search, is(), log, broken).prop_map(
         |(salt, search, is_newest_task_first, log, broken)| {
-            let (is_search_fickle, is_search_frozen, is_search_hydrated) = search;
+            let (is_search_fickle, is_search_frozen) = search;
             let (is_log_closed, is_log_counted, is_hiding) = log;
             Quirks {
                 salt,
                 is_search_fickle,
                 is_search_frozen,
-                is_search_hydrated,
                 is_newest_task_first,
                 is_log_closed,
                 is_log_counted,
@@ -202,7 +200,7 @@ fn deletes() -> impl Strategy<Value = Delete> {
 
 fn backfills() -> impl Strategy<Value = Backfill> {
     let of = prop_oneof![2 => kinds(), 1 => Just(Of::Events)];
-    (of, seconds(0..20_000), seconds(0..20_000)).prop_map(|(of, ago, length)| Backfill {
+    (of, seconds(1..20_000), seconds(1..20_000)).prop_map(|(of, ago, length)| Backfill {
         of,
         ago,
         length,

@@ -148,6 +148,7 @@ async fn what_was_read_can_be_put_back() {
     let more = json!({
         "event.vendor.type": "polling",
         "event.poller.configuration": {"leads": {"url": crate::world::query("leads")}},
+        "event.notification.basic.username": "receiver",
         "event.notification.basic.password": "basic-password-of-the-tests",
         "event.objects": "lead",
     });

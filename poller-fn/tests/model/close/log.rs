@@ -66,7 +66,7 @@ impl Close {
     pub(super) fn log_page(&self, page: &LogPage, now: Timestamp) -> Result<Page, CloseError> {
         let all = self.newest_first(now);
         let start = match &page.cursor {
-            Some(cursor) => self.resume(cursor, &all)?,
+            Some(cursor) => resume(cursor, &all)?,
             None => page.updated.before.map_or(0, |before| {
                 all.partition_point(|((own, _), _)| before <= *own)
             }),
@@ -116,17 +116,17 @@ impl Close {
             format!("{}/{number}", own.as_millisecond())
         }
     }
+}
 
-    /// Where a cursor leads now.
-    fn resume(&self, cursor: &str, all: &[(Place, &Form)]) -> Result<usize, CloseError> {
-        let parsed = || match cursor.split_once('/') {
-            None => Some(cursor.parse::<usize>().ok()?.min(all.len())),
-            Some((own, number)) => {
-                let own = Timestamp::from_millisecond(own.parse().ok()?).ok()?;
-                let place = (own, number.parse().ok()?);
-                Some(all.partition_point(|(other, _)| place <= *other))
-            }
-        };
-        parsed().ok_or_else(|| rejected("an unknown cursor"))
-    }
+/// Where a cursor leads now.
+fn resume(cursor: &str, all: &[(Place, &Form)]) -> Result<usize, CloseError> {
+    let parsed = || match cursor.split_once('/') {
+        None => Some(cursor.parse::<usize>().ok()?.min(all.len())),
+        Some((own, number)) => {
+            let own = Timestamp::from_millisecond(own.parse().ok()?).ok()?;
+            let place = (own, number.parse().ok()?);
+            Some(all.partition_point(|(other, _)| place <= *other))
+        }
+    };
+    parsed().ok_or_else(|| rejected("an unknown cursor"))
 }

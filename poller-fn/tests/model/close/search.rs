@@ -1,7 +1,6 @@
 //! The search: in ascending order of date, by cursors that live for half a minute.
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::value::RawValue;
 use shared::close::error::CloseError;
 use shared::close::page::Page;
 use shared::close::search::{ObjectType, Search};
@@ -49,8 +48,10 @@ impl Close {
         found.retain(|row| walk.after.is_none_or(|after| after < place(row)));
         found.truncate(limit);
         let after = found.last().map(place).or(walk.after);
-        let data = found.iter().filter_map(|row| self.hydrated(*row).cloned());
-        let data: Vec<_> = data.collect();
+        let shown = found
+            .iter()
+            .filter_map(|(_, version)| version.json.as_ref());
+        let data: Vec<_> = shown.cloned().collect();
         (walk.after, walk.returned) = (after, walk.returned + found.len());
         let is_full = found.len() == usize::from(search.limit) && walk.returned < MAX_WALK;
         Ok(Page {
@@ -58,15 +59,6 @@ impl Close {
             cursor: is_full.then(|| self.issue(walk, now)),
             ..Page::default()
         })
-    }
-
-    fn hydrated<'a>(
-        &'a self,
-        (number, indexed): (usize, &'a Version),
-    ) -> Option<&'a Box<RawValue>> {
-        let newest = self.objects[number].versions.last();
-        let shown = newest.filter(|_| self.quirks.is_search_hydrated);
-        shown.unwrap_or(indexed).json.as_ref()
     }
 
     /// The objects that an answer could hold.

@@ -10,6 +10,10 @@ use secrecy::SecretString;
 /// Runs closeio-events on this machine, with a simulated Close, and prints each event as it reaches the bus.
 #[derive(Debug, Parser)]
 #[command(name = "cargo local", version)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are flags of a command line"
+)]
 pub(crate) struct Options {
     /// End after this long, counted from ready, such as `20s` or `5m`; exit 1 if a channel was silent, or its callbacks.
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
