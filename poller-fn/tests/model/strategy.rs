@@ -202,7 +202,7 @@ fn deletes() -> impl Strategy<Value = Delete> {
 
 fn backfills() -> impl Strategy<Value = Backfill> {
     let of = prop_oneof![2 => kinds(), 1 => Just(Of::Events)];
-    (of, seconds(0..20_000), seconds(0..20_000)).prop_map(|(of, ago, length)| Backfill {
+    (of, seconds(1..20_000), seconds(1..20_000)).prop_map(|(of, ago, length)| Backfill {
         of,
         ago,
         length,
