@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Objects that change again and again.
-const FEW: u8 = 3;
+const FEW: u16 = 3;
 
 /// A history.
 #[derive(Debug, Clone)]
@@ -111,7 +111,7 @@ pub(crate) enum Act {
 #[derive(Debug, Clone)]
 pub(crate) struct Make {
     pub(crate) of: Of,
-    pub(crate) count: u8,
+    pub(crate) count: u16,
     /// How long ago they say they were created; some by so much more than the ones before.
     pub(crate) age: Duration,
     pub(crate) spread: Duration,
@@ -123,7 +123,7 @@ pub(crate) struct Make {
 pub(crate) struct Edit {
     pub(crate) of: Of,
     pub(crate) first: u8,
-    pub(crate) count: u8,
+    pub(crate) count: u16,
     /// The event log makes it one with the update before.
     pub(crate) is_consolidated: bool,
     pub(crate) stamp: Stamp,

@@ -19,9 +19,12 @@ use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunne
 
 use history::History;
 use mutant::Mutant;
+use strategy::Scale;
 
 /// The histories of one test, unless `PROPTEST_CASES` says how many.
 const CASES: u32 = 300;
+/// One history in so many is a large one.
+const CROWDS: u32 = 30;
 /// The same ones each time, unless `PROPTEST_RNG_SEED` says which.
 const SEED: u64 = 1;
 /// How long a history may be made smaller that shows a fault, in milliseconds.
@@ -29,7 +32,18 @@ const SHRINKING: u32 = 120_000;
 
 #[test]
 fn nothing_is_lost_and_nothing_comes_twice() {
-    if let Err(failure) = check(config(), None) {
+    if let Err(failure) = check(Scale::Small, config(), None) {
+        panic!("{failure:#?}");
+    }
+}
+
+#[test]
+fn a_crowd_loses_nothing_and_fits_the_memory() {
+    let config = Config {
+        cases: config().cases.div_ceil(CROWDS),
+        ..config()
+    };
+    if let Err(failure) = check(Scale::Large, config, None) {
         panic!("{failure:#?}");
     }
 }
@@ -41,14 +55,14 @@ fn every_mutant_is_noticed() {
             max_shrink_iters: 0,
             ..config()
         };
-        let result = check(config, Some(mutant));
+        let result = check(Scale::Small, config, Some(mutant));
         assert!(matches!(result, Err(TestError::Fail(..))), "{mutant:?}");
     }
 }
 
 #[expect(clippy::result_large_err, reason = "it is what the runner returns")]
-fn check(config: Config, mutant: Option<Mutant>) -> Result<(), TestError<History>> {
-    TestRunner::new(config).run(&strategy::histories(), |history| {
+fn check(scale: Scale, config: Config, mutant: Option<Mutant>) -> Result<(), TestError<History>> {
+    TestRunner::new(config).run(&strategy::histories(scale), |history| {
         play::play(&history, mutant).map_err(TestCaseError::fail)
     })
 }

@@ -127,8 +127,8 @@ impl Store {
         if last.is_some_and(|last| last.status == Status::Pending) {
             return;
         }
-        let id = format!("{}", self.old_backfills.len());
         self.old_backfills.extend(self.instance.backfill.take());
+        let id = self.old_backfills.len().to_string();
         self.instance.backfill = Some(Backfill::new(&id, resource, from, to, now));
     }
 

@@ -15,12 +15,25 @@ use crate::history::{
 /// Close shows a change within ten minutes; of what is promised a little less.
 const MAX_LAG: u64 = 585;
 
+/// How many objects change at once, and how many come on a page.
+#[derive(Clone, Copy)]
+pub(crate) enum Scale {
+    /// Few, so that a small history has ties, pages and windows.
+    Small,
+    /// More than a unit, a page or a walk of Close's holds.
+    Large,
+}
+
 /// Any history.
-pub(crate) fn histories() -> impl Strategy<Value = History> {
-    let past = steps(changes());
-    let steps = steps(prop_oneof![3 => changes(), 2 => polls().prop_map(Act::Poll)]);
-    let steps = (vec(past, 0..4), vec(steps, 1..30));
-    (setups(), steps).prop_map(|(setup, (mut past, mut steps))| {
+pub(crate) fn histories(scale: Scale) -> impl Strategy<Value = History> {
+    let past = steps(changes(scale));
+    let steps = steps(prop_oneof![3 => changes(scale), 2 => polls(scale).prop_map(Act::Poll)]);
+    let most = match scale {
+        Scale::Small => 30,
+        Scale::Large => 12,
+    };
+    let steps = (vec(past, 0..4), vec(steps, 1..most));
+    (setups(scale), steps).prop_map(|(setup, (mut past, mut steps))| {
         let all = past.iter_mut().chain(&mut steps);
         all.for_each(|step| direct(&mut step.act, &setup));
         History { setup, past, steps }
@@ -39,15 +52,15 @@ fn direct(act: &mut Act, setup: &Setup) {
     }
 }
 
-fn setups() -> impl Strategy<Value = Setup> {
+fn setups(scale: Scale) -> impl Strategy<Value = Setup> {
     let resources = (
-        option::weighted(0.6, polled(Of::Contacts)),
-        option::weighted(0.3, polled(Of::Leads)),
-        option::weighted(0.4, polled(Of::Opportunities)),
-        option::weighted(0.4, polled(Of::Tasks)),
-        option::weighted(0.3, polled(Of::Activities)),
-        option::weighted(0.4, polled(Of::Events)),
-        polled(Of::Contacts),
+        option::weighted(0.6, polled(Of::Contacts, scale)),
+        option::weighted(0.3, polled(Of::Leads, scale)),
+        option::weighted(0.4, polled(Of::Opportunities, scale)),
+        option::weighted(0.4, polled(Of::Tasks, scale)),
+        option::weighted(0.3, polled(Of::Activities, scale)),
+        option::weighted(0.4, polled(Of::Events, scale)),
+        polled(Of::Contacts, scale),
     );
     let start = option::weighted(
         0.15,
@@ -66,7 +79,7 @@ fn setups() -> impl Strategy<Value = Setup> {
     })
 }
 
-fn polled(of: Of) -> impl Strategy<Value = Polled> {
+fn polled(of: Of, scale: Scale) -> impl Strategy<Value = Polled> {
     let condition = if of == Of::Events {
         Just(Condition::Any).boxed()
     } else {
@@ -78,7 +91,7 @@ fn polled(of: Of) -> impl Strategy<Value = Polled> {
         .boxed()
     };
     let delay = prop_oneof![4 => Just(0), 1 => 1..120_u64].prop_map(Duration::from_secs);
-    (condition, 2..8_u16, delay, weighted(0.15)).prop_map(
+    (condition, page_sizes(scale), delay, weighted(0.15)).prop_map(
         move |(condition, page_size, delay, is_logged)| Polled {
             of,
             is_logged,
@@ -144,10 +157,10 @@ fn pauses() -> impl Strategy<Value = Duration> {
     millis.prop_map(Duration::from_millis)
 }
 
-fn changes() -> impl Strategy<Value = Act> {
+fn changes(scale: Scale) -> impl Strategy<Value = Act> {
     prop_oneof![
-        20 => makes().prop_map(Act::Make),
-        30 => edits().prop_map(Act::Edit),
+        20 => makes(scale).prop_map(Act::Make),
+        30 => edits(scale).prop_map(Act::Edit),
         5 => deletes().prop_map(Act::Delete),
         2 => (any::<u8>(), any::<u8>()).prop_map(|(from, into)| Act::Merge { from, into }),
         2 => any::<u8>().prop_map(Act::Complete),
@@ -166,24 +179,37 @@ fn kinds() -> impl Strategy<Value = Of> {
     ]
 }
 
-fn counts() -> impl Strategy<Value = u8> {
-    prop_oneof![20 => Just(1), 20 => 2..9_u8, 4 => 9..40_u8, 1 => 40..130_u8]
+fn counts(scale: Scale) -> impl Strategy<Value = u16> {
+    let crowd = match scale {
+        Scale::Small => (1, 40..130_u16),
+        Scale::Large => (10, 130..1_600),
+    };
+    prop_oneof![20 => Just(1), 20 => 2..9_u16, 4 => 9..40_u16, crowd.0 => crowd.1]
 }
 
-fn makes() -> impl Strategy<Value = Make> {
+fn page_sizes(scale: Scale) -> impl Strategy<Value = u16> {
+    match scale {
+        Scale::Small => 2..8_u16,
+        Scale::Large => 40..201_u16,
+    }
+}
+
+fn makes(scale: Scale) -> impl Strategy<Value = Make> {
     let age = prop_oneof![4 => Just(0), 2 => 1..60_u64, 2 => 60..1_000_000_u64];
     let spread = prop_oneof![3 => Just(0), 1 => 1..5_u64, 1 => 1..600_000_u64];
-    (kinds(), counts(), age, spread, stamps()).prop_map(|(of, count, age, spread, stamp)| Make {
-        of,
-        count,
-        age: Duration::from_secs(age),
-        spread: Duration::from_millis(spread),
-        stamp,
+    (kinds(), counts(scale), age, spread, stamps()).prop_map(|(of, count, age, spread, stamp)| {
+        Make {
+            of,
+            count,
+            age: Duration::from_secs(age),
+            spread: Duration::from_millis(spread),
+            stamp,
+        }
     })
 }
 
-fn edits() -> impl Strategy<Value = Edit> {
-    (kinds(), any::<u8>(), counts(), weighted(0.4), stamps()).prop_map(
+fn edits(scale: Scale) -> impl Strategy<Value = Edit> {
+    (kinds(), any::<u8>(), counts(scale), weighted(0.4), stamps()).prop_map(
         |(of, first, count, is_consolidated, stamp)| Edit {
             of,
             first,
@@ -226,7 +252,7 @@ fn lags() -> impl Strategy<Value = Duration> {
     millis.prop_map(Duration::from_millis)
 }
 
-fn polls() -> impl Strategy<Value = Poll> {
+fn polls(scale: Scale) -> impl Strategy<Value = Poll> {
     let budget = prop_oneof![4 => Just(300), 1 => 11..60_u64].prop_map(Duration::from_secs);
     let skew = prop_oneof![3 => Just(0), 1 => -120..121_i16];
     let pace = prop_oneof![4 => 2..20_u64, 2 => 20..300_u64, 1 => 300..4_000_u64];
@@ -236,7 +262,7 @@ fn polls() -> impl Strategy<Value = Poll> {
     ];
     let meanwhile = prop_oneof![
         2 => Just(Vec::new()),
-        1 => vec((0..40_u8, changes()), 1..4),
+        1 => vec((0..40_u8, changes(scale)), 1..4),
     ];
     (
         weighted(0.15),
