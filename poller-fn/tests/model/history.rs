@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-/// Objects that change again and again.
-const FEW: u16 = 3;
-
 /// A history.
 #[derive(Debug, Clone)]
 pub(crate) struct History {
@@ -79,7 +76,7 @@ pub(crate) struct Quirks {
     pub(crate) broken: Option<Of>,
 }
 
-/// Something that happens a while after the step before, once or again and again.
+/// Something that happens a while after the step before began, once or again and again.
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
     pub(crate) pause: Duration,
@@ -112,6 +109,8 @@ pub(crate) enum Act {
 pub(crate) struct Make {
     pub(crate) of: Of,
     pub(crate) count: u16,
+    /// As many whenever it happens again.
+    pub(crate) again: u16,
     /// How long ago they say they were created; some by so much more than the ones before.
     pub(crate) age: Duration,
     pub(crate) spread: Duration,
@@ -124,6 +123,8 @@ pub(crate) struct Edit {
     pub(crate) of: Of,
     pub(crate) first: u8,
     pub(crate) count: u16,
+    /// As many whenever it happens again.
+    pub(crate) again: u16,
     /// The event log makes it one with the update before.
     pub(crate) is_consolidated: bool,
     pub(crate) stamp: Stamp,
@@ -213,6 +214,23 @@ impl Poll {
     }
 }
 
+/// Everything that happens, each at its time.
+pub(crate) fn timeline(steps: &[Step]) -> Vec<(Duration, Act)> {
+    let mut all = Vec::new();
+    let mut begin = Duration::ZERO;
+    for step in steps {
+        begin += step.pause;
+        let (mut time, mut act) = (begin, step.act.clone());
+        for _ in 0..step.times {
+            let next = act.next();
+            all.push((time, std::mem::replace(&mut act, next)));
+            time += step.every;
+        }
+    }
+    all.sort_by_key(|(time, _)| *time);
+    all
+}
+
 impl Setup {
     /// Turns what nobody polls into what somebody does.
     pub(crate) fn polled(&self, of: Of) -> Of {
@@ -236,14 +254,14 @@ impl Act {
         }
     }
 
-    /// The same again, but with no crowd, and for the next object.
+    /// The same again, for the next object.
     pub(crate) fn next(&self) -> Self {
         let mut next = self.clone();
         match &mut next {
-            Self::Make(make) => make.count = make.count.min(FEW),
+            Self::Make(make) => make.count = make.again,
             Self::Edit(edit) => {
                 edit.first = edit.first.wrapping_add(1);
-                edit.count = edit.count.min(FEW);
+                edit.count = edit.again;
             }
             _ => {}
         }

@@ -14,9 +14,9 @@ use shared::clock::Clock;
 use shared::settings::Policy;
 use tokio::runtime::Builder;
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use crate::history::{Act, History, Poll, Step};
+use crate::history::{self, Act, History, Poll, Step};
 use crate::instance;
 use crate::mutant::{Mutant, Mutated};
 use crate::oracle::{self, Done};
@@ -41,24 +41,10 @@ pub(crate) fn play(history: &History, mutant: Option<Mutant>) -> Result<(), Stri
 
 async fn tell(history: &History, mutant: Option<Mutant>) -> Result<(), String> {
     let world = Rc::new(World::new(&history.setup));
-    for step in &history.past {
-        sleep(step.pause).await;
-        repeat(&world, &step.act, step).await;
-    }
+    live(&world, &history.past, mutant).await;
     world.begin();
-    let mut polls = Vec::new();
-    for step in &history.steps {
-        sleep(step.pause).await;
-        match &step.act {
-            Act::Poll(plan) => {
-                let invocations = 1 + usize::from(plan.is_twin);
-                polls.extend((0..invocations).map(|_| invoke(&world, plan, mutant)));
-            }
-            act => repeat(&world, act, step).await,
-        }
-    }
     let mut done = Vec::new();
-    for poll in polls {
+    for poll in live(&world, &history.steps, mutant).await {
         done.push(ended(poll).await?);
     }
     if let Some(violation) = world.violations().into_iter().next() {
@@ -74,14 +60,21 @@ async fn tell(history: &History, mutant: Option<Mutant>) -> Result<(), String> {
     oracle::check(&world, &done)
 }
 
-async fn repeat(world: &World, act: &Act, step: &Step) {
-    let mut act = act.clone();
-    world.apply(&act);
-    for _ in 1..step.times {
-        sleep(step.every).await;
-        act = act.next();
-        world.apply(&act);
+/// Lets everything happen at its time, and returns the invocations, which may still run.
+async fn live(world: &Rc<World>, steps: &[Step], mutant: Option<Mutant>) -> Vec<JoinHandle<Done>> {
+    let began = Instant::now();
+    let mut invocations = Vec::new();
+    for (time, act) in history::timeline(steps) {
+        sleep_until(began + time).await;
+        match &act {
+            Act::Poll(plan) => {
+                let count = 1 + usize::from(plan.is_twin);
+                invocations.extend((0..count).map(|_| invoke(world, plan, mutant)));
+            }
+            act => world.apply(act),
+        }
     }
+    invocations
 }
 
 /// Lets an invocation run beside everything else.

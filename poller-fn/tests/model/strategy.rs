@@ -187,6 +187,14 @@ fn counts(scale: Scale) -> impl Strategy<Value = u16> {
     prop_oneof![20 => Just(1), 20 => 2..9_u16, 4 => 9..40_u16, crowd.0 => crowd.1]
 }
 
+/// As many as may change again and again.
+fn few(scale: Scale) -> u16 {
+    match scale {
+        Scale::Small => 3,
+        Scale::Large => 150,
+    }
+}
+
 fn page_sizes(scale: Scale) -> impl Strategy<Value = u16> {
     match scale {
         Scale::Small => 2..8_u16,
@@ -197,23 +205,25 @@ fn page_sizes(scale: Scale) -> impl Strategy<Value = u16> {
 fn makes(scale: Scale) -> impl Strategy<Value = Make> {
     let age = prop_oneof![4 => Just(0), 2 => 1..60_u64, 2 => 60..1_000_000_u64];
     let spread = prop_oneof![3 => Just(0), 1 => 1..5_u64, 1 => 1..600_000_u64];
-    (kinds(), counts(scale), age, spread, stamps()).prop_map(|(of, count, age, spread, stamp)| {
-        Make {
+    (kinds(), counts(scale), age, spread, stamps()).prop_map(
+        move |(of, count, age, spread, stamp)| Make {
             of,
             count,
+            again: count.min(few(scale)),
             age: Duration::from_secs(age),
             spread: Duration::from_millis(spread),
             stamp,
-        }
-    })
+        },
+    )
 }
 
 fn edits(scale: Scale) -> impl Strategy<Value = Edit> {
     (kinds(), any::<u8>(), counts(scale), weighted(0.4), stamps()).prop_map(
-        |(of, first, count, is_consolidated, stamp)| Edit {
+        move |(of, first, count, is_consolidated, stamp)| Edit {
             of,
             first,
             count,
+            again: count.min(few(scale)),
             is_consolidated,
             stamp,
         },
