@@ -128,7 +128,7 @@ impl Watermark {
         }
     }
 
-    /// Settles what was read by a poll that began at `started`: but for the last [`READ_AGAIN`] records, what was more than
+    /// Settles what was read by a poll that began at `started`: but for the last thousand records, what was more than
     /// the overlap old by then is not read again, for it can no longer show itself late.
     pub fn settle(&mut self, started: Timestamp) {
         let settled = self.behind.min(Some(before(started, self.overlap)));

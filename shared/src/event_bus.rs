@@ -118,7 +118,7 @@ impl EventBus {
             .map(|event| event.to_entry(self.max_bytes))
             .collect();
         let first = self
-            .put(&entries, |index| Some(events[index].id), deadline)
+            .put(&entries, |index| Some(&events[index]), deadline)
             .await;
         let refused: Vec<_> = first
             .refused
@@ -130,7 +130,7 @@ impl EventBus {
             .map(|event| event.to_plain_entry(self.max_bytes))
             .collect();
         let second = self
-            .put(&entries, |index| Some(refused[index].id), deadline)
+            .put(&entries, |index| Some(refused[index]), deadline)
             .await;
 
         for (index, code) in &second.refused {
@@ -172,14 +172,16 @@ impl EventBus {
             .collect()
     }
 
-    async fn put(
+    /// `event` is what an entry was made of, if it is about a change.
+    async fn put<'a>(
         &self,
         entries: &[Entry],
-        id: impl Fn(usize) -> Option<EventId>,
+        event: impl Fn(usize) -> Option<&'a Event>,
         deadline: Instant,
     ) -> Remainder {
         let mut remainder = Remainder::default();
-        for batch in batches(entries, self.max_bytes) {
+        let object = |index| event(index).map(|event| event.change.object_id.as_str());
+        for batch in batches(entries, object, self.max_bytes) {
             if remainder.late.is_empty() {
                 self.put_batch(entries, batch, deadline, &mut remainder)
                     .await;
@@ -189,7 +191,7 @@ impl EventBus {
             }
         }
         for (index, code) in &remainder.refused {
-            tracing::warn!(event.id = ?id(*index), code, "EventBridge refused an entry");
+            tracing::warn!(event.id = ?event(*index).map(|event| event.id), code, "EventBridge refused an entry");
         }
         remainder
     }
@@ -241,14 +243,24 @@ impl EventBus {
 }
 
 /// Groups entries, in order, into calls of at most ten entries and `max_bytes` bytes. An entry alone may be larger: then
-/// EventBridge says so.
-fn batches(entries: &[Entry], max_bytes: usize) -> Vec<Vec<usize>> {
+/// EventBridge says so. No two of one call are about one object, or the earlier, sent again by itself, could come second.
+fn batches<'a>(
+    entries: &[Entry],
+    object: impl Fn(usize) -> Option<&'a str>,
+    max_bytes: usize,
+) -> Vec<Vec<usize>> {
     let mut batches: Vec<Vec<usize>> = Vec::new();
     let mut bytes = 0;
     for (index, entry) in entries.iter().enumerate() {
         let size = entry.size();
         match batches.last_mut() {
-            Some(batch) if batch.len() < MAX_ENTRIES && bytes + size <= max_bytes => {
+            Some(batch)
+                if batch.len() < MAX_ENTRIES
+                    && bytes + size <= max_bytes
+                    && !batch
+                        .iter()
+                        .any(|other| is_same(object(*other), object(index))) =>
+            {
                 batch.push(index);
                 bytes += size;
             }
@@ -259,6 +271,10 @@ fn batches(entries: &[Entry], max_bytes: usize) -> Vec<Vec<usize>> {
         }
     }
     batches
+}
+
+fn is_same(one: Option<&str>, other: Option<&str>) -> bool {
+    one.is_some() && one == other
 }
 
 /// Returns the entries that are worth another try. An entry without an answer is one of them.
@@ -320,7 +336,7 @@ mod tests {
 
     #[test]
     fn a_call_holds_ten_entries() {
-        let sizes: Vec<_> = batches(&entries(&[30; 23]), 1_000_000)
+        let sizes: Vec<_> = batches(&entries(&[30; 23]), |_| None, 1_000_000)
             .iter()
             .map(Vec::len)
             .collect();
@@ -334,8 +350,15 @@ mod tests {
             entries.iter().map(Entry::size).collect::<Vec<_>>(),
             [40, 60, 30]
         );
-        assert_eq!(batches(&entries, 100), [vec![0, 1], vec![2]]);
-        assert_eq!(batches(&entries, 99), [vec![0], vec![1, 2]]);
-        assert_eq!(batches(&entries, 10), [vec![0], vec![1], vec![2]]);
+        assert_eq!(batches(&entries, |_| None, 100), [vec![0, 1], vec![2]]);
+        assert_eq!(batches(&entries, |_| None, 99), [vec![0], vec![1, 2]]);
+        assert_eq!(batches(&entries, |_| None, 10), [vec![0], vec![1], vec![2]]);
+    }
+
+    #[test]
+    fn no_two_entries_of_one_call_are_about_one_object() {
+        let object = |index: usize| Some(["a", "b", "a", "a"][index]);
+        let batches = batches(&entries(&[30; 4]), object, 1_000_000);
+        assert_eq!(batches, [vec![0, 1], vec![2], vec![3]]);
     }
 }
