@@ -174,12 +174,13 @@ impl<O: Outside> Poll<'_, O> {
         let now = self.clock.now();
         let (id, started) = (self.instance.id, self.clock.started());
         let next = self.outcome.next_poll(id, interval, &health, started, now);
-        self.summary.log(id, &health);
         match self.outside.release(self.lease, next, &health).await {
             // Another poll has it, or the instance is gone: nothing is ours to set.
-            Ok(()) | Err(TableError::Conflict) => Ok(()),
-            Err(error) => Err(error.into()),
+            Ok(()) | Err(TableError::Conflict) => {}
+            Err(error) => return Err(error.into()),
         }
+        self.summary.log(id, &health);
+        Ok(())
     }
 
     fn fail(&mut self, name: &str, error: &PollError) {

@@ -84,10 +84,10 @@ async fn the_token_is_shown_once_and_secrets_never() {
         .chain(&["username".to_owned()])
     {
         let shown = &read.body["configuration"][key];
-        let expected = if key == "event.vendor.type" {
-            "webhook"
-        } else {
-            "********"
+        let expected = match key.as_str() {
+            "event.vendor.type" => "webhook",
+            "event.notification.basic.username" => "receiver",
+            _ => "********",
         };
         assert_eq!(shown, expected, "{key}");
     }
