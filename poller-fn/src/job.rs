@@ -8,7 +8,6 @@ use serde_json::value::RawValue;
 use shared::backfill::{Backfill, Status};
 use shared::change::Change;
 use shared::close::entry::{self, EntryError};
-use shared::close::span::Span;
 use shared::event::{Event, EventId};
 use shared::poller_configuration::{Resource, Source};
 use shared::query_url::Objects;
@@ -82,15 +81,10 @@ impl<'a> Job<'a> {
 
     fn new(targets: Vec<Target<'a>>, now: Timestamp) -> Self {
         let from = targets.iter().map(|target| target.watermark.read_from());
-        let before = targets.iter().map(|target| target.backfill.as_ref());
-        let updated = Span {
-            from: from.min(),
-            before: before.flatten().map(|backfill| backfill.to).next(),
-        };
-        Self {
-            walk: Walk::new(targets[0].resource, updated, now),
-            targets,
-        }
+        let first = &targets[0];
+        let before = first.backfill.as_ref().map(|backfill| backfill.to);
+        let walk = Walk::new(first.resource, from.min().unwrap_or(now), before, now);
+        Self { walk, targets }
     }
 }
 

@@ -208,7 +208,7 @@ async fn work<O: Outside>(
         match result {
             Ok(()) => {
                 outcome.read();
-                if job.walk.next_request().is_some() {
+                if !job.walk.is_done() {
                     jobs.push_back(job);
                 }
             }

@@ -103,7 +103,7 @@ impl<O: Outside> Worker<'_, O> {
         self.check_time()?;
         let sorted = self.sort(job, unit);
         let published = self.publish(job, sorted).await;
-        if published.is_ok() && job.walk.next_request().is_none() {
+        if published.is_ok() && job.walk.is_done() {
             self.finish(job);
         }
         // Also where some could not be published: what is on the bus need not be published again.
@@ -138,9 +138,9 @@ impl<O: Outside> Worker<'_, O> {
     fn sort(&mut self, job: &Job<'_>, unit: Unit) -> Sorted {
         let mut sorted = Sorted::default();
         let mut ids = HashSet::new();
-        for record in unit.into_iter().map(Arc::from) {
+        for record in unit.into_iter().map(Arc::<RawValue>::from) {
+            let date = record::date_updated(&record);
             for (index, target) in job.targets.iter().enumerate() {
-                let date = record::date_updated(&record);
                 let mut pass = |seen_id| {
                     sorted.passed.push(Passed {
                         target: index,

@@ -45,10 +45,10 @@ enum Way {
 }
 
 impl LogWalk {
-    /// A walk through the entries of a stretch of time.
-    pub fn new(updated: Span, now: Timestamp) -> Self {
+    /// A walk through the entries of these windows.
+    pub fn new(windows: Windows) -> Self {
         Self {
-            windows: Windows::new(updated, now),
+            windows,
             entries: Vec::new(),
             bytes: 0,
             cursors: vec![None],
@@ -90,17 +90,24 @@ impl LogWalk {
             Way::Descending if is_bottom => self.way = Way::Returning,
             Way::Descending => self.go_down(next)?,
             Way::Collecting => {
-                self.entries.extend(entries);
-                self.bytes = self.entries.iter().map(|entry| entry.get().len()).sum();
+                for entry in entries {
+                    self.bytes += entry.get().len();
+                    self.entries.push(entry);
+                }
                 return self.collected(is_bottom, next);
             }
         }
         Ok(None)
     }
 
-    /// Everything dated before it was read, as long as there is more to read.
-    pub fn frontier(&self) -> Timestamp {
-        self.windows.from()
+    /// Whether there is nothing more to read.
+    pub fn is_done(&self) -> bool {
+        self.windows.is_done()
+    }
+
+    /// Everything dated before it was read; nothing, where everything was.
+    pub fn frontier(&self) -> Option<Timestamp> {
+        (!self.is_done()).then(|| self.windows.from())
     }
 
     /// Reads the window again after its cursor expired.
@@ -198,9 +205,9 @@ fn ascending(mut newest_first: Unit) -> Unit {
 mod tests {
     use shared::close::event_log::{LogPage, PAGE_SIZE};
     use shared::close::page::{Page, Request};
-    use shared::close::span::Span;
 
     use super::super::tests::{at, millis, page, record};
+    use super::super::windows::Windows;
     use super::LogWalk;
     use crate::error::PollError;
 
@@ -246,7 +253,7 @@ mod tests {
         }
 
         fn walk(&self, from: i64) -> (Vec<Vec<i64>>, usize) {
-            let mut walk = LogWalk::new(Span::since(at(from)), at(1_000_000));
+            let mut walk = LogWalk::new(Windows::new(at(from), at(1_000_000)));
             let (mut units, mut requests) = (Vec::new(), 0);
             while let Some(request) = walk.next_request() {
                 requests += 1;
@@ -300,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_cursor_that_leads_back_is_noticed() {
-        let mut walk = LogWalk::new(Span::since(at(0)), at(1_000_000));
+        let mut walk = LogWalk::new(Windows::new(at(0), at(1_000_000)));
         let full = |cursor| page(&[5; PAGE_SIZE], Some(cursor));
         walk.advance(full("a")).unwrap();
         walk.advance(full("b")).unwrap();
@@ -312,7 +319,7 @@ mod tests {
 
     #[test]
     fn an_expired_cursor_starts_the_window_again_but_not_for_ever() {
-        let mut walk = LogWalk::new(Span::since(at(0)), at(1_000_000));
+        let mut walk = LogWalk::new(Windows::new(at(0), at(1_000_000)));
         walk.advance(page(&[5; PAGE_SIZE], Some("a"))).unwrap();
         walk.restart().unwrap();
         let request = walk.next_request().unwrap();

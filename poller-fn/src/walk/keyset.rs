@@ -11,6 +11,7 @@ use shared::close::span::Span;
 use super::Unit;
 use super::kind::{Kind, MAX_LIMIT, Place};
 use super::window::{MAX_EXPIRIES, MAX_WALK, WindowWalk};
+use super::windows::Windows;
 use crate::error::PollError;
 use crate::record;
 
@@ -43,15 +44,22 @@ pub struct KeysetWalk {
 }
 
 impl KeysetWalk {
-    /// A walk through what was updated and created within these spans, by a poll that began `now`.
-    pub fn new(kind: Kind, updated: Span, created: Span, limit: u16, now: Timestamp) -> Self {
-        let anchor = updated.from.unwrap_or(Timestamp::UNIX_EPOCH);
+    /// A walk through what was updated from a moment on, and before another if there is an end, and created within
+    /// `created`, by a poll that began `now`.
+    pub fn new(
+        kind: Kind,
+        anchor: Timestamp,
+        before: Option<Timestamp>,
+        created: Span,
+        limit: u16,
+        now: Timestamp,
+    ) -> Self {
         Self {
             kind,
-            before: updated.before,
+            before,
             created,
             limit,
-            end: updated.before.unwrap_or(now),
+            end: before.unwrap_or(now),
             anchor,
             known: 0,
             cursor: None,
@@ -59,7 +67,7 @@ impl KeysetWalk {
             expiries: 0,
             run: None,
             left_at: None,
-            is_done: updated.before.is_some_and(|before| before <= anchor),
+            is_done: before.is_some_and(|before| before <= anchor),
         }
     }
 
@@ -118,6 +126,11 @@ impl KeysetWalk {
         Ok(Some(page.data))
     }
 
+    /// Whether there is nothing more to read.
+    pub fn is_done(&self) -> bool {
+        self.is_done
+    }
+
     /// Everything dated before it was read; nothing, where everything was.
     pub fn frontier(&self) -> Option<Timestamp> {
         self.left_at.or((!self.is_done).then_some(self.anchor))
@@ -173,24 +186,14 @@ impl KeysetWalk {
     }
 
     fn enter_run(&mut self) {
-        let run = Span::instant(self.anchor);
+        let run = Windows::instant(self.anchor);
         self.cursor = None;
-        self.run = Some(WindowWalk::new(
-            self.kind,
-            run,
-            self.created,
-            self.limit,
-            self.anchor,
-        ));
+        self.run = Some(WindowWalk::new(self.kind, run, self.created, self.limit));
     }
 
     /// Goes on behind the run, when it was walked to its end.
     fn leave_run(&mut self) {
-        if self
-            .run
-            .as_ref()
-            .is_some_and(|run| run.next_request().is_none())
-        {
+        if self.run.as_ref().is_some_and(WindowWalk::is_done) {
             self.run = None;
             let behind = Span::instant(self.anchor).before.unwrap_or(Timestamp::MAX);
             self.anchor_at(behind, &[]);
@@ -222,13 +225,7 @@ mod tests {
 
     fn walk() -> KeysetWalk {
         let kind = Kind::Search(ObjectType::Contact);
-        KeysetWalk::new(
-            kind,
-            Span::since(at(0)),
-            Span::default(),
-            100,
-            at(1_000_000),
-        )
+        KeysetWalk::new(kind, at(0), None, Span::default(), 100, at(1_000_000))
     }
 
     fn next(walk: &KeysetWalk) -> Option<(i64, Option<String>)> {
@@ -345,7 +342,7 @@ mod tests {
     #[test]
     fn a_run_of_a_list_is_divided_at_once_and_left_behind() {
         let kind = Kind::List(Listed::Opportunities);
-        let mut walk = KeysetWalk::new(kind, Span::since(at(0)), Span::default(), 2, at(1_000_000));
+        let mut walk = KeysetWalk::new(kind, at(0), None, Span::default(), 2, at(1_000_000));
         let list = |updated: &[i64], has_more| Page {
             has_more,
             ..page(updated, None)
@@ -358,6 +355,10 @@ mod tests {
         };
         assert_eq!(updated(&walk), Span::instant(at(5)));
         walk.advance(list(&[5, 5], false)).unwrap();
-        assert_eq!(updated(&walk), Span::since(at(6)));
+        let behind = Span {
+            from: Some(at(6)),
+            before: None,
+        };
+        assert_eq!(updated(&walk), behind);
     }
 }

@@ -15,7 +15,6 @@ use serde_json::value::RawValue;
 use shared::ceql::push_down;
 use shared::close::list::Listed;
 use shared::close::page::{Page, Request};
-use shared::close::span::Span;
 use shared::poller_configuration::{Resource, Source};
 
 use crate::error::PollError;
@@ -24,6 +23,7 @@ use event_log::LogWalk;
 use keyset::KeysetWalk;
 use kind::Kind;
 use window::WindowWalk;
+use windows::Windows;
 
 /// What was read in one go, oldest first.
 pub type Unit = Vec<Box<RawValue>>;
@@ -40,39 +40,37 @@ pub enum Walk {
 }
 
 impl Walk {
-    /// A walk through what a resource polls, within `updated`. What Close has grows until `now`.
-    pub fn new(resource: &Resource, updated: Span, now: Timestamp) -> Self {
+    /// A walk through what a resource polls and was updated from a moment on, and before another if there is an end, by a
+    /// poll that began `now`.
+    pub fn new(
+        resource: &Resource,
+        from: Timestamp,
+        before: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Self {
         let filter = resource.query.filter.as_ref();
         let created = filter.map(push_down::push_down).unwrap_or_default();
         let limit = resource.page_size;
+        let keyset = |kind| Self::Keyset(KeysetWalk::new(kind, from, before, created, limit, now));
         // What is dated later is for the next poll, and there may be much of it.
-        let closed = Span {
-            before: updated.before.or(Some(now)),
-            ..updated
-        };
+        let windows = || Windows::new(from, before.unwrap_or(now));
         match resource.source {
-            Source::Search(object_type) => Self::Keyset(KeysetWalk::new(
-                Kind::Search(object_type),
-                updated,
-                created,
-                limit,
-                now,
-            )),
-            Source::Opportunities => Self::Keyset(KeysetWalk::new(
-                Kind::List(Listed::Opportunities),
-                updated,
-                created,
-                limit,
-                now,
-            )),
-            Source::Tasks => Self::Windows(WindowWalk::new(
-                Kind::List(Listed::Tasks),
-                closed,
-                created,
-                limit,
-                now,
-            )),
-            Source::EventLog => Self::EventLog(LogWalk::new(closed, now)),
+            Source::Search(object_type) => keyset(Kind::Search(object_type)),
+            Source::Opportunities => keyset(Kind::List(Listed::Opportunities)),
+            Source::Tasks => {
+                let kind = Kind::List(Listed::Tasks);
+                Self::Windows(WindowWalk::new(kind, windows(), created, limit))
+            }
+            Source::EventLog => Self::EventLog(LogWalk::new(windows())),
+        }
+    }
+
+    /// Whether there is nothing more to read.
+    pub fn is_done(&self) -> bool {
+        match self {
+            Self::Keyset(walk) => walk.is_done(),
+            Self::Windows(walk) => walk.is_done(),
+            Self::EventLog(walk) => walk.is_done(),
         }
     }
 
@@ -99,12 +97,10 @@ impl Walk {
 
     /// Everything dated before it was read; nothing, where everything was.
     pub fn frontier(&self) -> Option<Timestamp> {
-        let is_done = self.next_request().is_none();
         match self {
             Self::Keyset(walk) => walk.frontier(),
-            _ if is_done => None,
-            Self::Windows(walk) => Some(walk.frontier()),
-            Self::EventLog(walk) => Some(walk.frontier()),
+            Self::Windows(walk) => walk.frontier(),
+            Self::EventLog(walk) => walk.frontier(),
         }
     }
 

@@ -52,12 +52,12 @@ struct Run {
 }
 
 impl WindowWalk {
-    /// A walk through what was updated and created within these spans.
-    pub fn new(kind: Kind, updated: Span, created: Span, limit: u16, now: Timestamp) -> Self {
+    /// A walk through what was updated within these windows and created within `created`.
+    pub fn new(kind: Kind, windows: Windows, created: Span, limit: u16) -> Self {
         Self {
             kind,
             limit,
-            windows: Windows::new(updated, now),
+            windows,
             whole: created,
             parts: vec![created],
             run: None,
@@ -92,9 +92,14 @@ impl WindowWalk {
         self.advance_run(page).map(Some)
     }
 
-    /// Everything dated before it was read, as long as there is more to read.
-    pub fn frontier(&self) -> Timestamp {
-        self.windows.from()
+    /// Whether there is nothing more to read.
+    pub fn is_done(&self) -> bool {
+        self.windows.is_done()
+    }
+
+    /// Everything dated before it was read; nothing, where everything was.
+    pub fn frontier(&self) -> Option<Timestamp> {
+        (!self.is_done()).then(|| self.windows.from())
     }
 
     /// Reads the run again after its cursor expired.
@@ -278,6 +283,7 @@ mod tests {
 
     use super::super::kind::Kind;
     use super::super::tests::{at, millis, numbered};
+    use super::super::windows::Windows;
     use super::WindowWalk;
 
     /// Tasks, by when they were updated and created.
@@ -308,10 +314,9 @@ mod tests {
         fn walk(&self) -> (Vec<Vec<i64>>, usize) {
             let mut walk = WindowWalk::new(
                 Kind::List(Listed::Tasks),
-                Span::since(at(0)),
+                Windows::new(at(0), at(10_000)),
                 Span::default(),
                 10,
-                at(10_000),
             );
             let (mut units, mut requests) = (Vec::new(), 0);
             while let Some(request) = walk.next_request() {
@@ -373,10 +378,9 @@ mod tests {
         let mut tasks = Tasks((0..25).map(|_| (5_000, 700)).collect());
         let mut walk = WindowWalk::new(
             Kind::List(Listed::Tasks),
-            Span::instant(at(5_000)),
+            Windows::instant(at(5_000)),
             Span::instant(at(700)),
             10,
-            at(10_000),
         );
         let mut read = Vec::new();
         while let Some(request) = walk.next_request() {

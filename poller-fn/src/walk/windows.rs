@@ -7,37 +7,46 @@ use shared::close::span::{RESOLUTION, Span, floor};
 const MAX_GROWTH: f64 = 4.0;
 /// A rest that is longer than a window by no more than this is one window.
 const SLACK: f64 = 1.25;
+
 /// The windows of a stretch of time, from its start on. Until one proves too large, the whole is one window.
 #[derive(Debug)]
 pub struct Windows {
     from: Timestamp,
-    before: Option<Timestamp>,
-    end: Option<Timestamp>,
-    /// Where what Close has ends for now, to judge a window without an end by.
-    now: Timestamp,
-    is_done: bool,
+    before: Timestamp,
+    end: Timestamp,
 }
 
 impl Windows {
-    /// The windows of `whole`.
-    pub fn new(whole: Span, now: Timestamp) -> Self {
-        let from = whole.from.unwrap_or(Timestamp::UNIX_EPOCH);
+    /// The windows from a moment on and before another.
+    pub fn new(from: Timestamp, end: Timestamp) -> Self {
         Self {
             from,
-            before: whole.before,
-            end: whole.before,
-            now,
-            is_done: whole.before.is_some_and(|before| before <= from),
+            before: end,
+            end,
         }
+    }
+
+    /// The millisecond that `time` is in.
+    pub fn instant(time: Timestamp) -> Self {
+        let from = floor(time);
+        Self::new(
+            from,
+            from.saturating_add(RESOLUTION).unwrap_or(Timestamp::MAX),
+        )
     }
 
     /// The window to read, until all were.
     pub fn current(&self) -> Option<Span> {
         let window = || Span {
             from: Some(self.from),
-            before: self.before,
+            before: Some(self.before),
         };
-        (!self.is_done).then(window)
+        (!self.is_done()).then(window)
+    }
+
+    /// Whether all were read.
+    pub fn is_done(&self) -> bool {
+        self.end <= self.from
     }
 
     /// When the current window starts.
@@ -45,36 +54,30 @@ impl Windows {
         self.from
     }
 
-    /// The current window's length, as far as it lies in the past.
+    /// The current window's length.
     pub fn width(&self) -> SignedDuration {
-        let before = self.before.unwrap_or(self.now);
-        before.duration_since(self.from).max(RESOLUTION)
+        self.before.duration_since(self.from).max(RESOLUTION)
     }
 
     /// Makes the current window smaller: to that part of itself, to half at most. Returns `false` when it is the shortest
     /// there is.
     pub fn shrink(&mut self, part: f64) -> bool {
-        if self.before.is_some() && self.width() <= RESOLUTION {
+        if self.width() <= RESOLUTION {
             return false;
         }
-        self.before = Some(self.after(self.width().mul_f64(part.clamp(0.0, 0.5))));
+        self.before = self.after(self.width().mul_f64(part.clamp(0.0, 0.5)));
         true
     }
 
     /// Goes on to the next window after the current one, which held `count` where `target` would have been right.
     pub fn finish(&mut self, count: usize, target: usize) {
-        let Some(before) = self.before.filter(|_| self.before != self.end) else {
-            self.is_done = true;
-            return;
-        };
-        let growth = growth(count, target);
-        let step = self.width().mul_f64(growth);
-        self.from = before;
-        let rest = self.end.unwrap_or(self.now).duration_since(before);
+        let step = self.width().mul_f64(growth(count, target));
+        self.from = self.before;
+        let rest = self.end.duration_since(self.from);
         self.before = if rest <= step.mul_f64(SLACK) {
             self.end
         } else {
-            Some(self.after(step))
+            self.after(step).min(self.end)
         };
     }
 
@@ -99,85 +102,78 @@ fn growth(count: usize, target: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::{prop, proptest};
-    use shared::close::span::Span;
 
     use super::super::tests::at;
     use super::Windows;
 
-    fn windows(from: i64, before: Option<i64>, now: i64) -> Windows {
-        let whole = Span {
-            from: Some(at(from)),
-            before: before.map(at),
-        };
-        Windows::new(whole, at(now))
+    fn windows(from: i64, end: i64) -> Windows {
+        Windows::new(at(from), at(end))
     }
 
-    fn current(windows: &Windows) -> Option<(i64, Option<i64>)> {
+    fn current(windows: &Windows) -> Option<(i64, i64)> {
         let span = windows.current()?;
-        let millis = |time: jiff::Timestamp| time.as_millisecond();
-        Some((millis(span.from?), span.before.map(millis)))
+        Some((span.from?.as_millisecond(), span.before?.as_millisecond()))
     }
 
     #[test]
     fn the_whole_is_one_window_until_it_proves_too_large() {
-        let mut windows = windows(1_000, None, 2_000);
-        assert_eq!(current(&windows), Some((1_000, None)));
+        let mut windows = windows(1_000, 2_000);
+        assert_eq!(current(&windows), Some((1_000, 2_000)));
         assert!(windows.shrink(0.1));
-        assert_eq!(current(&windows), Some((1_000, Some(1_100))));
+        assert_eq!(current(&windows), Some((1_000, 1_100)));
         windows.finish(50, 100);
-        assert_eq!(current(&windows), Some((1_100, Some(1_300))));
+        assert_eq!(current(&windows), Some((1_100, 1_300)));
         windows.finish(0, 100);
-        assert_eq!(current(&windows), Some((1_300, None)));
+        assert_eq!(current(&windows), Some((1_300, 2_000)));
         windows.finish(1, 100);
         assert_eq!(current(&windows), None);
     }
 
     #[test]
     fn an_instant_cannot_be_made_smaller() {
-        let mut windows = windows(1_000, Some(1_003), 0);
+        let mut windows = windows(1_000, 1_003);
         assert!(windows.shrink(0.9));
-        assert_eq!(current(&windows), Some((1_000, Some(1_001))));
+        assert_eq!(current(&windows), Some((1_000, 1_001)));
         assert!(!windows.shrink(0.5));
     }
 
     #[test]
     fn an_empty_window_grows_however_little_would_have_been_right() {
-        let mut windows = windows(1_000, None, 100_000);
+        let mut windows = windows(1_000, 100_000);
         assert!(windows.shrink(0.0));
-        assert_eq!(current(&windows), Some((1_000, Some(1_001))));
+        assert_eq!(current(&windows), Some((1_000, 1_001)));
         for _ in 0..8 {
             windows.finish(0, 0);
         }
-        assert_eq!(current(&windows), Some((22_845, None)));
+        assert_eq!(current(&windows), Some((22_845, 100_000)));
     }
 
     #[test]
     fn nothing_between_two_equal_moments() {
-        assert_eq!(current(&windows(5, Some(5), 9)), None);
+        assert_eq!(current(&windows(5, 5)), None);
     }
 
     proptest! {
         #[test]
         fn windows_meet_and_cover_the_whole(
-            now in 0..100_000_i64,
-            is_open in proptest::bool::ANY,
+            end in 1..100_000_i64,
             acts in prop::collection::vec((0..4_u8, 0.0..1.0_f64, 0..200_usize), 1..100),
         ) {
-            let mut windows = windows(0, (!is_open).then_some(now + 1), now);
+            let mut windows = windows(0, end);
             let mut covered = 0;
             for (act, part, count) in acts {
                 let Some((from, before)) = current(&windows) else { break };
                 assert_eq!(from, covered);
-                assert!(before.is_none_or(|before| from < before));
+                assert!(from < before && before <= end);
                 if act == 0 {
                     windows.finish(count, 100);
-                    covered = before.unwrap_or(i64::MAX);
+                    covered = before;
                 } else {
                     windows.shrink(part);
                 }
             }
             if current(&windows).is_none() {
-                assert!(covered == i64::MAX || covered == now + 1);
+                assert_eq!(covered, end);
             }
         }
     }

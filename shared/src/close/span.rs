@@ -24,14 +24,6 @@ impl Span {
         }
     }
 
-    /// From `time` on.
-    pub fn since(time: Timestamp) -> Self {
-        Self {
-            from: Some(time),
-            before: None,
-        }
-    }
-
     /// Whether nothing can lie within.
     pub fn is_empty(&self) -> bool {
         self.from
