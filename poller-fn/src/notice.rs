@@ -1,12 +1,14 @@
 //! What the poller itself has to say on the bus.
 
-use jiff::SignedDuration;
+use std::time::Duration;
+
 use serde_json::json;
 use shared::clock::Clock;
 use shared::event::Entry;
 use shared::health::Health;
 use shared::instance::Instance;
 use shared::instance_table::Lease;
+use tokio::time::Instant;
 
 use crate::error::PollError;
 use crate::invocation::SOURCE;
@@ -19,7 +21,7 @@ const GAP: &str = "instance.gap";
 const SUSPENDED: &str = "instance.suspended";
 
 /// How long a notice may take.
-const TIMEOUT: SignedDuration = SignedDuration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Says where the event log no longer reaches back to a watermark, and moves that to where it does.
 ///
@@ -86,8 +88,6 @@ async fn say(
     clock: &Clock,
 ) -> bool {
     tracing::warn!(detail_type, %detail, "said on the bus");
-    let now = clock.now();
-    let entry = Entry::new(SOURCE, detail_type, now, detail);
-    let deadline = now.saturating_add(TIMEOUT).unwrap_or(now);
-    outside.notify(entry, clock.instant_at(deadline)).await
+    let entry = Entry::new(SOURCE, detail_type, clock.now(), detail);
+    outside.notify(entry, Instant::now() + TIMEOUT).await
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
@@ -13,6 +14,7 @@ use shared::event::{Channel, Event, EventId};
 use shared::instance::Instance;
 use shared::instance_table::Lease;
 use shared::settings::Settings;
+use tokio::time::Instant;
 
 use crate::error::PollError;
 use crate::fetch::Fetcher;
@@ -30,8 +32,8 @@ const MAX_IDLE: SignedDuration = SignedDuration::from_hours(48);
 const IDLE_LAG: SignedDuration = SignedDuration::from_hours(24);
 
 /// How long publishing a unit may take, or looking up what Close hides in it: the other resources want their turn.
-const PUBLISHING: SignedDuration = SignedDuration::from_secs(60);
-const LOOKING_UP: SignedDuration = SignedDuration::from_secs(30);
+const PUBLISHING: Duration = Duration::from_mins(1);
+const LOOKING_UP: Duration = Duration::from_secs(30);
 
 /// What is being published when nothing more is begun has so long to reach the bus; the rest of the invocation is for its
 /// commit. Cut off, it would look like trouble with the bus, and what is left would wait for its turn.
@@ -209,9 +211,7 @@ impl<O: Outside> Worker<'_, O> {
             .map(|new| ((new.target, new.date, new.seen_id), new.event))
             .unzip();
         let end = self.stop_at.saturating_add(GRACE).unwrap_or(self.stop_at);
-        let patience = self.clock.now().saturating_add(PUBLISHING);
-        let deadline = patience.map_or(end, |patience| patience.min(end));
-        let deadline = self.clock.instant_at(deadline);
+        let deadline = (Instant::now() + PUBLISHING).min(self.clock.instant_at(end));
         let outcome = self.outside.publish(&events, deadline).await;
         let unpublished = outcome
             .as_ref()
@@ -253,15 +253,14 @@ impl<O: Outside> Worker<'_, O> {
     /// take too long, the event says that it is hidden.
     async fn show_current(&self, new: &mut [New]) {
         let mut objects: HashMap<String, Option<Box<RawValue>>> = HashMap::new();
-        let end = self.clock.now().saturating_add(LOOKING_UP);
-        let end = end.map_or(self.stop_at, |end| end.min(self.stop_at));
+        let end = (Instant::now() + LOOKING_UP).min(self.clock.instant_at(self.stop_at));
         for event in new.iter_mut().map(|new| &mut new.event) {
             if !event.change.data_hidden {
                 continue;
             }
             let path = object_href(&event.change.object_type, &event.change.object_id);
             if !objects.contains_key(&path) {
-                if end <= self.clock.now() {
+                if end <= Instant::now() {
                     return;
                 }
                 match self.close.object(&path).await {
