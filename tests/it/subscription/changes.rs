@@ -18,6 +18,18 @@ async fn start() -> World {
     world
 }
 
+/// Lets the instance subscribe itself: at Close there is one subscription then, and the instance knows it.
+async fn subscribe(world: &World, owner: &Owner<'_>) {
+    owner
+        .configure(json!({"event.webhook.subscribe": true}))
+        .await;
+    world.keep_secret(&owner.key().await.unwrap());
+    assert_eq!(
+        texts(&world.organization.webhooks(), "id"),
+        [owner.subscription_id().await.unwrap()]
+    );
+}
+
 #[tokio::test]
 async fn other_objects_are_covered_by_the_same_subscription() {
     let world = start().await;
@@ -131,14 +143,7 @@ async fn who_wants_no_subscription_any_more_has_none() {
     assert_eq!(world.organization.webhooks(), Vec::<Value>::new());
     assert_eq!(owner.shown().await.get("webhook"), None);
 
-    owner
-        .configure(json!({"event.webhook.subscribe": true}))
-        .await;
-    world.keep_secret(&owner.key().await.unwrap());
-    assert_eq!(
-        texts(&world.organization.webhooks(), "id"),
-        [owner.subscription_id().await.unwrap()]
-    );
+    subscribe(&world, &owner).await;
     world.finish().await;
 }
 
@@ -301,15 +306,7 @@ async fn a_subscription_stored_without_an_answer_is_made_anew() {
     let lost = Fault::new(Failure::Disconnected, updates).after_performing();
     world.stack.store().fail(lost);
 
-    owner
-        .configure(json!({"event.webhook.subscribe": true}))
-        .await;
-
-    world.keep_secret(&owner.key().await.unwrap());
-    assert_eq!(
-        texts(&world.organization.webhooks(), "id"),
-        [owner.subscription_id().await.unwrap()]
-    );
+    subscribe(&world, &owner).await;
     world.finish().await;
 }
 

@@ -77,8 +77,16 @@ impl Moment {
 const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// So many seconds after noon, which is also what the changed object bears.
+    pub(in super::super) fn at(second: i64) -> Moment {
+        let start: Timestamp = "2026-06-19T12:00:00Z".parse().unwrap();
+        let mut moment = Moment::new(start + SignedDuration::from_secs(second));
+        moment.date_updated = Some(moment.now);
+        moment
+    }
 
     #[test]
     fn many_at_once_are_so_many_to_a_millisecond() {

@@ -115,19 +115,11 @@ fn order(order_by: Option<&str>) -> Order {
 
 #[cfg(test)]
 mod tests {
-    use jiff::SignedDuration;
-
     use super::super::moment::Moment;
+    use super::super::moment::tests::at;
     use super::super::parameters::given;
     use super::super::record::Kind;
     use super::*;
-
-    fn at(second: i64) -> Moment {
-        let start: Timestamp = "2026-06-19T12:00:00Z".parse().unwrap();
-        let mut moment = Moment::new(start + SignedDuration::from_secs(second));
-        moment.date_updated = Some(moment.now);
-        moment
-    }
 
     /// An organization with an opportunity for each of these seconds; of each, its second.
     fn tenant(seconds: impl IntoIterator<Item = i64>) -> Tenant {

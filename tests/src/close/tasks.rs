@@ -117,18 +117,9 @@ fn order(order_by: Option<&str>) -> Order {
 
 #[cfg(test)]
 mod tests {
-    use jiff::SignedDuration;
-
-    use super::super::moment::Moment;
+    use super::super::moment::tests::at;
     use super::super::parameters::given;
     use super::*;
-
-    fn at(second: i64) -> Moment {
-        let start: Timestamp = "2026-06-19T12:00:00Z".parse().unwrap();
-        let mut moment = Moment::new(start + SignedDuration::from_secs(second));
-        moment.date_updated = Some(moment.now);
-        moment
-    }
 
     /// An organization with a task of each of these types, a second after the one before, due in the order given.
     fn tenant(types: &[(&str, &str)]) -> Tenant {
