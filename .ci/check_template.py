@@ -10,11 +10,17 @@ from pathlib import Path
 
 from translate import translate
 
-BOTH = {"EVENT_BUS_NAME", "INSTANCES_TABLE", "WATERMARKS_TABLE", "CLOSE_BASE_URLS", "EVENT_MAX_BYTES", "RUST_LOG"}
+ALL = {"INSTANCES_TABLE", "RUST_LOG"}
+BOTH = ALL | {"EVENT_BUS_NAME", "WATERMARKS_TABLE", "CLOSE_BASE_URLS", "EVENT_MAX_BYTES"}
 ENVIRONMENT = {
     "WebhookFunction": BOTH | {"LEDGER_TABLE", "PUBLIC_URL", "USER_SECRET", "ORGANIZATION_SECRET", "CALLBACKS_ENABLED"},
     "PollerFunction": BOTH | {"DISPATCH_PER_SECOND"},
+    # Where it may post to anything local is for tests alone, so CALLBACK_ALLOW_LOOPBACK is not set.
+    "CallbackFunction": ALL | {"CALLBACK_RETRY_QUEUE_URL", "CALLBACK_DEAD_LETTER_QUEUE_URL"},
 }
+# What is there only with EnableCallbacks: by its name, and not a thing more.
+CALLBACKS = "Callback"
+HAS_CALLBACKS = "HasCallbacks"
 TABLES = {"InstancesTable", "WatermarksTable", "LedgerTable"}
 XRAY = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 METHODS = {"get", "put", "post", "patch", "delete"}
@@ -24,7 +30,8 @@ NAMES = {"Name", "AliasName", "LogGroupName", "QueueName", "RoleName", "TableNam
 def check(template: dict) -> list[str]:
     """Everything wrong with a translated template, as `LogicalId: what`."""
     resources = template["Resources"]
-    return sorted({problem for rule in RULES for problem in rule(resources)})
+    problems = {problem for rule in RULES for problem in rule(resources)}
+    return sorted(problems | set(conditional(template)))
 
 
 def of_type(resources: dict, kind: str):
@@ -83,6 +90,15 @@ def environment(resources):
             yield f"{name}: {variable} is set, but not read"
 
 
+def queue_urls(resources):
+    """A queue is called by its URL, which `Ref` gives; its ARN is for permissions."""
+    queues = {name for name, _ in of_type(resources, "AWS::SQS::Queue")}
+    for name, function in of_type(resources, "AWS::Lambda::Function"):
+        for variable, value in function.get("Environment", {}).get("Variables", {}).items():
+            if variable.endswith("_QUEUE_URL") and (not isinstance(value, dict) or value.get("Ref") not in queues):
+                yield f"{name}: {variable} is not the URL of a queue"
+
+
 def secrets(resources):
     for name, function in of_type(resources, "AWS::Lambda::Function"):
         for variable, value in function.get("Environment", {}).get("Variables", {}).items():
@@ -118,26 +134,61 @@ def schedules(resources):
 
 
 def targets(resources):
-    allowed = {
-        json.dumps(permission.get("SourceArn"))
-        for _, permission in of_type(resources, "AWS::Lambda::Permission")
-        if permission.get("Principal") == "events.amazonaws.com"
-    }
     for name, rule in of_type(resources, "AWS::Events::Rule"):
-        if json.dumps({"Fn::GetAtt": [name, "Arn"]}) not in allowed:
-            yield f"{name}: it may not invoke its target"
         if not isinstance(rule.get("EventPattern", {}), dict):
             yield f"{name}: the pattern is not a mapping"
         for target in rule["Targets"]:
             if not is_arn(target["Arn"]):
                 yield f"{name}: the target is not an ARN"
+            elif not may_reach(resources, name, target["Arn"]):
+                yield f"{name}: it may not reach its target"
             if "RetryPolicy" not in target:
                 yield f"{name}: the target has no RetryPolicy, so a day of retries"
-            if "EventPattern" in rule and not is_arn(target.get("DeadLetterConfig", {}).get("Arn", "")):
+            if "EventPattern" not in rule:
+                continue
+            dead_letters = target.get("DeadLetterConfig", {}).get("Arn", "")
+            if not is_arn(dead_letters):
                 yield f"{name}: the target has no ARN of a dead-letter queue"
+            elif not may_reach(resources, name, dead_letters):
+                yield f"{name}: it may not reach its dead-letter queue"
     for name, config in of_type(resources, "AWS::Lambda::EventInvokeConfig"):
         if not is_arn(config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", "")):
             yield f"{name}: failures go to no ARN of a queue"
+
+
+def may_reach(resources, rule, target) -> bool:
+    """Whether a permission of a function, or the policy of a queue, lets EventBridge through for this rule."""
+    source = {"Fn::GetAtt": [rule, "Arn"]}
+    for _, permission in of_type(resources, "AWS::Lambda::Permission"):
+        function = permission["FunctionName"]
+        function = function.get("Ref") or function["Fn::GetAtt"][0]
+        if permission.get("SourceArn") == source and target == {"Fn::GetAtt": [function, "Arn"]}:
+            return permission.get("Principal") == "events.amazonaws.com"
+    for _, policy in of_type(resources, "AWS::SQS::QueuePolicy"):
+        for statement in as_list(policy["PolicyDocument"]["Statement"]):
+            allowed = statement.get("Condition", {}).get("ArnEquals", {}).get("aws:SourceArn")
+            if source in as_list(allowed) and target in as_list(statement["Resource"]):
+                return statement.get("Principal") == {"Service": "events.amazonaws.com"}
+    return False
+
+
+def mappings(resources):
+    for name, mapping in of_type(resources, "AWS::Lambda::EventSourceMapping"):
+        source = mapping["EventSourceArn"]
+        queue = isinstance(source, dict) and resources.get(source.get("Fn::GetAtt", [""])[0], {}).get("Properties")
+        if not is_arn(source) or not queue:
+            yield f"{name}: it reads no ARN of a queue"
+            continue
+        function = resources[mapping["FunctionName"]["Ref"]]["Properties"]
+        least = 6 * function.get("Timeout", 3) + mapping.get("MaximumBatchingWindowInSeconds", 0)
+        if queue.get("VisibilityTimeout", 30) < least:
+            yield f"{name}: the queue shows a message again before {least} s, six times the function's timeout"
+        if mapping.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
+            yield f"{name}: one message that fails takes its whole batch with it"
+        if "MaximumConcurrency" not in mapping.get("ScalingConfig", {}):
+            yield f"{name}: it may take all of the account's concurrency"
+        if "RedrivePolicy" not in queue:
+            yield f"{name}: its queue gives up no message"
 
 
 def queues(resources):
@@ -146,12 +197,47 @@ def queues(resources):
             yield f"{name}: it is not encrypted with SSE-SQS"
         if queue.get("MessageRetentionPeriod") != 1209600:
             yield f"{name}: it does not keep messages for 14 days"
+        redrive = queue.get("RedrivePolicy", {"deadLetterTargetArn": "arn:"})
+        if not is_arn(redrive["deadLetterTargetArn"]):
+            yield f"{name}: what it gives up goes to no ARN of a queue"
     for name, policy in of_type(resources, "AWS::SQS::QueuePolicy"):
         for statement in as_list(policy["PolicyDocument"]["Statement"]):
             if not is_arn(statement["Resource"]):
                 yield f"{name}: the resource is not an ARN"
             if "aws:SourceArn" not in json.dumps(statement.get("Condition", {})):
                 yield f"{name}: any rule of any account may send"
+
+
+def conditional(template):
+    """Without EnableCallbacks nothing of the callbacks is deployed, and nothing that is refers to them."""
+    resources = template["Resources"]
+    named = {name for name in resources if name.startswith(CALLBACKS)}
+    for name in sorted(named):
+        if resources[name].get("Condition") != HAS_CALLBACKS:
+            yield f"{name}: it is deployed without EnableCallbacks"
+    outputs = template.get("Outputs", {})
+    for name, entry in (resources | outputs).items():
+        if entry.get("Condition") == HAS_CALLBACKS:
+            continue
+        for other in sorted(references(entry) & named):
+            yield f"{name}: it refers to {other}, which may not be there"
+
+
+def references(value) -> set[str]:
+    """The names that `Ref`, `Fn::GetAtt` and `Fn::Sub` have anywhere in a value."""
+    if isinstance(value, list):
+        return set().union(*map(references, value))
+    if not isinstance(value, dict):
+        return set()
+    found = set().union(*map(references, value.values()))
+    if isinstance(value.get("Ref"), str):
+        found.add(value["Ref"])
+    if "Fn::GetAtt" in value:
+        found.add(as_list(value["Fn::GetAtt"])[0])
+    if "Fn::Sub" in value:
+        text = as_list(value["Fn::Sub"])[0]
+        found |= set(re.findall(r"\$\{(\w+)", text))
+    return found
 
 
 # ---- Permissions
@@ -242,10 +328,12 @@ def names(resources):
 RULES = [
     functions,
     environment,
+    queue_urls,
     secrets,
     routes,
     schedules,
     targets,
+    mappings,
     queues,
     roles,
     tables,

@@ -11,6 +11,10 @@ from translate import translate
 
 TEMPLATE = (Path(__file__).parent.parent / "template.yaml").read_text()
 
+FUNCTIONS = ["CallbackFunction", "PollerFunction", "WebhookFunction"]
+ROLES = ["CallbackRole", "PollerRole", "WebhookRole"]
+QUEUES = ["CallbackDeadLetterQueue", "CallbackQueue", "CallbackRetryQueue", "PollerDeadLetterQueue"]
+
 # What stands in the template, what is put in its place (everywhere), and the problems that must come of it.
 FAULTS = [
     # Schedules.
@@ -36,6 +40,7 @@ FAULTS = [
         "Resource: !GetAtt PollerDeadLetterQueue.Arn",
         "Resource: !Ref PollerDeadLetterQueue",
         [
+            "PollRequestedRule: it may not reach its dead-letter queue",
             "PollerDeadLetterQueuePolicy: the resource is not an ARN",
             'PollerRole: sqs:SendMessage on {"Ref": "PollerDeadLetterQueue"}, which is not an ARN',
         ],
@@ -49,7 +54,7 @@ FAULTS = [
     (
         "SourceArn: !GetAtt PollRequestedRule.Arn\n\n",
         "SourceArn: !GetAtt EventBus.Arn\n\n",
-        ["PollRequestedRule: it may not invoke its target"],
+        [f"PollRequestedRule: it may not reach its {what}" for what in ("target", "dead-letter queue")],
     ),
     (
         "          RetryPolicy:\n            MaximumRetryAttempts: 0\n            MaximumEventAgeInSeconds: 120\n",
@@ -59,17 +64,87 @@ FAULTS = [
     (
         "            Condition:\n              ArnEquals:\n                aws:SourceArn: !GetAtt PollRequestedRule.Arn",
         "",
-        ["PollerDeadLetterQueuePolicy: any rule of any account may send"],
+        [
+            "PollRequestedRule: it may not reach its dead-letter queue",
+            "PollerDeadLetterQueuePolicy: any rule of any account may send",
+        ],
     ),
     (
         "SqsManagedSseEnabled: true",
         "SqsManagedSseEnabled: false",
-        ["PollerDeadLetterQueue: it is not encrypted with SSE-SQS"],
+        [f"{queue}: it is not encrypted with SSE-SQS" for queue in QUEUES],
     ),
     (
         "MessageRetentionPeriod: 1209600",
         "MessageRetentionPeriod: 345600",
-        ["PollerDeadLetterQueue: it does not keep messages for 14 days"],
+        [f"{queue}: it does not keep messages for 14 days" for queue in QUEUES],
+    ),
+    # Callbacks.
+    (
+        "          CALLBACK_RETRY_QUEUE_URL: !Ref CallbackRetryQueue",
+        "          CALLBACK_RETRY_QUEUE_URL: !GetAtt CallbackRetryQueue.Arn",
+        ["CallbackFunction: CALLBACK_RETRY_QUEUE_URL is not the URL of a queue"],
+    ),
+    (
+        "            Queue: !GetAtt CallbackQueue.Arn",
+        "            Queue: !Ref CallbackQueue",
+        ["CallbackFunctionCallbacks: it reads no ARN of a queue"],
+    ),
+    (
+        "          Arn: !GetAtt CallbackQueue.Arn",
+        "          Arn: !Ref CallbackQueue",
+        ["CallbackRule: the target is not an ARN"],
+    ),
+    (
+        "        deadLetterTargetArn: !GetAtt CallbackDeadLetterQueue.Arn\n        maxReceiveCount: 5",
+        "        deadLetterTargetArn: !Ref CallbackDeadLetterQueue\n        maxReceiveCount: 5",
+        ["CallbackQueue: what it gives up goes to no ARN of a queue"],
+    ),
+    (
+        "      VisibilityTimeout: 360",
+        "      VisibilityTimeout: 359",
+        [
+            f"{mapping}: the queue shows a message again before 360 s, six times the function's timeout"
+            for mapping in ("CallbackFunctionCallbacks", "CallbackFunctionRetries")
+        ],
+    ),
+    (
+        "            FunctionResponseTypes: [ReportBatchItemFailures]\n",
+        "",
+        [
+            f"{mapping}: one message that fails takes its whole batch with it"
+            for mapping in ("CallbackFunctionCallbacks", "CallbackFunctionRetries")
+        ],
+    ),
+    (
+        "            ScalingConfig:\n              MaximumConcurrency: !Ref CallbackConcurrency\n",
+        "",
+        ["CallbackFunctionCallbacks: it may take all of the account's concurrency"],
+    ),
+    (
+        "      RedrivePolicy:\n        deadLetterTargetArn: !GetAtt CallbackDeadLetterQueue.Arn\n        maxReceiveCount: 200\n",
+        "",
+        ["CallbackFunctionRetries: its queue gives up no message"],
+    ),
+    (
+        "            Resource: !GetAtt CallbackQueue.Arn",
+        "            Resource: !GetAtt CallbackRetryQueue.Arn",
+        ["CallbackRule: it may not reach its target"],
+    ),
+    (
+        "  CallbackLogs:\n    Type: AWS::Logs::LogGroup\n    Condition: HasCallbacks\n",
+        "  CallbackLogs:\n    Type: AWS::Logs::LogGroup\n",
+        ["CallbackLogs: it is deployed without EnableCallbacks"],
+    ),
+    (
+        "          DISPATCH_PER_SECOND: !Ref DispatchPerSecond\n",
+        "          DISPATCH_PER_SECOND: !Sub ${CallbackQueue.QueueName}\n",
+        ["PollerFunction: it refers to CallbackQueue, which may not be there"],
+    ),
+    (
+        "  CallbackDeadLetterQueueUrl:\n    Condition: HasCallbacks\n",
+        "  CallbackDeadLetterQueueUrl:\n",
+        ["CallbackDeadLetterQueueUrl: it refers to CallbackDeadLetterQueue, which may not be there"],
     ),
     # Permissions.
     (
@@ -90,10 +165,7 @@ FAULTS = [
     (
         "Action: [xray:PutTelemetryRecords, xray:PutTraceSegments]",
         "Action: [xray:PutTraceSegments, logs:CreateLogGroup]",
-        [
-            'PollerRole: xray:PutTraceSegments, logs:CreateLogGroup on the wildcard "*"',
-            'WebhookRole: xray:PutTraceSegments, logs:CreateLogGroup on the wildcard "*"',
-        ],
+        [f'{role}: xray:PutTraceSegments, logs:CreateLogGroup on the wildcard "*"' for role in ROLES],
     ),
     (
         "                Action: dynamodb:Query\n",
@@ -112,8 +184,8 @@ FAULTS = [
         "kms:ViaService: !Sub dynamodb.${AWS::Region}",
         "kms:ViaService: !Sub sqs.${AWS::Region}",
         [
-            "PollerRole: kms:Decrypt, kms:DescribeKey, kms:GenerateDataKey is not limited to DynamoDB's calls",
-            "WebhookRole: kms:Decrypt, kms:DescribeKey, kms:GenerateDataKey is not limited to DynamoDB's calls",
+            f"{role}: kms:Decrypt, kms:DescribeKey, kms:GenerateDataKey is not limited to DynamoDB's calls"
+            for role in ROLES
         ],
     ),
     (
@@ -168,10 +240,7 @@ FAULTS = [
     (
         "    Tracing: Active\n",
         "",
-        [
-            "PollerFunction: TracingConfig is None, not {'Mode': 'Active'}",
-            "WebhookFunction: TracingConfig is None, not {'Mode': 'Active'}",
-        ],
+        [f"{function}: TracingConfig is None, not {{'Mode': 'Active'}}" for function in FUNCTIONS],
     ),
     # Logs and names.
     (

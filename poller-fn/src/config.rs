@@ -48,8 +48,8 @@ impl Config {
             // A stored instance was checked when it was provisioned: callbacks are no longer in question.
             policy: Policy {
                 close_base_urls: reader.list("CLOSE_BASE_URLS"),
-                callbacks_enabled: true,
                 any_base_url: false,
+                ..Policy::of_stored()
             },
         };
         reader.finish(config)

@@ -16,6 +16,8 @@ use crate::invocation::{POLL_REQUESTED, Poller, SOURCE};
 
 /// A tick ends before the next one; what is left stays due.
 const MAX_TICK: Duration = Duration::from_secs(50);
+/// How long one call is repeated for what EventBridge did not take; those of the others would be late.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Requests in one call, which is what a `PutEvents` call holds.
 const BATCH: usize = 10;
 
@@ -73,6 +75,7 @@ async fn request_polls(poller: &Poller, clock: &Clock, batch: &[Due], deadline: 
         )
     };
     let entries: Vec<_> = batch.iter().map(entry).collect();
+    let deadline = deadline.min(Instant::now() + PATIENCE);
     let accepted = poller.bus.publish_entries(&entries, deadline).await;
     let until = clock
         .now()

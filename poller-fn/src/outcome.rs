@@ -18,34 +18,39 @@ const MAX_INTERVAL: Duration = Duration::from_hours(6);
 #[derive(Debug, Default)]
 pub struct Outcome {
     refused: Vec<String>,
-    is_any_read: bool,
-    is_any_passing: bool,
-    is_unfinished: bool,
+    /// Units that were read.
+    units: usize,
+    /// Failures that are no refusals; of these, those that pass by themselves, and those for want of time.
+    others: usize,
+    passing: usize,
+    unfinished: usize,
 }
 
 impl Outcome {
-    /// A resource was read to its end.
+    /// Something was read.
     pub fn read(&mut self) {
-        self.is_any_read = true;
+        self.units += 1;
     }
 
     /// A resource was not read to its end.
     pub fn failed(&mut self, resource: &str, error: &PollError) {
         if error.is_refusal() {
             self.refused.push(format!("{resource}: {}", error.reason()));
+        } else {
+            self.others += 1;
         }
-        self.is_any_passing |= error.is_passing();
-        self.is_unfinished |= matches!(error, PollError::OutOfTime);
+        self.passing += usize::from(error.is_passing());
+        self.unfinished += usize::from(matches!(error, PollError::OutOfTime));
     }
 
     /// How the instance fares now. An outage says nothing of it.
     pub fn health(&self, before: &Health) -> Health {
         let is_refused = !self.refused.is_empty();
-        let is_inconclusive = !is_refused && !self.is_any_read;
+        let is_inconclusive = !is_refused && self.units == 0;
         if is_inconclusive {
             return before.clone();
         }
-        let is_all_refused = is_refused && !self.is_any_read && !self.is_any_passing;
+        let is_all_refused = is_refused && self.units == 0 && self.others == 0;
         Health {
             refusals: if is_all_refused {
                 before.refusals.saturating_add(1)
@@ -66,7 +71,7 @@ impl Outcome {
         started: Timestamp,
         now: Timestamp,
     ) -> Timestamp {
-        if self.is_unfinished {
+        if 0 < self.unfinished {
             return now;
         }
         let next = if 0 < health.refusals {
@@ -74,7 +79,7 @@ impl Outcome {
         } else {
             next_poll(id, interval, started)
         };
-        if self.is_any_passing {
+        if 0 < self.passing {
             next.min(after(now, SOON))
         } else {
             next

@@ -3,6 +3,7 @@
 //! The invariant: **everything dated up to the watermark that was visible when it was read has been published, and what
 //! becomes visible within the overlap behind it still will be.**
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -17,6 +18,9 @@ pub const SEARCH_OVERLAP: Duration = Duration::from_mins(10);
 pub const LOG_OVERLAP: Duration = Duration::from_mins(5);
 /// A record dated further ahead than clocks differ has a date that somebody made up.
 const FUTURE: SignedDuration = SignedDuration::from_mins(5);
+/// Of the records in the overlap so many are read again by each poll; of more, only those that may not have shown
+/// themselves yet. Otherwise a poll that continues a long backlog would spend its time on what is known.
+const READ_AGAIN: usize = 1_000;
 
 /// The watermark of one resource during one poll.
 #[derive(Debug)]
@@ -25,6 +29,11 @@ pub struct Watermark {
     start: Timestamp,
     /// What is dated before this was not asked for; Close ignores a filter that it does not know.
     read_from: Timestamp,
+    /// Where the next poll begins at the earliest, if that is no longer the whole overlap before the watermark.
+    floor: Option<Timestamp>,
+    /// The dates of the records that this poll has handled last, and the date of those before them.
+    last: VecDeque<Timestamp>,
+    behind: Option<Timestamp>,
     /// What is dated from here on is not wanted.
     end: Option<Timestamp>,
     overlap: SignedDuration,
@@ -47,15 +56,19 @@ pub enum Verdict {
 impl Watermark {
     /// The watermark as stored; or at `start`, when the resource was never polled.
     pub fn restore(stored: StoredResource, start: Timestamp, overlap: Duration) -> Self {
-        let (position, start) = stored.position.map_or((start, start), from_stored);
+        let is_stored = stored.position.is_some();
+        let (position, start, floor) = stored.position.map_or((start, start, None), from_stored);
         let overlap = SignedDuration::try_from(overlap).unwrap_or(SignedDuration::MAX);
         Self {
             position,
             start,
-            read_from: before(position, overlap),
+            read_from: latest(before(position, overlap), floor),
+            floor,
+            last: VecDeque::new(),
+            behind: None,
             end: None,
             overlap,
-            is_stored: stored.position.is_some(),
+            is_stored,
             is_moved: false,
             seen: Seen::restore(stored.chunks),
         }
@@ -100,15 +113,34 @@ impl Watermark {
         self.handled(date, until);
     }
 
-    /// Notes that a record was read and needs nothing more.
+    /// Notes that a record was read and needs nothing more. All that is dated before it was read as well.
     pub fn handled(&mut self, date: Option<Timestamp>, until: Timestamp) {
-        if let Some(date) = date
-            && self.position < date
-            && date < until
-        {
+        let Some(date) = date.filter(|date| *date < until) else {
+            return;
+        };
+        if self.position < date {
             self.position = date;
             self.is_moved = true;
         }
+        self.last.push_back(date);
+        if READ_AGAIN < self.last.len() {
+            self.behind = self.behind.max(self.last.pop_front());
+        }
+    }
+
+    /// Settles what was read by a poll that began at `started`: but for the last [`READ_AGAIN`] records, what was more than
+    /// the overlap old by then is not read again, for it can no longer show itself late.
+    pub fn settle(&mut self, started: Timestamp) {
+        let settled = self.behind.min(Some(before(started, self.overlap)));
+        if Some(self.next_read_from()) < settled {
+            self.floor = settled;
+            self.is_moved = true;
+        }
+    }
+
+    /// Where the next poll begins.
+    fn next_read_from(&self) -> Timestamp {
+        latest(before(self.position, self.overlap), self.floor)
     }
 
     /// Moves the watermark to `date`, where it is known that nothing lies between: there is no more of it at Close, or
@@ -124,7 +156,7 @@ impl Watermark {
 
     /// What to store of the work since the last commit.
     pub fn take_commit(&mut self, resource: &str) -> Commit {
-        self.seen.forget_before(before(self.position, self.overlap));
+        self.seen.forget_before(self.next_read_from());
         let forgotten = self.seen.shrink_to_capacity();
         if 0 < forgotten {
             tracing::warn!(
@@ -138,6 +170,7 @@ impl Watermark {
         let position = StoredPosition {
             watermark: self.position.as_microsecond(),
             start: self.start.as_microsecond(),
+            floor: self.floor.map(Timestamp::as_microsecond),
         };
         Commit {
             resource: resource.to_owned(),
@@ -153,14 +186,18 @@ fn before(position: Timestamp, overlap: SignedDuration) -> Timestamp {
     position.saturating_sub(overlap).unwrap_or(Timestamp::MIN)
 }
 
-fn from_stored(stored: StoredPosition) -> (Timestamp, Timestamp) {
+fn latest(from: Timestamp, floor: Option<Timestamp>) -> Timestamp {
+    floor.map_or(from, |floor| floor.max(from))
+}
+
+fn from_stored(stored: StoredPosition) -> (Timestamp, Timestamp, Option<Timestamp>) {
     let at = |micros| Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MIN);
-    (at(stored.watermark), at(stored.start))
+    (at(stored.watermark), at(stored.start), stored.floor.map(at))
 }
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
+    use jiff::{SignedDuration, Timestamp};
     use shared::event::EventId;
     use shared::watermark_table::{Commit, StoredPosition, StoredResource};
 
@@ -177,6 +214,7 @@ mod tests {
         let position = Some(StoredPosition {
             watermark: 10_000_000_000,
             start: 9_000_000_000,
+            floor: None,
         });
         Watermark::restore(
             StoredResource {
@@ -294,10 +332,57 @@ mod tests {
             commit.position,
             StoredPosition {
                 watermark: 9_000_000_000,
-                start: 9_000_000_000
+                start: 9_000_000_000,
+                floor: None,
             }
         );
         assert!(!first.is_changed() && !watermark().is_changed());
+    }
+
+    /// Publishes 3,000 changes, one each millisecond from 10,000 s on, in a poll that began at `started`.
+    fn bulk(watermark: &mut Watermark, started: Timestamp) -> Commit {
+        for number in 1..=3_000 {
+            watermark.published(nth(number), Some(after(number)), started);
+        }
+        watermark.settle(started);
+        watermark.take_commit("contacts")
+    }
+
+    fn nth(number: i64) -> EventId {
+        EventId(i128::from(number).to_be_bytes())
+    }
+
+    fn after(millis: i64) -> Timestamp {
+        at(10_000) + SignedDuration::from_millis(millis)
+    }
+
+    #[test]
+    fn of_many_old_records_the_last_thousand_are_read_again() {
+        let next = stored(&bulk(&mut watermark(), at(20_000)));
+        assert_eq!(next.read_from(), after(2_000));
+        let judge = |number| next.judge(nth(number), Some(after(number)), at(30_000));
+        assert_eq!([2_000, 3_000].map(judge), [Verdict::Skip; 2]);
+    }
+
+    #[test]
+    fn what_may_still_show_itself_is_read_again_however_much_it_is() {
+        let next = stored(&bulk(&mut watermark(), after(601_000)));
+        assert_eq!(next.read_from(), after(1_000));
+        let next = stored(&bulk(&mut watermark(), at(10_010)));
+        assert_eq!(next.read_from(), at(9_410));
+    }
+
+    #[test]
+    fn what_settles_while_it_is_read_again_is_stored_though_nothing_is_new() {
+        let mut next = stored(&bulk(&mut watermark(), at(10_010)));
+        for number in 1..=3_000 {
+            next.handled(Some(after(number)), at(20_000));
+        }
+        assert!(!next.is_changed());
+        next.settle(at(20_000));
+        assert!(next.is_changed());
+        let next = stored(&next.take_commit("contacts"));
+        assert_eq!(next.read_from(), after(2_000));
     }
 
     #[test]

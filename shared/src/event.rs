@@ -3,7 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
@@ -24,7 +24,7 @@ const MAX_DETAIL_TYPE: usize = 128;
 pub struct EventId(pub [u8; 16]);
 
 /// How a change reached us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Channel {
     /// Close sent it.
@@ -114,7 +114,7 @@ impl Event {
             instance_id: instance.id,
             instance_name: instance.name.clone(),
             instance_tags: instance.tags.clone(),
-            callback: settings.callback_url.is_some(),
+            callback: settings.callback.is_some(),
             base_url: settings.base_url.clone(),
             channel,
         }
@@ -216,8 +216,7 @@ impl Entry {
 }
 
 impl EventId {
-    /// The first 128 bits of SHA-256 over what tells the change from all others. Every part is led by its length, so
-    /// that no two lists of parts run together.
+    /// The first 128 bits of SHA-256 over what tells the change from all others.
     pub fn of(instance_id: InstanceId, change: &Change) -> Self {
         let mut parts = vec![
             instance_id.to_string(),
@@ -229,6 +228,11 @@ impl EventId {
             Identity::Parts(others) => parts.extend(others.iter().cloned()),
         }
         parts.push(kind_of_change(&change.action).to_owned());
+        Self::of_parts(&parts)
+    }
+
+    /// The same over any texts. Every part is led by its length, so that no two lists of parts run together.
+    pub fn of_parts(parts: &[String]) -> Self {
         let mut sha256 = Sha256::new();
         for part in parts {
             sha256.update((part.len() as u64).to_be_bytes());
@@ -281,6 +285,15 @@ impl fmt::Debug for EventId {
 impl Serialize for EventId {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for EventId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut id = [0; 16];
+        hex::decode_to_slice(text, &mut id).map_err(serde::de::Error::custom)?;
+        Ok(Self(id))
     }
 }
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::backfill::Backfill;
+use crate::callback::CallbackState;
 use crate::configuration::Configuration;
 use crate::health::Health;
 use crate::instance_id::InstanceId;
@@ -50,6 +51,9 @@ pub struct Instance {
     /// The last backfill that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backfill: Option<Backfill>,
+    /// How its notifications fare.
+    #[serde(default)]
+    pub callback: CallbackState,
 }
 
 /// Where in its life an instance is.
@@ -92,6 +96,7 @@ impl Instance {
             previous_keys: Vec::new(),
             health: Health::default(),
             backfill: None,
+            callback: CallbackState::default(),
         }
     }
 

@@ -18,6 +18,8 @@ use crate::instance::Instance;
 use crate::instance_id::InstanceId;
 use crate::table::TableError;
 
+mod callback;
+
 /// The sparse index of polled instances: an instance is in it while it has a `shard` and a `nextPollAt`.
 const DUE_INDEX: &str = "due";
 
@@ -32,7 +34,7 @@ const NEXT_POLL_AT: &str = "nextPollAt";
 const CHANGED_AT: &str = "changedAt";
 
 /// What was read of these may be old when the instance is written.
-const WRITTEN_BY_THE_POLLER: [&str; 2] = ["health", "backfill"];
+const WRITTEN_BY_OTHERS: [&str; 3] = ["health", "backfill", "callback"];
 
 /// Partitions of that index, so that no single one takes all writes. Ids are random, so their remainders spread.
 pub const SHARDS: u64 = 16;
@@ -205,7 +207,7 @@ impl InstanceTable {
         item.insert("version".to_owned(), number(instance.version + 1));
         let mut change = Change::default();
         item.remove("id");
-        for name in WRITTEN_BY_THE_POLLER {
+        for name in WRITTEN_BY_OTHERS {
             item.remove(name);
         }
         for (name, value) in item {
@@ -471,15 +473,27 @@ impl Change {
         self.sets.push(format!("{name} = {value}"));
     }
 
+    fn add(&mut self, name: &str, number: i64) {
+        let number = self.value(AttributeValue::N(number.to_string()));
+        let (name, none) = (self.name(name), self.value(self::number(0)));
+        let sum = format!("{name} = if_not_exists({name}, {none}) + {number}");
+        self.sets.push(sum);
+    }
+
     fn remove(&mut self, name: &str) {
         let name = self.name(name);
         self.removes.push(name);
     }
 
-    fn name(&mut self, name: &str) -> String {
-        let placeholder = format!("#n{}", self.names.len());
-        self.names.push((placeholder.clone(), name.to_owned()));
-        placeholder
+    /// Of a member of a map, each part goes by its own.
+    fn name(&mut self, path: &str) -> String {
+        let placeholder = |name: &str| {
+            let placeholder = format!("#n{}", self.names.len());
+            self.names.push((placeholder.clone(), name.to_owned()));
+            placeholder
+        };
+        let placeholders: Vec<_> = path.split('.').map(placeholder).collect();
+        placeholders.join(".")
     }
 
     fn value(&mut self, value: AttributeValue) -> String {

@@ -1,14 +1,16 @@
 //! What both functions of closeio-events use.
 //!
-//! Pure modules decide and do no I/O: [`event`], [`change`], [`instance`], [`health`], [`backfill`], [`instance_id`],
-//! [`configuration`], [`settings`],
+//! Pure modules decide and do no I/O: [`event`], [`change`], [`instance`], [`health`], [`backfill`], [`callback`],
+//! [`instance_id`], [`address`], [`configuration`], [`settings`],
 //! [`poller_configuration`], [`query_url`], [`ceql`], [`date_pattern`] and all of [`close`] but its client.
 //! Adapters do: [`event_bus`] speaks to EventBridge, [`instance_table`] and [`watermark_table`] to DynamoDB,
 //! [`close::client`] to Close. [`mod@env`] is the only module that reads the environment and [`clock`] the only one that
 //! reads the time.
 
+pub mod address;
 pub mod aws;
 pub mod backfill;
+pub mod callback;
 pub mod ceql;
 pub mod change;
 pub mod clock;

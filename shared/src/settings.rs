@@ -8,10 +8,13 @@ use secrecy::SecretString;
 use serde::Serialize;
 use url::Url;
 
+use self::callback::{Callback, CallbackReader};
 use crate::close::webhook::SubscribedEvent;
 use crate::close::{timestamp, webhook};
 use crate::configuration::Configuration;
 use crate::poller_configuration::{self, Resource, urls};
+
+pub mod callback;
 
 /// Where Close's API is.
 pub const DEFAULT_BASE_URL: &str = "https://api.close.com/api/v1";
@@ -43,6 +46,14 @@ pub mod field {
     pub const ENABLED: &str = "event.notification.enabled";
     /// Where notifications go.
     pub const CALLBACK_URL: &str = "event.notification.callback.url";
+    /// Headers of notifications, a JSON object.
+    pub const CALLBACK_HEADERS: &str = "event.notification.callback.headers";
+    /// Who sends notifications, for Basic authentication.
+    pub const BASIC_USERNAME: &str = "event.notification.basic.username";
+    /// Its password.
+    pub const BASIC_PASSWORD: &str = "event.notification.basic.password";
+    /// What notifications are signed with.
+    pub const NOTIFICATION_KEY: &str = "event.notification.signature.key";
     /// `webhook` for callbacks, `eventbridge` for rules alone.
     pub const NOTIFICATION_TYPE: &str = "event.notification.type";
     /// `polling` or `webhook`.
@@ -77,6 +88,8 @@ pub struct Policy {
     pub close_base_urls: Vec<String>,
     /// Whether an instance may have a callback URL.
     pub callbacks_enabled: bool,
+    /// Whether a callback URL may be http, and its address private: for local use, or to read a configuration.
+    pub local_callbacks: bool,
     /// Whether any base URL will do, to read a configuration; the client still sends nothing there.
     pub any_base_url: bool,
 }
@@ -88,6 +101,7 @@ impl Policy {
         Self {
             close_base_urls: Vec::new(),
             callbacks_enabled: true,
+            local_callbacks: true,
             any_base_url: true,
         }
     }
@@ -115,8 +129,8 @@ pub struct Settings {
     pub api_key: SecretString,
     /// Whether events are wanted.
     pub events_enabled: bool,
-    /// Where notifications go, beside the bus.
-    pub callback_url: Option<Url>,
+    /// Where notifications go beside the bus, for an instance whose events are wanted.
+    pub callback: Option<Callback>,
     /// The key with which Close signs its webhooks; without one the URL itself is the secret.
     pub signature_key: Option<SecretString>,
     /// What to subscribe to at Close, for an instance that asks for it and whose events are wanted.
@@ -173,7 +187,7 @@ impl Settings {
             base_url: reader.base_url(),
             api_key: reader.api_key(),
             events_enabled,
-            callback_url: reader.callback_url(events_enabled),
+            callback: reader.callback(events_enabled),
             signature_key: reader.signature_key(),
             subscription: reader.subscription(events_enabled),
             poller: reader.poller(events_enabled),
@@ -242,30 +256,13 @@ impl Reader<'_> {
         text.to_owned()
     }
 
-    fn callback_url(&mut self, events_enabled: bool) -> Option<Url> {
-        let notification_type = self
-            .configuration
-            .get(field::NOTIFICATION_TYPE)
-            .unwrap_or("webhook");
-        let text = self.configuration.get(field::CALLBACK_URL);
-        match (notification_type, text) {
-            ("webhook", Some(_)) if events_enabled && !self.policy.callbacks_enabled => {
-                self.fail(field::CALLBACK_URL, "this stack delivers no callbacks: deploy it with EnableCallbacks=true, or set event.notification.type to eventbridge and subscribe with a rule");
-            }
-            ("webhook", None) if events_enabled => {
-                self.errors.push(FieldError::required(
-                    field::CALLBACK_URL,
-                    "where notifications go, unless event.notification.type is eventbridge",
-                ));
-            }
-            ("webhook" | "eventbridge", _) => {}
-            _ => self.fail(field::NOTIFICATION_TYPE, "expected webhook or eventbridge"),
-        }
-        let url = text.map(|text| Url::parse(text).ok().filter(|url| url.scheme() == "https"));
-        if url == Some(None) {
-            self.fail(field::CALLBACK_URL, "expected an https URL");
-        }
-        url.flatten().filter(|_| notification_type == "webhook")
+    fn callback(&mut self, events_enabled: bool) -> Option<Callback> {
+        let mut reader = CallbackReader {
+            configuration: self.configuration,
+            policy: self.policy,
+            errors: &mut self.errors,
+        };
+        reader.callback(events_enabled)
     }
 
     fn signature_key(&mut self) -> Option<SecretString> {

@@ -21,6 +21,8 @@ use crate::table::TableError;
 
 /// Divides a resource's name from the number of its chunk.
 const SEEN: &str = "#seen#";
+/// The attribute of [`StoredPosition::floor`].
+const FLOOR: &str = "readFrom";
 /// Items in one `BatchWriteItem`. Source: docs.aws.amazon.com/amazondynamodb, "`BatchWriteItem`".
 const MAX_BATCH: usize = 25;
 /// A transaction that meets another is tried again this often.
@@ -45,13 +47,15 @@ pub struct StoredResource {
     pub chunks: Vec<(u32, Vec<u8>)>,
 }
 
-/// Two instants, in microseconds since 1970.
+/// Instants, in microseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoredPosition {
     /// The largest `date_updated` that was read and handled.
     pub watermark: i64,
     /// Where polling began; what is dated before was never ours to publish.
     pub start: i64,
+    /// What is dated before is not read again, although it lies within the overlap.
+    pub floor: Option<i64>,
 }
 
 /// What a unit of work changes, all of it or nothing.
@@ -167,34 +171,10 @@ impl WatermarkTable {
     /// When the table does not answer; some may be removed by then, so call again.
     pub async fn delete_all(&self, id: InstanceId) -> Result<(), TableError> {
         let items = self.items(id).await?;
-        let keys = items.iter().map(|item| text(item, "resource"));
-        self.delete(id, &keys.collect::<Result<Vec<_>, _>>()?).await
-    }
-
-    /// Removes what is stored of one resource.
-    ///
-    /// # Errors
-    /// As [`Self::delete_all`].
-    pub async fn forget(
-        &self,
-        id: InstanceId,
-        resource: &str,
-        stored: &StoredResource,
-    ) -> Result<(), TableError> {
-        let chunks = stored
-            .chunks
-            .iter()
-            .map(|(chunk, _)| chunk_key(resource, *chunk));
-        let keys: Vec<_> = chunks.chain([resource.to_owned()]).collect();
-        let keys: Vec<_> = keys.iter().map(String::as_str).collect();
-        self.delete(id, &keys).await
-    }
-
-    async fn delete(&self, id: InstanceId, keys: &[&str]) -> Result<(), TableError> {
-        for batch in keys.chunks(MAX_BATCH) {
+        for batch in items.chunks(MAX_BATCH) {
             let mut requests = batch
                 .iter()
-                .map(|resource| to_delete_request(id, resource))
+                .map(|item| to_delete_request(id, item))
                 .collect::<Result<Vec<_>, _>>()?;
             while !requests.is_empty() {
                 let write = self
@@ -207,6 +187,26 @@ impl WatermarkTable {
                     .and_then(|mut tables| tables.remove(&self.name))
                     .unwrap_or_default();
             }
+        }
+        Ok(())
+    }
+
+    /// Removes what is stored of one resource: its chunks first, so that what is left by a failure is found again.
+    ///
+    /// # Errors
+    /// When the table does not answer; some may be removed by then, so call again.
+    pub async fn forget(
+        &self,
+        id: InstanceId,
+        resource: &str,
+        stored: &StoredResource,
+    ) -> Result<(), TableError> {
+        let chunks = stored.chunks.iter();
+        let keys = chunks.map(|(chunk, _)| chunk_key(resource, *chunk));
+        for name in keys.chain([resource.to_owned()]) {
+            let delete = self.client.delete_item().table_name(&self.name);
+            let delete = delete.set_key(Some(key(id, &name)));
+            delete.send().await.map_err(TableError::unavailable)?;
         }
         Ok(())
     }
@@ -230,22 +230,23 @@ impl WatermarkTable {
     }
 
     fn advance(&self, id: InstanceId, commit: &Commit) -> Result<Update, TableError> {
+        let position = commit.position;
+        let number = |micros: i64| AttributeValue::N(micros.to_string());
         // The lease makes this writer the only one; the condition keeps even a wrong one from moving back.
-        Update::builder()
+        let update = Update::builder()
             .table_name(&self.name)
             .set_key(Some(key(id, &commit.resource)))
-            .update_expression(
-                "SET watermark = :watermark, startedAt = if_not_exists(startedAt, :start)",
-            )
             .condition_expression("attribute_not_exists(watermark) OR watermark <= :watermark")
-            .expression_attribute_values(
-                ":watermark",
-                AttributeValue::N(commit.position.watermark.to_string()),
-            )
-            .expression_attribute_values(
-                ":start",
-                AttributeValue::N(commit.position.start.to_string()),
-            )
+            .expression_attribute_values(":watermark", number(position.watermark))
+            .expression_attribute_values(":start", number(position.start));
+        let advance = "SET watermark = :watermark, startedAt = if_not_exists(startedAt, :start)";
+        let update = match position.floor {
+            None => update.update_expression(advance),
+            Some(floor) => update
+                .update_expression(format!("{advance}, {FLOOR} = :floor"))
+                .expression_attribute_values(":floor", number(floor)),
+        };
+        update
             .build()
             .map_err(|error| TableError::Malformed(error.to_string()))
     }
@@ -301,9 +302,11 @@ fn to_position(item: &Item) -> Result<StoredPosition, TableError> {
             .and_then(|number| number.parse().ok())
             .ok_or_else(|| malformed(key))
     };
+    let floor = item.contains_key(FLOOR).then(|| micros(FLOOR));
     Ok(StoredPosition {
         watermark: micros("watermark")?,
         start: micros("startedAt")?,
+        floor: floor.transpose()?,
     })
 }
 
@@ -315,9 +318,9 @@ fn to_ids(item: &Item) -> Result<Vec<u8>, TableError> {
     Ok(ids.as_ref().to_vec())
 }
 
-fn to_delete_request(id: InstanceId, resource: &str) -> Result<WriteRequest, TableError> {
+fn to_delete_request(id: InstanceId, item: &Item) -> Result<WriteRequest, TableError> {
     let delete = DeleteRequest::builder()
-        .set_key(Some(key(id, resource)))
+        .set_key(Some(key(id, text(item, "resource")?)))
         .build();
     let delete = delete.map_err(|error| TableError::Malformed(error.to_string()))?;
     Ok(WriteRequest::builder().delete_request(delete).build())

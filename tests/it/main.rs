@@ -5,6 +5,7 @@
     reason = "in a test a panic is the report, also in what several tests share"
 )]
 
+mod callbacks;
 mod close;
 mod forgeries;
 mod instances;

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::world::{PATIENCE, World, ago, query, texts};
 
 mod backfill;
+mod dispatch;
 mod event_log;
 mod health;
 mod kills;

@@ -130,6 +130,13 @@ impl Bus {
         &self.shared.events
     }
 
+    /// Delivers an event once more, as a replay of an archive does. It is no new one, so it is not among [`Bus::events`].
+    pub fn replay(&self, event: &Event, name: &str) {
+        let mut replayed = event.clone();
+        replayed.replay_name = Some(name.to_owned());
+        self.shared.deliver(&replayed);
+    }
+
     /// The calls up to now, refused ones too.
     pub fn calls(&self) -> &Journal<PutCall> {
         &self.shared.calls
@@ -255,15 +262,19 @@ impl Shared {
     fn accept(&self, event: Event) -> String {
         let id = event.id.clone();
         if self.buses.iter().any(|bus| bus.name == event.bus) {
-            let rules = lock(&self.rules).clone();
-            let matching = rules.matching(&event);
-            self.events.push(event);
-            for matched in matching {
-                let delivery = self.delivery.clone();
-                self.background.spawn(delivery.deliver(matched));
-            }
+            let event = Arc::new(event);
+            self.events.push_shared(event.clone());
+            self.deliver(&event);
         }
         id
+    }
+
+    fn deliver(&self, event: &Event) {
+        let rules = lock(&self.rules).clone();
+        for matched in rules.matching(event) {
+            let delivery = self.delivery.clone();
+            self.background.spawn(delivery.deliver(matched));
+        }
     }
 }
 

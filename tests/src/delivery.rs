@@ -12,11 +12,12 @@ use crate::clock;
 use crate::function::{Function, FunctionError, Invocation};
 use crate::ids::uuid;
 use crate::queue::Queue;
+use crate::queue::message::{Attribute, Message};
 use crate::template::TargetSpec;
 
 /// Lambda waits 1 min before the first retry and 2 min before the second.
 pub(crate) const RETRY_DELAYS: [Duration; 2] = [Duration::from_mins(1), Duration::from_mins(2)];
-/// The largest asynchronous invocation, and the largest SQS message.
+/// The largest asynchronous invocation.
 const MAXIMUM_PAYLOAD: usize = 1024 * 1024;
 
 /// What events can be delivered to, by ARN.
@@ -49,15 +50,22 @@ impl Targets {
         Ok(())
     }
 
-    fn send_to_queue(&self, arn: &str, body: String, attributes: &[(&str, String)]) {
+    /// Sends to a dead-letter queue. What even that refuses is lost, as it is on AWS.
+    fn send_dead_letter(&self, arn: &str, body: String, attributes: &[(&str, String)]) {
         if let Some(queue) = self.queues.get(arn) {
-            queue.send(body, attributes);
+            let message = attributes
+                .iter()
+                .fold(Message::new(body), |message, (name, text)| {
+                    message.with(name, Attribute::string(text))
+                });
+            let _ = queue.try_send(message, None);
         }
     }
 }
 
 impl Delivery {
-    /// Delivers an event. Nothing local can refuse it but for its size, so the target's retries never come to pass.
+    /// Delivers an event. What is local is always there, so the target's retries never come to pass: it takes the event, or
+    /// never will.
     pub(crate) async fn deliver(self, matched: Matched) {
         let Matched {
             targets,
@@ -66,20 +74,31 @@ impl Delivery {
             payload,
             trace,
         } = matched;
-        if MAXIMUM_PAYLOAD < payload.len() {
-            if let Some(dead_letters) = &target.dead_letters {
-                let attributes = [
-                    ("RULE_ARN", rule_arn),
-                    ("TARGET_ARN", target.arn.clone()),
-                    ("ERROR_CODE", "EVENT_TOO_LARGE".to_owned()),
-                ];
-                targets.send_to_queue(dead_letters, payload, &attributes);
-            }
+        let refusal = if let Some(queue) = targets.queues.get(&target.arn) {
+            let message = Message {
+                trace,
+                ..Message::new(payload.clone())
+            };
+            let sent = queue.try_send(message, None);
+            sent.err().map(|rejection| rejection.message)
+        } else if MAXIMUM_PAYLOAD < payload.len() {
+            Some("the event is too large".to_owned())
         } else if let Some(function) = targets.functions.get(&target.arn) {
-            let invocation = Invocation { payload, trace };
-            self.invoke(function, &targets, invocation).await;
+            let payload = payload.clone();
+            self.invoke(function, &targets, Invocation { payload, trace })
+                .await;
+            None
         } else {
-            targets.send_to_queue(&target.arn, payload, &[]);
+            None
+        };
+        if let (Some(refusal), Some(dead_letters)) = (refusal, &target.dead_letters) {
+            let attributes = [
+                ("RULE_ARN", rule_arn),
+                ("TARGET_ARN", target.arn.clone()),
+                ("ERROR_CODE", "SDK_CLIENT_ERROR".to_owned()),
+                ("ERROR_MESSAGE", refusal),
+            ];
+            targets.send_dead_letter(dead_letters, payload, &attributes);
         }
     }
 
@@ -159,7 +178,7 @@ fn give_up(
             json!({"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"});
         record["responsePayload"] = error.to_json();
     }
-    targets.send_to_queue(destination, record.to_string(), &[]);
+    targets.send_dead_letter(destination, record.to_string(), &[]);
 }
 
 #[cfg(test)]

@@ -33,6 +33,13 @@ impl Calls {
         self
     }
 
+    /// Of these only the calls about one queue, named by its key in the template.
+    #[must_use]
+    pub fn queue(mut self, logical_id: &str) -> Self {
+        self.subject = Some(logical_id.to_owned());
+        self
+    }
+
     /// Of these only the calls that put an event of this source.
     #[must_use]
     pub fn source(mut self, source: &str) -> Self {

@@ -37,7 +37,11 @@ impl<T> Journal<T> {
 
     /// Appends `item` and wakes whoever waits.
     pub fn push(&self, item: T) {
-        let item = Arc::new(item);
+        self.push_shared(Arc::new(item));
+    }
+
+    /// The same for an item that others hold too.
+    pub(crate) fn push_shared(&self, item: Arc<T>) {
         {
             let mut state = self.lock();
             let sent =

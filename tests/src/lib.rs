@@ -1,8 +1,9 @@
 //! The local stack: everything that AWS and Close do around the two functions, on loopback and in one process.
 //!
 //! [`stack::LocalStack`] reads `template.yaml` ([`template`]), creates its tables in an embedded DynamoDB ([`store`]),
-//! serves `PutEvents` for its bus ([`bus`]), and runs the built function binaries through the Lambda Runtime API
-//! ([`function`]), behind an HTTP API and a schedule ([`schedule`]). [`close`] simulates Close.
+//! serves `PutEvents` for its bus ([`bus`]) and SQS for its queues ([`queue`], [`sqs`]), and runs the built function
+//! binaries through the Lambda Runtime API ([`function`]), behind an HTTP API, a schedule ([`schedule`]) and what feeds them
+//! from queues. [`close`] simulates Close.
 
 mod aws_json;
 mod background;
@@ -18,9 +19,11 @@ pub mod hold;
 mod http;
 mod ids;
 pub mod journal;
+mod mapping;
 pub mod queue;
 pub mod schedule;
 pub mod sdk;
+pub mod sqs;
 pub mod stack;
 pub mod store;
 pub mod template;

@@ -1,6 +1,27 @@
-//! SQS queues: what lands in them can be read by tests.
+//! SQS queues: messages that are sent, received, given back and given up, by a time that tests can move.
+//!
+//! What a queue holds is [`state`]; this gives it a clock, somebody to wait for it, and a dead-letter queue. The
+//! functions come by HTTP (`sqs`), rules and failed invocations directly (`delivery`), and what feeds a function from a
+//! queue is `mapping`.
 
-use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+mod clock;
+pub mod message;
+mod receipt_handle;
+pub(crate) mod rejection;
+pub mod state;
+
+use clock::QueueClock;
+use message::Message;
+use rejection::{Kind, Rejection};
+use state::{Depth, Place, State, Stored, Taken};
 
 use crate::journal::Journal;
 use crate::template::QueueSpec;
@@ -10,38 +31,268 @@ use crate::template::QueueSpec;
 pub struct Queue {
     /// What the template says about it.
     pub spec: QueueSpec,
+    state: Mutex<State>,
+    clock: QueueClock,
+    changed: watch::Sender<()>,
+    dead_letters: OnceLock<Weak<Queue>>,
     messages: Journal<Message>,
 }
 
-/// One message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// The body.
-    pub body: String,
-    /// The message attributes, all of them strings.
-    pub attributes: BTreeMap<String, String>,
+/// A message as the queue holds it now.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// The message.
+    pub message: Arc<Message>,
+    /// Where it is.
+    pub place: Place,
+    /// From when it can be received.
+    pub due: Timestamp,
+    /// How often it has been received.
+    pub receives: u64,
+}
+
+/// A message as a receiver gets it.
+#[derive(Debug, Clone)]
+pub(crate) struct Received {
+    pub(crate) handle: String,
+    pub(crate) message: Arc<Message>,
+    /// What SQS says about it itself.
+    pub(crate) attributes: Vec<(&'static str, String)>,
 }
 
 impl Queue {
     pub(crate) fn new(spec: QueueSpec, keep: usize) -> Self {
         Self {
             spec,
+            state: Mutex::default(),
+            clock: QueueClock::default(),
+            changed: watch::Sender::new(()),
+            dead_letters: OnceLock::new(),
             messages: Journal::new(keep),
         }
     }
 
-    /// Every message that was ever sent.
+    /// Names the queue that takes what is received too often.
+    pub(crate) fn set_dead_letters(&self, queue: &Arc<Queue>) {
+        // A second call would name the same one: it comes from the template.
+        let _ = self.dead_letters.set(Arc::downgrade(queue));
+    }
+
+    /// Every message that was ever sent, also those that another queue gave up.
     pub fn messages(&self) -> &Journal<Message> {
         &self.messages
     }
 
-    pub(crate) fn send(&self, body: String, attributes: &[(&str, String)]) {
-        let attributes = attributes
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.clone()));
-        self.messages.push(Message {
-            body,
-            attributes: attributes.collect(),
+    /// Sends a message, as anybody may who has the permission.
+    ///
+    /// # Errors
+    /// If SQS would refuse it.
+    pub fn send(&self, message: Message) -> Result<()> {
+        Ok(self.try_send(message, None)?)
+    }
+
+    /// Moves the queue's time forward: delays and visibility timeouts run out, as if this much time had passed.
+    ///
+    /// What a function makes of a message's own times is another matter, for its clock is the real one: see
+    /// [`Queue::edit`].
+    pub fn advance(&self, span: Duration) {
+        self.clock.advance(span);
+        self.changed.send_replace(());
+    }
+
+    /// Changes all messages that the queue holds, such as the times that are written in them.
+    pub fn edit(&self, change: impl FnMut(&mut Message)) {
+        self.lock().edit(change);
+    }
+
+    /// How many messages are where now.
+    pub fn depth(&self) -> Depth {
+        self.lock().depth(self.clock.now())
+    }
+
+    /// The messages that the queue holds now, in the order in which they came.
+    pub fn contents(&self) -> Vec<Held> {
+        let mut state = self.lock();
+        let contents = state.contents(self.clock.now());
+        let held = contents.into_iter().map(|stored| Held {
+            message: stored.message.clone(),
+            place: stored.place,
+            due: Timestamp::from_millisecond(stored.due).unwrap_or(Timestamp::MAX),
+            receives: stored.receives,
         });
+        held.collect()
+    }
+
+    /// Waits until `enough` accepts how many messages are where, and returns that.
+    ///
+    /// # Errors
+    /// If that does not happen within `timeout`; the message says what was there.
+    pub async fn wait_for(
+        &self,
+        timeout: Duration,
+        enough: impl Fn(Depth) -> bool,
+    ) -> Result<Depth> {
+        let mut changed = self.changed.subscribe();
+        let waiting = async {
+            loop {
+                changed.mark_unchanged();
+                let depth = self.depth();
+                if enough(depth) {
+                    return depth;
+                }
+                self.stir(&mut changed).await;
+            }
+        };
+        let waited = tokio::time::timeout(timeout, waiting).await;
+        waited.with_context(|| format!("not within {timeout:?}; there is {:?}", self.depth()))
+    }
+
+    /// Sends a message after checking it, with the queue's own delay unless there is another.
+    pub(crate) fn try_send(
+        &self,
+        message: Message,
+        delay: Option<Duration>,
+    ) -> Result<(), Rejection> {
+        message.check(self.spec.maximum_bytes)?;
+        let message = Arc::new(message);
+        let delay = delay.unwrap_or(self.spec.delay);
+        self.lock().send(self.clock.now(), message.clone(), delay);
+        self.messages.push_shared(message);
+        self.changed.send_replace(());
+        Ok(())
+    }
+
+    /// Receives up to `count` messages, waiting up to `wait` for the first.
+    ///
+    /// Dropping the future loses nothing: messages are taken in the step in which it ends.
+    pub(crate) async fn receive(
+        &self,
+        count: usize,
+        wait: Duration,
+        visibility: Option<Duration>,
+    ) -> Result<Vec<Received>, Rejection> {
+        let visibility = visibility.unwrap_or(self.spec.visibility_timeout);
+        let end = Instant::now() + wait;
+        let mut changed = self.changed.subscribe();
+        loop {
+            changed.mark_unchanged();
+            let taken = self.take(count, visibility);
+            if !taken.received.is_empty() {
+                return Ok(self.received(taken));
+            }
+            // Who does not wait is told why there is nothing.
+            if taken.over_limit && wait.is_zero() {
+                return Err(Rejection::new(
+                    Kind::OverLimit,
+                    "Too many messages in flight.",
+                ));
+            }
+            let stir = self.stir(&mut changed);
+            if tokio::time::timeout_at(end, stir).await.is_err() {
+                return Ok(Vec::new());
+            }
+        }
+    }
+
+    /// Deletes a received message. A handle that is out of date deletes nothing, and is no error.
+    pub(crate) fn delete(&self, handle: &str) -> Result<(), Rejection> {
+        let receipt = receipt_handle::read(&self.spec.name, handle)?;
+        self.lock().delete(receipt);
+        self.changed.send_replace(());
+        Ok(())
+    }
+
+    /// Gives a received message back after `visibility`.
+    pub(crate) fn change_visibility(
+        &self,
+        handle: &str,
+        visibility: Duration,
+    ) -> Result<(), Rejection> {
+        let receipt = receipt_handle::read(&self.spec.name, handle)?;
+        let now = self.clock.now();
+        self.lock().change_visibility(now, receipt, visibility)?;
+        self.changed.send_replace(());
+        Ok(())
+    }
+
+    /// Waits until this much of the queue's time has passed.
+    pub(crate) async fn passes(&self, span: Duration) {
+        let end = self.clock.now() + clock::milliseconds(span);
+        self.clock.reached(end).await;
+    }
+
+    fn take(&self, count: usize, visibility: Duration) -> Taken {
+        let redrive = self.spec.redrive.as_ref();
+        let maximum = redrive.map(|redrive| redrive.maximum_receives);
+        let now = self.clock.now();
+        let mut taken = self.lock().receive(now, count, visibility, maximum);
+        let is_changed = !taken.received.is_empty() || !taken.dead.is_empty();
+        for dead in std::mem::take(&mut taken.dead) {
+            if let Some(queue) = self.dead_letters.get().and_then(Weak::upgrade) {
+                queue.bury(dead, &self.spec.arn);
+            }
+        }
+        if is_changed {
+            self.changed.send_replace(());
+        }
+        taken
+    }
+
+    fn bury(&self, dead: Stored, given_up_by: &str) {
+        let message = dead.message.clone();
+        self.lock().bury(self.clock.now(), dead, given_up_by);
+        self.messages.push_shared(message);
+        self.changed.send_replace(());
+    }
+
+    fn received(&self, taken: Taken) -> Vec<Received> {
+        let received = taken
+            .received
+            .into_iter()
+            .map(|(receipt, stored)| Received {
+                handle: receipt_handle::write(&self.spec.name, receipt),
+                attributes: attributes(&stored),
+                message: stored.message,
+            });
+        received.collect()
+    }
+
+    /// Waits until something may have become different.
+    async fn stir(&self, changed: &mut watch::Receiver<()>) {
+        let next = self.lock().next_due();
+        let due = async {
+            match next {
+                Some(due) => self.clock.reached(due).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            // The sender is this queue's own, so the channel cannot be closed.
+            _ = changed.changed() => {}
+            () = due => {}
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// What SQS says about a message that is being received.
+fn attributes(stored: &Stored) -> Vec<(&'static str, String)> {
+    let first = stored.first_received_at.unwrap_or(stored.received_at);
+    let mut attributes = vec![
+        ("ApproximateReceiveCount", stored.receives.to_string()),
+        ("SentTimestamp", stored.sent_at.to_string()),
+        ("SenderId", "AIDALOCALLOCALLOCAL00".to_owned()),
+        ("ApproximateFirstReceiveTimestamp", first.to_string()),
+    ];
+    let trace = stored.message.trace.clone();
+    attributes.extend(trace.map(|trace| ("AWSTraceHeader", trace)));
+    let source = stored.given_up_by.clone();
+    attributes.extend(source.map(|source| ("DeadLetterQueueSourceArn", source)));
+    attributes
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -17,8 +17,10 @@ use crate::delivery::{Delivery, Targets};
 use crate::function::{Function, FunctionError, Invocation, Line};
 use crate::gateway::Gateway;
 use crate::journal::Journal;
+use crate::mapping::Mappings;
 use crate::queue::Queue;
 use crate::schedule::{self, Mode};
+use crate::sqs::Sqs;
 use crate::store::Store;
 use crate::template::{ScheduleSpec, Template};
 
@@ -28,12 +30,14 @@ pub struct LocalStack {
     template: Template,
     store: Store,
     bus: Bus,
+    sqs: Sqs,
     functions: Vec<Arc<Function>>,
     targets: Arc<Targets>,
     gateway: Gateway,
     output: Arc<Journal<Line>>,
     delivery: Delivery,
     ticking: Background,
+    mappings: Mappings,
 }
 
 impl LocalStack {
@@ -62,6 +66,11 @@ impl LocalStack {
         &self.bus
     }
 
+    /// SQS, as the functions call it. A queue itself is [`LocalStack::queue`].
+    pub fn sqs(&self) -> &Sqs {
+        &self.sqs
+    }
+
     /// A function, by its key in the template.
     ///
     /// # Errors
@@ -82,6 +91,16 @@ impl LocalStack {
         queues
             .find(|queue| queue.spec.logical_id == logical_id)
             .with_context(|| format!("the template has no queue {logical_id}"))
+    }
+
+    /// Stops feeding functions from queues. What has been received already is handled.
+    pub fn disable_mappings(&self) {
+        self.mappings.set_enabled(false);
+    }
+
+    /// Feeds functions from queues again.
+    pub fn enable_mappings(&self) {
+        self.mappings.set_enabled(true);
     }
 
     /// The value of a secret, by its key in the template.
@@ -117,12 +136,13 @@ impl LocalStack {
     /// Stops everything.
     ///
     /// # Errors
-    /// If something asked the bus for what it does not offer.
+    /// If something asked EventBridge or SQS for what they do not offer.
     pub async fn shutdown(self) -> Result<()> {
         for function in &self.functions {
             function.stop().await;
         }
-        let unexpected = self.bus.unexpected().snapshot();
+        let mut unexpected = self.bus.unexpected().snapshot();
+        unexpected.extend(self.sqs.unexpected().snapshot());
         ensure!(unexpected.is_empty(), "unexpected requests: {unexpected:?}");
         Ok(())
     }

@@ -14,8 +14,11 @@ use serde_json::Value;
 mod conditions;
 mod events;
 mod functions;
+mod mappings;
 mod node;
 mod parameters;
+mod permissions;
+mod queues;
 mod resolve;
 mod resources;
 mod secrets;
@@ -52,6 +55,8 @@ pub struct Template {
     pub rules: Vec<RuleSpec>,
     /// The SQS queues.
     pub queues: Vec<QueueSpec>,
+    /// All resources that the conditions let in, as key and type.
+    pub resources: BTreeMap<String, String>,
     secrets: Secrets,
 }
 
@@ -84,6 +89,8 @@ pub struct FunctionSpec {
     pub routes: Vec<RouteSpec>,
     /// The schedules that invoke it.
     pub schedules: Vec<ScheduleSpec>,
+    /// The queues that feed it.
+    pub mappings: Vec<MappingSpec>,
 }
 
 /// `LoggingConfig`, which reaches the function as environment.
@@ -191,8 +198,44 @@ pub struct QueueSpec {
     pub url: String,
     /// The queue's ARN.
     pub arn: String,
-    /// `Properties`, resolved.
-    pub attributes: Value,
+    /// How long nobody else gets a received message.
+    pub visibility_timeout: Duration,
+    /// How long nobody gets a message that was sent.
+    pub delay: Duration,
+    /// How long a receiver waits for a message.
+    pub receive_wait: Duration,
+    /// How long a message is kept at most.
+    pub retention: Duration,
+    /// The largest message.
+    pub maximum_bytes: usize,
+    /// What becomes of messages that are received too often.
+    pub redrive: Option<RedriveSpec>,
+}
+
+/// `RedrivePolicy`.
+#[derive(Debug, Clone)]
+pub struct RedriveSpec {
+    /// The ARN of the queue for them.
+    pub dead_letters: String,
+    /// What was received so often is not received again.
+    pub maximum_receives: u64,
+}
+
+/// What feeds a function from a queue.
+#[derive(Debug, Clone)]
+pub struct MappingSpec {
+    /// Its key among the function's events.
+    pub name: String,
+    /// The ARN of the queue.
+    pub queue: String,
+    /// At most so many messages an invocation.
+    pub batch_size: usize,
+    /// How long a batch that is not full is waited for.
+    pub batching_window: Duration,
+    /// Whether the function's answer says which messages failed.
+    pub reports_failures: bool,
+    /// At most so many invocations at once.
+    pub maximum_concurrency: Option<usize>,
 }
 
 impl Template {
@@ -216,12 +259,14 @@ impl Template {
         let resolver = Resolver::new(root, parameters, &inputs.stack_name);
         resources::check_types(&resolver)?;
         let secrets = Secrets::read(&resolver, &inputs.secrets)?;
+        let queues = queues::read(&resolver)?;
         Ok(Self {
-            functions: functions::read(&resolver, &secrets)?,
+            functions: functions::read(&resolver, &secrets, &queues)?,
             tables: tables::read(&resolver)?,
             buses: events::read_buses(&resolver)?,
             rules: events::read_rules(&resolver)?,
-            queues: events::read_queues(&resolver)?,
+            queues,
+            resources: resources::included_types(&resolver)?,
             secrets,
         })
     }

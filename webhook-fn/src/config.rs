@@ -25,7 +25,7 @@ pub struct Config {
     /// `ORGANIZATION_SECRET`: what `Authorization: …, Organization …` must carry.
     pub organization_secret: SecretString,
     /// `CLOSE_BASE_URLS`: base URLs beside Close's own, divided by commas. `CALLBACKS_ENABLED`: `true` or `false`, default
-    /// `true`.
+    /// `true`. `CALLBACK_ALLOW_LOOPBACK`: `true` for callback URLs of this machine, over http, default `false`.
     pub policy: Policy,
 }
 
@@ -53,6 +53,7 @@ impl Config {
             policy: Policy {
                 close_base_urls: reader.list("CLOSE_BASE_URLS"),
                 callbacks_enabled: reader.parsed("CALLBACKS_ENABLED", true, "true or false"),
+                local_callbacks: reader.parsed("CALLBACK_ALLOW_LOOPBACK", false, "true or false"),
                 any_base_url: false,
             },
         };

@@ -4,9 +4,12 @@
 //! [`receive::receive`], top to bottom: the id in the URL names the instance, the signature is checked over the raw bytes,
 //! the body becomes changes ([`payload`]) and these events, what the ledger knows is left out, the rest is published, and
 //! only then does Close get its 200. [`instances`] has a file a verb.
+//!
+//! [`callback`] is another function, `callback-fn`: it delivers events to callback URLs.
 
 pub mod app;
 pub mod authorization;
+pub mod callback;
 pub mod config;
 pub mod error;
 pub mod gateway;

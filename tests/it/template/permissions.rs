@@ -2,14 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use local_stack::close::change::Change;
+use local_stack::queue::message::Message;
 use local_stack::store::Call;
 use reqwest::StatusCode;
 use saphyr::{LoadableYamlNode as _, Yaml};
 use serde_json::json;
 use shared::instance_id::InstanceId;
 
+use super::LOCAL;
 use crate::world::{PATIENCE, World, ago};
 
 const TEMPLATE: &str = include_str!("../../../template.yaml");
@@ -20,6 +23,14 @@ const COMMIT: [&str; 4] = [
     "dynamodb:DeleteItem WatermarksTable",
     "dynamodb:PutItem WatermarksTable",
     "dynamodb:UpdateItem WatermarksTable",
+];
+
+/// What Lambda does itself: it feeds functions from queues, and sends away what failed.
+const LAMBDAS: [&str; 4] = [
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "sqs:ReceiveMessage",
+    "sqs:SendMessage PollerDeadLetterQueue",
 ];
 
 /// What a role grants, each as its action and its resource.
@@ -85,7 +96,11 @@ fn used(world: &World) -> BTreeSet<String> {
     if !world.stack.bus().calls().snapshot().is_empty() {
         used.insert("events:PutEvents EventBus".to_owned());
     }
+    for call in world.stack.sqs().calls().snapshot() {
+        used.insert(format!("sqs:{} {}", call.operation, call.queue));
+    }
     world.forget_calls();
+    world.stack.sqs().calls().clear();
     used
 }
 
@@ -95,7 +110,11 @@ fn unused(used: &BTreeSet<String>, role: &str) -> Vec<String> {
     let refused: Vec<_> = used.difference(&granted).collect();
     assert!(refused.is_empty(), "{role} does not grant {refused:?}");
     // The rest is what Lambda and DynamoDB do in the function's name.
-    let is_own = |grant: &&String| grant.starts_with("dynamodb:") || grant.starts_with("events:");
+    let is_own = |grant: &&String| {
+        let services = ["dynamodb:", "events:", "sqs:"];
+        services.iter().any(|service| grant.starts_with(service))
+            && !LAMBDAS.iter().any(|lambdas| grant.starts_with(lambdas))
+    };
     let unused = granted.difference(used);
     unused.filter(is_own).cloned().collect()
 }
@@ -141,6 +160,26 @@ fn the_roles_grant_these_and_no_others() {
     xray:PutTelemetryRecords *
     xray:PutTraceSegments *
     ");
+    insta::assert_snapshot!(show("CallbackRole"), @r"
+    dynamodb:GetItem InstancesTable
+    dynamodb:UpdateItem InstancesTable
+    kms:Decrypt TablesKey
+    kms:DescribeKey TablesKey
+    kms:GenerateDataKey TablesKey
+    logs:CreateLogStream CallbackLogs
+    logs:PutLogEvents CallbackLogs
+    sqs:ChangeMessageVisibility CallbackRetryQueue
+    sqs:DeleteMessage CallbackQueue
+    sqs:DeleteMessage CallbackRetryQueue
+    sqs:GetQueueAttributes CallbackQueue
+    sqs:GetQueueAttributes CallbackRetryQueue
+    sqs:ReceiveMessage CallbackQueue
+    sqs:ReceiveMessage CallbackRetryQueue
+    sqs:SendMessage CallbackDeadLetterQueue
+    sqs:SendMessage CallbackRetryQueue
+    xray:PutTelemetryRecords *
+    xray:PutTraceSegments *
+    ");
 }
 
 #[tokio::test]
@@ -181,5 +220,59 @@ async fn a_life_of_an_instance_takes_what_the_roles_grant() {
 
     assert_eq!(unused(&by_webhook, "WebhookRole"), [""; 0]);
     assert_eq!(unused(&by_poller, "PollerRole"), [""; 0]);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_callback_takes_what_its_role_grants() {
+    let world = World::start_with(|builder| {
+        let functions = ["WebhookFunction", "CallbackFunction"].into_iter();
+        functions.fold(builder, |builder, function| {
+            builder.environment(function, LOCAL, "true")
+        })
+    })
+    .await;
+    let [first, retries, dead] = [
+        "CallbackQueue",
+        "CallbackRetryQueue",
+        "CallbackDeadLetterQueue",
+    ]
+    .map(|name| world.stack.queue(name).unwrap());
+    world.stack.disable_mappings();
+    let nobody_listens = json!({
+        "event.notification.type": "webhook",
+        "event.notification.callback.url": "http://127.0.0.1:9/",
+        "event.vendor.type": "webhook",
+    });
+    let answer = world.provision(nobody_listens).await;
+    let url = answer.body["webhookUrl"].as_str().unwrap();
+    let body = r#"{"model":"lead","event":"delete","data":{"id":"lead_1"}}"#;
+    world.deliver(url, &[], body).await;
+    first
+        .wait_for(PATIENCE, |depth| depth.ready == 1)
+        .await
+        .unwrap();
+    first.send(Message::new("poison")).unwrap();
+    used(&world);
+
+    world.stack.enable_mappings();
+    retries
+        .messages()
+        .wait_for_count(1, PATIENCE)
+        .await
+        .unwrap();
+    dead.messages().wait_for_count(1, PATIENCE).await.unwrap();
+    // The queue's time is over, and the function's own is not: so it has to wait.
+    retries.advance(Duration::from_secs(10));
+    let calls = world.stack.sqs().calls();
+    calls
+        .wait_for(PATIENCE, |calls| {
+            let mut operations = calls.iter().map(|call| call.operation.as_str());
+            operations.any(|operation| operation == "ChangeMessageVisibility")
+        })
+        .await
+        .unwrap();
+
+    assert_eq!(unused(&used(&world), "CallbackRole"), [""; 0]);
     world.finish().await;
 }

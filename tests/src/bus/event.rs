@@ -32,6 +32,9 @@ pub struct Event {
     pub resources: Vec<String>,
     /// `Detail` of the entry.
     pub detail: Box<RawValue>,
+    /// The name of the replay that has brought it back from an archive.
+    #[serde(rename = "replay-name", skip_serializing_if = "Option::is_none")]
+    pub replay_name: Option<String>,
     /// The name of the bus; not part of the envelope.
     #[serde(skip)]
     pub bus: String,
@@ -53,6 +56,7 @@ impl Event {
             region: REGION,
             resources: entry.resources.clone(),
             detail: checked.detail,
+            replay_name: None,
             bus: bus_name(bus).to_owned(),
             trace: entry.trace_header.clone(),
         }

@@ -9,10 +9,11 @@ use super::*;
 use crate::delivery::RETRY_DELAYS;
 use crate::fault::Failure;
 use crate::queue::Queue;
-use crate::template::{QueueSpec, TargetSpec};
+use crate::queue::tests::queue;
+use crate::template::TargetSpec;
 
 const SOON: Duration = Duration::from_secs(5);
-const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:letters";
+const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:local-Letters";
 
 struct Harness {
     bus: Bus,
@@ -29,16 +30,7 @@ impl Harness {
         let delivery = Delivery {
             retry_delays: RETRY_DELAYS,
         };
-        let queue = Arc::new(Queue::new(
-            QueueSpec {
-                logical_id: "Letters".to_owned(),
-                name: "letters".to_owned(),
-                url: String::new(),
-                arn: QUEUE.to_owned(),
-                attributes: Value::Null,
-            },
-            usize::MAX,
-        ));
+        let queue = queue("Letters");
         Ok(Self {
             bus: Bus::start(buses, delivery, usize::MAX).await?,
             queue,
@@ -273,6 +265,25 @@ async fn rules_deliver_what_matches_and_nothing_else() -> Result<()> {
         let letters = harness.queue.messages().wait_for_count(count, SOON).await?;
         assert_eq!(letters.len(), count, "{pattern}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_replayed_event_says_so() -> Result<()> {
+    let harness = Harness::start().await?;
+    harness.put(&[entry("{}")]).await?;
+    let event = harness.bus.events().snapshot()[0].clone();
+    harness.set_rule(&json!({"replay-name": [{"exists": false}]}))?;
+    harness.bus.replay(&event, "again");
+    harness.set_rule(&json!({"replay-name": ["again"]}))?;
+    harness.bus.replay(&event, "again");
+    let letters = harness.queue.messages().wait_for_count(1, SOON).await?;
+    let letter: Value = serde_json::from_str(&letters[0].body)?;
+    assert_eq!(
+        (&letter["id"], &letter["replay-name"]),
+        (&json!(event.id), &json!("again"))
+    );
+    assert_eq!(harness.bus.events().snapshot().len(), 1);
     Ok(())
 }
 

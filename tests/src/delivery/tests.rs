@@ -2,21 +2,11 @@
 
 use super::*;
 use crate::function::tests::{Script, spec, start};
-use crate::template::{AsyncSpec, FunctionSpec, QueueSpec};
+use crate::queue::tests::queue;
+use crate::template::{AsyncSpec, FunctionSpec};
 
 const SOON: Duration = Duration::from_secs(10);
-const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:dead";
-
-fn queue() -> Arc<Queue> {
-    let spec = QueueSpec {
-        logical_id: "Dead".to_owned(),
-        name: "dead".to_owned(),
-        url: String::new(),
-        arn: QUEUE.to_owned(),
-        attributes: Value::Null,
-    };
-    Arc::new(Queue::new(spec, usize::MAX))
-}
+const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:local-Dead";
 
 /// Invokes a function that is retried once, and looks at the record that it leaves.
 async fn check(
@@ -39,7 +29,7 @@ async fn check(
             ..spec()
         },
     );
-    let (dead, functions) = (queue(), BTreeMap::new());
+    let (dead, functions) = (queue("Dead"), BTreeMap::new());
     let queues = [(QUEUE.to_owned(), dead.clone())].into();
     let targets = Targets { functions, queues };
     let delivery = Delivery {

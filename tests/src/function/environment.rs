@@ -10,6 +10,7 @@ use crate::template::FunctionSpec;
 pub(crate) struct Endpoints {
     pub(crate) dynamodb: String,
     pub(crate) eventbridge: String,
+    pub(crate) sqs: String,
 }
 
 /// Everything but `AWS_LAMBDA_RUNTIME_API`, which differs from process to process.
@@ -21,6 +22,7 @@ pub(super) fn full(spec: &FunctionSpec, endpoints: &Endpoints) -> BTreeMap<Strin
         ("AWS_DEFAULT_REGION", REGION),
         ("AWS_ENDPOINT_URL_DYNAMODB", &endpoints.dynamodb),
         ("AWS_ENDPOINT_URL_EVENTBRIDGE", &endpoints.eventbridge),
+        ("AWS_ENDPOINT_URL_SQS", &endpoints.sqs),
         ("AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023"),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &memory),
         ("AWS_LAMBDA_FUNCTION_NAME", &spec.name),

@@ -44,6 +44,13 @@ async fn serve(api: &str, environment: &BTreeMap<String, String>) -> Result<()> 
         let payload: Value = next.json().await?;
         let post = |end| http.post(format!("{api}/invocation/{id}/{end}"));
         eprintln!("asked to {payload}");
+        if let Some(records) = payload["Records"].as_array() {
+            match handle(records).await {
+                Some(answer) => post("response").json(&answer).send().await?,
+                None => post("error").json(&json!({})).send().await?,
+            };
+            continue;
+        }
         match payload.as_str().unwrap_or_default() {
             "fail" => {
                 let report = json!({"errorType": "Sad", "errorMessage": "no luck"});
@@ -55,6 +62,20 @@ async fn serve(api: &str, environment: &BTreeMap<String, String>) -> Result<()> 
             _ => drop(post("response").json(&payload).send().await?),
         }
     }
+}
+
+/// Does with messages what their bodies say. `None` is a failure of the whole batch.
+async fn handle(records: &[Value]) -> Option<Value> {
+    let mut failures = Vec::new();
+    for record in records {
+        match record["body"].as_str().unwrap_or_default() {
+            "throw" => return None,
+            "fail" => failures.push(json!({"itemIdentifier": record["messageId"]})),
+            body if body.starts_with("hang") => std::future::pending().await,
+            _ => {}
+        }
+    }
+    Some(json!({"batchItemFailures": failures}))
 }
 
 /// A script that runs [`bootstrap`], for a binary gets no arguments.
@@ -94,7 +115,7 @@ fn function(binary: &Path, timeout: Duration, environment: &[(&str, &str)]) -> A
     )
 }
 
-/// A function without routes and schedules.
+/// A function that nothing invokes.
 pub(crate) fn spec() -> FunctionSpec {
     FunctionSpec {
         logical_id: "Worker".to_owned(),
@@ -114,6 +135,7 @@ pub(crate) fn spec() -> FunctionSpec {
         },
         routes: Vec::new(),
         schedules: Vec::new(),
+        mappings: Vec::new(),
     }
 }
 
@@ -121,6 +143,7 @@ pub(crate) fn start(binary: &Path, spec: FunctionSpec) -> Arc<Function> {
     let endpoints = Endpoints {
         dynamodb: "http://127.0.0.1:1".to_owned(),
         eventbridge: "http://127.0.0.1:2".to_owned(),
+        sqs: "http://127.0.0.1:3".to_owned(),
     };
     let output = Arc::new(Journal::new(usize::MAX));
     Arc::new(Function::new(spec, binary.to_owned(), &endpoints, output))

@@ -1,5 +1,6 @@
 //! What a stack is made from, and the order in which it starts.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,8 +17,10 @@ use crate::function::{Endpoints, Function};
 use crate::gateway::{Entrance, Gateway};
 use crate::http::ANY_PORT;
 use crate::journal::Journal;
+use crate::mapping::Mappings;
 use crate::queue::Queue;
 use crate::schedule::Mode;
+use crate::sqs::Sqs;
 use crate::store::Store;
 use crate::template::{FunctionSpec, Inputs, Template};
 
@@ -31,6 +34,7 @@ pub struct Builder {
     inputs: Inputs,
     environment: Vec<(String, String, Option<String>)>,
     absent_rules: Vec<String>,
+    timeouts: Vec<(String, Duration)>,
     listen: SocketAddr,
     schedule: Mode,
     binaries: Option<Binaries>,
@@ -49,6 +53,7 @@ impl Default for Builder {
             },
             environment: Vec::new(),
             absent_rules: Vec::new(),
+            timeouts: Vec::new(),
             listen: ANY_PORT,
             schedule: Mode::Off,
             binaries: None,
@@ -96,6 +101,13 @@ impl Builder {
     pub fn without_environment(mut self, function: &str, name: &str) -> Self {
         self.environment
             .push((function.to_owned(), name.to_owned(), None));
+        self
+    }
+
+    /// How long one function may take, instead of what the template says.
+    #[must_use]
+    pub fn timeout(mut self, function: &str, timeout: Duration) -> Self {
+        self.timeouts.push((function.to_owned(), timeout));
         self
     }
 
@@ -161,9 +173,12 @@ impl Builder {
             retry_delays: self.retry_delays,
         };
         let bus = Bus::start(template.buses.clone(), delivery.clone(), self.keep).await?;
+        let queues = self.queues(&template);
+        let sqs = Sqs::start(queues.values().cloned(), self.keep).await?;
         let endpoints = Endpoints {
             dynamodb: store.url(),
             eventbridge: bus.url(),
+            sqs: sqs.url(),
         };
         let output = Arc::new(Journal::new(self.keep));
         let mut functions = Vec::new();
@@ -175,14 +190,21 @@ impl Builder {
             let function = Function::new(spec.clone(), binary, &endpoints, output.clone());
             functions.push(Arc::new(function));
         }
-        let targets = Arc::new(self.targets(&template, &functions));
+        let by_arn = functions.iter();
+        let by_arn = by_arn.map(|function| (function.spec.arn.clone(), function.clone()));
+        let targets = Arc::new(Targets {
+            functions: by_arn.collect(),
+            queues,
+        });
         bus.set_rules(template.rules.clone(), targets.clone())?;
         let stack = LocalStack {
             gateway: Gateway::start(entrance, &functions)?,
             ticking: Background::default(),
+            mappings: Mappings::start(&functions, &targets)?,
             template,
             store,
             bus,
+            sqs,
             functions,
             targets,
             output,
@@ -200,10 +222,11 @@ impl Builder {
             parameters.insert(PUBLIC_URL.to_owned(), entrance.url()?);
         }
         let mut template = Template::load(&self.template, &self.inputs)?;
+        for (function, timeout) in &self.timeouts {
+            function_mut(&mut template, function)?.timeout = *timeout;
+        }
         for (function, name, value) in &self.environment {
-            let mut specs = template.functions.iter_mut();
-            let spec = specs.find(|spec| &spec.logical_id == function);
-            let spec = spec.with_context(|| format!("the template has no function {function}"))?;
+            let spec = function_mut(&mut template, function)?;
             let old = match value {
                 Some(value) => spec.environment.insert(name.clone(), value.clone()),
                 None => spec.environment.remove(name),
@@ -230,17 +253,27 @@ impl Builder {
             .await?
     }
 
-    fn targets(&self, template: &Template, functions: &[Arc<Function>]) -> Targets {
-        let functions = functions
-            .iter()
-            .map(|function| (function.spec.arn.clone(), function.clone()));
+    /// The queues by ARN, each with its dead-letter queue.
+    fn queues(&self, template: &Template) -> BTreeMap<String, Arc<Queue>> {
         let queues = template.queues.iter().map(|spec| {
             let queue = Arc::new(Queue::new(spec.clone(), self.keep));
             (spec.arn.clone(), queue)
         });
-        Targets {
-            functions: functions.collect(),
-            queues: queues.collect(),
+        let queues: BTreeMap<_, _> = queues.collect();
+        for queue in queues.values() {
+            let redrive = queue.spec.redrive.as_ref();
+            if let Some(dead_letters) =
+                redrive.and_then(|redrive| queues.get(&redrive.dead_letters))
+            {
+                queue.set_dead_letters(dead_letters);
+            }
         }
+        queues
     }
+}
+
+fn function_mut<'a>(template: &'a mut Template, logical_id: &str) -> Result<&'a mut FunctionSpec> {
+    let mut specs = template.functions.iter_mut();
+    let spec = specs.find(|spec| spec.logical_id == logical_id);
+    spec.with_context(|| format!("the template has no function {logical_id}"))
 }

@@ -1,13 +1,14 @@
-//! Buses, rules and queues.
+//! Buses and rules.
 
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
 use super::node::Node;
+use super::permissions::Permissions;
 use super::resolve::Resolver;
 use super::resources::{self, Resource};
-use super::{BusSpec, QueueSpec, RuleSpec, TargetSpec, retry_limits};
+use super::{BusSpec, RuleSpec, TargetSpec, retry_limits};
 
 /// EventBridge's own defaults for a target.
 const DEFAULT_RETRIES: u64 = 185;
@@ -28,55 +29,18 @@ pub(super) fn read_buses(resolver: &Resolver) -> Result<Vec<BusSpec>> {
 
 /// The enabled rules.
 pub(super) fn read_rules(resolver: &Resolver) -> Result<Vec<RuleSpec>> {
-    let permissions = read_permissions(resolver)?;
+    let permissions = Permissions::read(resolver)?;
     let mut rules = Vec::new();
     for resource in resources::of_type(resolver, "AWS::Events::Rule")? {
         let properties = resolver.resolve(&resource.properties())?;
         let state = properties.get("State").map(Node::text).transpose()?;
         if state.as_deref() != Some("DISABLED") {
             let rule = read_rule(resolver, &resource, &properties)?;
-            check_permissions(&rule, properties.require("Targets")?, &permissions)?;
+            permissions.check(&rule, properties.require("Targets")?)?;
             rules.push(rule);
         }
     }
     Ok(rules)
-}
-
-/// The functions that each rule may invoke: pairs of the function, by name or ARN, and the rule's ARN.
-fn read_permissions(resolver: &Resolver) -> Result<Vec<(String, String)>> {
-    let mut permissions = Vec::new();
-    for resource in resources::of_type(resolver, "AWS::Lambda::Permission")? {
-        let properties = resolver.resolve(&resource.properties())?;
-        let text = |key| properties.get(key).map(Node::text).transpose();
-        if text("Principal")?.as_deref() == Some("events.amazonaws.com")
-            && let (Some(function), Some(rule)) = (text("FunctionName")?, text("SourceArn")?)
-        {
-            permissions.push((function, rule));
-        }
-    }
-    Ok(permissions)
-}
-
-/// AWS would drop the events of a rule that may not invoke its function.
-fn check_permissions(
-    rule: &RuleSpec,
-    targets: &Node,
-    permissions: &[(String, String)],
-) -> Result<()> {
-    for (target, node) in rule.targets.iter().zip(targets.items()?) {
-        let function = target.arn.split_once(":function:");
-        let permitted = function.is_none_or(|(_, name)| {
-            let fits = |(to, from): &(String, String)| {
-                (*to == target.arn || to == name) && *from == rule.arn
-            };
-            permissions.iter().any(fits)
-        });
-        ensure!(
-            permitted,
-            node.error("no AWS::Lambda::Permission lets this rule invoke its target")
-        );
-    }
-    Ok(())
 }
 
 fn read_rule(resolver: &Resolver, resource: &Resource, properties: &Node) -> Result<RuleSpec> {
@@ -136,21 +100,4 @@ fn read_target(target: &Node) -> Result<TargetSpec> {
         dead_letters: dead_letters.map(Node::text).transpose()?,
         input: target.get("Input").map(Node::text).transpose()?,
     })
-}
-
-pub(super) fn read_queues(resolver: &Resolver) -> Result<Vec<QueueSpec>> {
-    resources::of_type(resolver, "AWS::SQS::Queue")?
-        .iter()
-        .map(|resource| {
-            let attribute =
-                |name| resources::attribute(resolver, resource.line, resource.name, name);
-            Ok(QueueSpec {
-                logical_id: resource.name.to_owned(),
-                name: attribute("QueueName")?,
-                url: attribute("QueueUrl")?,
-                arn: attribute("Arn")?,
-                attributes: resolver.resolve(&resource.properties())?.to_json(),
-            })
-        })
-        .collect()
 }

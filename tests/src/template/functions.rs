@@ -10,7 +10,8 @@ use super::node::Node;
 use super::resolve::Resolver;
 use super::resources::{self, Resource};
 use super::secrets::Secrets;
-use super::{AsyncSpec, FunctionSpec, LoggingSpec, retry_limits, triggers};
+use super::triggers::Triggers;
+use super::{AsyncSpec, FunctionSpec, LoggingSpec, QueueSpec, mappings, retry_limits};
 
 /// What the readers below use, then what makes no difference here.
 const PROPERTIES: [&str; 22] = [
@@ -44,16 +45,21 @@ const DEFAULT_MEMORY: u64 = 128;
 const DEFAULT_ASYNC_RETRIES: u64 = 2;
 const DEFAULT_ASYNC_AGE: Duration = Duration::from_hours(6);
 
-pub(super) fn read(resolver: &Resolver, secrets: &Secrets) -> Result<Vec<FunctionSpec>> {
+pub(super) fn read(
+    resolver: &Resolver,
+    secrets: &Secrets,
+    queues: &[QueueSpec],
+) -> Result<Vec<FunctionSpec>> {
     resources::of_type(resolver, "AWS::Serverless::Function")?
         .iter()
-        .map(|resource| read_function(resolver, secrets, resource))
+        .map(|resource| read_function(resolver, secrets, queues, resource))
         .collect()
 }
 
 fn read_function(
     resolver: &Resolver,
     secrets: &Secrets,
+    queues: &[QueueSpec],
     resource: &Resource,
 ) -> Result<FunctionSpec> {
     let globals = resolver
@@ -71,8 +77,11 @@ fn read_function(
     };
     let number = |key: &str| property(key)?.as_ref().map(Node::number).transpose();
     let package = read_package(resource, property("CodeUri")?)?;
-    let (routes, schedules) =
-        triggers::read(resolver, resource.name, property("Events")?.as_ref())?;
+    let timeout = number("Timeout")?.unwrap_or(DEFAULT_TIMEOUT_SECONDS);
+    let timeout = Duration::from_secs(timeout);
+    let events = property("Events")?;
+    let triggers = Triggers::read(resolver, resource.name, events.as_ref())?;
+    let mappings = mappings::read(events.as_ref(), queues, timeout)?;
     Ok(FunctionSpec {
         logical_id: resource.name.to_owned(),
         name: resources::reference(resolver, resource.line, resource.name)?,
@@ -80,13 +89,14 @@ fn read_function(
         binary: read_binary(resource, &package)?,
         package,
         environment: read_environment(secrets, property("Environment")?.as_ref())?,
-        timeout: Duration::from_secs(number("Timeout")?.unwrap_or(DEFAULT_TIMEOUT_SECONDS)),
+        timeout,
         memory: number("MemorySize")?.unwrap_or(DEFAULT_MEMORY),
         concurrency: number("ReservedConcurrentExecutions")?,
         logging: read_logging(property("LoggingConfig")?.as_ref())?,
         asynchronous: read_asynchronous(property("EventInvokeConfig")?.as_ref())?,
-        routes,
-        schedules,
+        routes: triggers.routes,
+        schedules: triggers.schedules,
+        mappings,
     })
 }
 

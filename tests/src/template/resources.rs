@@ -1,5 +1,7 @@
 //! Resource types: which the local stack stands in for, which have no effect here, and what `!Ref` and `!GetAtt` give.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Result, bail, ensure};
 
 use super::conditions::{guarded, holds};
@@ -86,6 +88,17 @@ pub(crate) fn check_types(resolver: &Resolver) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// The types of the resources that the conditions let in, by key.
+pub(crate) fn included_types(resolver: &Resolver) -> Result<BTreeMap<String, String>> {
+    let mut types = BTreeMap::new();
+    for entry in resolver.root.require("Resources")?.entries()? {
+        if included(resolver, entry)? {
+            types.insert(entry.key.clone(), entry.value.require("Type")?.text()?);
+        }
+    }
+    Ok(types)
 }
 
 fn included(resolver: &Resolver, entry: &Entry) -> Result<bool> {

@@ -56,6 +56,17 @@ Resources:
       FunctionName: !Ref Function
       Principal: events.amazonaws.com
       SourceArn: !GetAtt Rule.Arn
+  DeadPolicy:
+    Type: AWS::SQS::QueuePolicy
+    Properties:
+      Queues: [!Ref Dead]
+      PolicyDocument:
+        Statement:
+          - Effect: Allow
+            Principal: {Service: events.amazonaws.com}
+            Action: sqs:SendMessage
+            Resource: !GetAtt Dead.Arn
+            Condition: {ArnEquals: {aws:SourceArn: !GetAtt Rule.Arn}}
   Rule:
     Type: AWS::Events::Rule
     Properties:
@@ -150,7 +161,7 @@ fn what_the_stack_would_have_to_guess_is_refused_with_its_line() {
         (
             "Id: Function\n          Arn: !GetAtt Function.Arn",
             "Id: Function\n          Arn: arn:aws:lambda:us-east-1:000000000000:function:other",
-            "no AWS::Lambda::Permission lets this rule invoke its target",
+            "the template does not let this rule reach its target",
         ),
     ] {
         let before = TEMPLATE.find(find).map(|position| &TEMPLATE[..position]);
@@ -158,6 +169,120 @@ fn what_the_stack_would_have_to_guess_is_refused_with_its_line() {
         let error = read(&TEMPLATE.replace(find, replace)).expect_err("must be refused");
         assert_eq!(error.to_string(), format!("line {line}: {expect}"));
     }
+}
+
+const QUEUES: &str = "
+Resources:
+  Letters:
+    Type: AWS::SQS::Queue
+    Properties:
+      VisibilityTimeout: 60
+      DelaySeconds: 5
+      RedrivePolicy: {deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 5}
+  Dead: {Type: AWS::SQS::Queue}
+  Function:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildMethod: rust-cargolambda}
+    Properties:
+      CodeUri: package/
+      Timeout: 10
+      Events:
+        Letters:
+          Type: SQS
+          Properties:
+            Queue: !GetAtt Letters.Arn
+            BatchSize: 5
+            FunctionResponseTypes: [ReportBatchItemFailures]
+            ScalingConfig: {MaximumConcurrency: 2}
+";
+
+#[test]
+fn queues_and_what_they_feed_are_read() -> Result<()> {
+    let template = read_queues(QUEUES)?;
+    let (letters, dead) = (&template.queues[0], &template.queues[1]);
+    assert_eq!(letters.visibility_timeout, Duration::from_mins(1));
+    assert_eq!(letters.delay, Duration::from_secs(5));
+    let redrive = letters.redrive.as_ref().context("no redrive policy")?;
+    assert_eq!(redrive.dead_letters, dead.arn);
+    assert_eq!(redrive.maximum_receives, 5);
+    assert_eq!(dead.visibility_timeout, Duration::from_secs(30));
+    let mapping = &template.functions[0].mappings[0];
+    assert_eq!(
+        (mapping.name.as_str(), &mapping.queue),
+        ("Letters", &letters.arn)
+    );
+    assert_eq!(
+        (mapping.batch_size, mapping.maximum_concurrency),
+        (5, Some(2))
+    );
+    assert!(mapping.reports_failures);
+    Ok(())
+}
+
+#[test]
+fn queues_that_aws_would_refuse_are_refused_with_their_line() {
+    for (find, replace, expect) in [
+        (
+            "DelaySeconds: 5",
+            "DelaySeconds: 901",
+            "expected DelaySeconds from 0 to 900, but found 901",
+        ),
+        (
+            "VisibilityTimeout: 60",
+            "FifoQueue: true",
+            "the local stack does not know the property FifoQueue",
+        ),
+        (
+            "RedrivePolicy: {deadLetterTargetArn: !GetAtt Dead.Arn",
+            "RedrivePolicy: {deadLetterTargetArn: !Ref Dead",
+            "expected an ARN",
+        ),
+        (
+            "BatchSize: 5",
+            "BatchSize: 11",
+            "expected BatchSize from 1 to 10, but found 11",
+        ),
+        (
+            "MaximumConcurrency: 2",
+            "MaximumConcurrency: 1",
+            "expected MaximumConcurrency from 2 to 1000, but found 1",
+        ),
+        (
+            "[ReportBatchItemFailures]",
+            "[All]",
+            "expected ReportBatchItemFailures, but found All",
+        ),
+        (
+            "Queue: !GetAtt Letters.Arn",
+            "Queue: !GetAtt Function.Arn",
+            "expected the ARN of a queue, but found arn:aws:lambda:us-east-1:000000000000:function:local-Function",
+        ),
+    ] {
+        let before = QUEUES.find(find).map(|position| &QUEUES[..position]);
+        let line = before.map_or(0, |before| before.lines().count());
+        let error = read_queues(&QUEUES.replace(find, replace)).expect_err("must be refused");
+        assert_eq!(error.to_string(), format!("line {line}: {expect}"));
+    }
+    let slow = QUEUES.replace("Timeout: 10", "Timeout: 61");
+    let error = read_queues(&slow).expect_err("must be refused").to_string();
+    let expect = "the queue's visibility timeout is less than the function's timeout";
+    assert!(error.ends_with(expect), "{error}");
+}
+
+fn read_queues(text: &str) -> Result<Template> {
+    let inputs = Inputs {
+        stack_name: "local".to_owned(),
+        ..Inputs::default()
+    };
+    Template::parse(text, &inputs)
+}
+
+#[test]
+fn a_rule_that_may_not_send_to_a_queue_is_refused() {
+    let text = TEMPLATE.replace("Action: sqs:SendMessage", "Action: sqs:ReceiveMessage");
+    let error = read(&text).expect_err("must be refused").to_string();
+    let expect = "the template does not let this rule reach its dead-letter queue";
+    assert!(error.ends_with(expect), "{error}");
 }
 
 #[test]
@@ -174,7 +299,10 @@ fn the_projects_own_template_can_be_run() -> Result<()> {
     };
     let functions = template.functions.iter();
     let functions = functions.map(|function| function.logical_id.as_str());
-    assert_eq!(ids(functions.collect()), "PollerFunction WebhookFunction");
+    assert_eq!(
+        ids(functions.collect()),
+        "CallbackFunction PollerFunction WebhookFunction"
+    );
     let tables = template
         .tables
         .iter()

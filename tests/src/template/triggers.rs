@@ -6,30 +6,36 @@ use anyhow::{Result, bail, ensure};
 
 use super::node::Node;
 use super::resolve::Resolver;
-use super::{RouteSpec, ScheduleSpec};
+use super::{RouteSpec, ScheduleSpec, mappings};
 use crate::ids::{ACCOUNT, REGION};
 
-pub(super) fn read(
-    resolver: &Resolver,
-    function: &str,
-    events: Option<&Node>,
-) -> Result<(Vec<RouteSpec>, Vec<ScheduleSpec>)> {
-    let (mut routes, mut schedules) = (Vec::new(), Vec::new());
-    for entry in events.map_or(Ok(&[][..]), Node::entries)? {
-        let kind = entry.value.require("Type")?;
-        let properties = entry.value.require("Properties")?;
-        match kind.text()?.as_str() {
-            "HttpApi" => routes.push(read_route(properties)?),
-            "Schedule" => {
-                let rule = format!("{}-{function}{}", resolver.stack_name, entry.key);
-                schedules.extend(read_schedule(&rule, properties)?);
+/// What invokes a function, but for queues.
+#[derive(Debug, Default)]
+pub(super) struct Triggers {
+    pub(super) routes: Vec<RouteSpec>,
+    pub(super) schedules: Vec<ScheduleSpec>,
+}
+
+impl Triggers {
+    pub(super) fn read(resolver: &Resolver, function: &str, events: Option<&Node>) -> Result<Self> {
+        let mut triggers = Self::default();
+        for entry in events.map_or(Ok(&[][..]), Node::entries)? {
+            let kind = entry.value.require("Type")?;
+            let properties = entry.value.require("Properties")?;
+            match kind.text()?.as_str() {
+                "HttpApi" => triggers.routes.push(read_route(properties)?),
+                "Schedule" => {
+                    let rule = format!("{}-{function}{}", resolver.stack_name, entry.key);
+                    triggers.schedules.extend(read_schedule(&rule, properties)?);
+                }
+                mappings::QUEUE_EVENT => {}
+                other => bail!(kind.error(format_args!(
+                    "the local stack does not know the event source {other}"
+                ))),
             }
-            other => bail!(kind.error(format_args!(
-                "the local stack does not know the event source {other}"
-            ))),
         }
+        Ok(triggers)
     }
-    Ok((routes, schedules))
 }
 
 fn read_route(properties: &Node) -> Result<RouteSpec> {

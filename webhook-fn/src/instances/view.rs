@@ -1,13 +1,15 @@
 //! An instance as answers show it.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared::backfill::Backfill;
+use shared::callback::CallbackState;
 use shared::health::Health;
 use shared::instance::{Instance, Phase};
 use shared::settings::Settings;
 
 /// The instance as JSON, its secrets masked, with the URL that Close must post to, and, where there is something to say of
-/// them, how Close answers its polls and how its backfill stands.
+/// them, how Close answers its polls, how its backfill stands and how its notifications fare.
 pub fn to_json(instance: &Instance, settings: &Settings, public_url: &str) -> Value {
     let mut answer = json!({
         "id": instance.id,
@@ -31,6 +33,9 @@ pub fn to_json(instance: &Instance, settings: &Settings, public_url: &str) -> Va
     if let Some(found) = &instance.backfill {
         answer["backfill"] = backfill(found);
     }
+    if instance.callback != CallbackState::default() {
+        answer["callback"] = callback(&instance.callback, settings);
+    }
     answer
 }
 
@@ -39,6 +44,18 @@ fn polling(health: &Health) -> Value {
         "refusals": health.refusals,
         "reason": health.reason,
         "suspended": health.is_suspended(),
+    })
+}
+
+fn callback(state: &CallbackState, settings: &Settings) -> Value {
+    let seconds = |time: Option<Timestamp>| time.map(|time| format!("{time:.0}"));
+    let url = settings.callback.as_ref().map(|callback| &callback.url);
+    json!({
+        "lastSuccess": seconds(state.last_success),
+        "lastFailure": seconds(state.last_failure),
+        "reason": state.last_reason,
+        "pending": state.waiting.max(0),
+        "gone": url.is_some_and(|url| state.is_gone(url)),
     })
 }
 

@@ -3,35 +3,36 @@
 mod alone;
 mod options;
 mod provision;
+mod receiver;
 mod screen;
+mod signature;
+mod watch;
 
-use std::collections::BTreeSet;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use local_stack::binaries::Progress;
-use local_stack::bus::event::Event;
 use local_stack::close::CloseSimulator;
 use local_stack::close::activity::{self, Activity};
 use local_stack::close::change::Changed;
 use local_stack::close::settings::Settings;
-use local_stack::function::Line;
 use local_stack::schedule::Mode;
 use local_stack::sdk;
 use local_stack::stack::LocalStack;
 use options::Options;
-use provision::{ORGANIZATION_SECRET, USER_SECRET};
+use provision::{ORGANIZATION_SECRET, Provision, SIGNATURE_KEY, USER_SECRET};
+use receiver::Outcome;
 use screen::Screen;
 use secrecy::ExposeSecret;
-use serde_json::{Value, json};
+use serde_json::json;
 use shared::event::Entry;
 use shared::event_bus::{DEFAULT_MAX_BYTES, EventBus};
 use tokio::sync::broadcast;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
+use watch::{Heard, Sources, watch};
 
 /// The key of the simulated organization.
 const API_KEY: &str = "api_local_simulated_key";
@@ -53,9 +54,16 @@ async fn main() -> Result<ExitCode> {
     let screen = Screen::new(options.events_json);
     let simulated = Simulated::start(&options).await?;
     let stack = start_stack(&options, simulated.as_ref(), &screen).await?;
-    let events = stack.bus().events().subscribe();
-    let lines = stack.output().subscribe();
-    let polled = provision(&options, simulated.as_ref(), &stack, &screen).await?;
+    if options.no_callbacks {
+        stack.disable_mappings();
+    }
+    let (callback_url, callbacks) = callbacks(&options).await?;
+    let sources = Sources {
+        events: stack.bus().events().subscribe(),
+        lines: stack.output().subscribe(),
+        callbacks,
+    };
+    let polled = provision(&options, simulated.as_ref(), &stack, &callback_url, &screen).await?;
     let _activity = simulated
         .as_ref()
         .map(|simulated| simulated.change_things(options.seed));
@@ -68,41 +76,30 @@ async fn main() -> Result<ExitCode> {
         }
     };
     let end = options.run_for.map(|time| Instant::now() + time);
-    let channels = tokio::select! {
-        result = watch(events, lines, &screen, end) => result?,
+    let heard = tokio::select! {
+        result = watch(sources, &screen, end) => result?,
         result = follow => result?,
     };
     stack.shutdown().await?;
-    let is_silent = options.run_for.is_some() && simulated.is_some() && channels.len() < 2;
-    if is_silent {
-        screen.say("a channel was silent")?;
+    if options.run_for.is_none() || simulated.is_none() {
+        return Ok(ExitCode::SUCCESS);
     }
-    Ok(if is_silent {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    let has_callbacks = options.callback.is_none() && !options.no_callbacks;
+    let silent = heard.silent(has_callbacks);
+    if silent.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    screen.say(&format!("there were no {}", silent.join(", no ")))?;
+    Ok(ExitCode::FAILURE)
 }
 
-/// Shows what happens until `end` or Ctrl-C. Returns the channels on which there were events.
-async fn watch(
-    mut events: UnboundedReceiver<Arc<Event>>,
-    mut lines: UnboundedReceiver<Arc<Line>>,
-    screen: &Screen,
-    end: Option<Instant>,
-) -> Result<BTreeSet<String>> {
-    let mut channels = BTreeSet::new();
-    loop {
-        tokio::select! {
-            Some(event) = events.recv() => show(&event, screen, &mut channels)?,
-            Some(line) = lines.recv() => screen.trouble(&line.function, &line.text)?,
-            () = wait_until(end) => return Ok(channels),
-            result = tokio::signal::ctrl_c() => {
-                result?;
-                return Ok(channels);
-            }
-        }
+/// Where callbacks go, and what comes there if that is here.
+async fn callbacks(options: &Options) -> Result<(String, Option<UnboundedReceiver<Outcome>>)> {
+    if let Some(url) = &options.callback {
+        return Ok((url.clone(), None));
     }
+    let (url, callbacks) = receiver::start().await?;
+    Ok((url, Some(callbacks)))
 }
 
 /// A Close with one organization.
@@ -140,7 +137,7 @@ async fn start_stack(
     simulated: Option<&Simulated>,
     screen: &Screen,
 ) -> Result<LocalStack> {
-    screen.say("building webhook-fn and poller-fn; the first time takes about three minutes")?;
+    screen.say("building the functions; the first time takes about three minutes")?;
     let base_url = base_url(options, simulated);
     let schedule = if options.real_time {
         Mode::Template
@@ -155,6 +152,12 @@ async fn start_stack(
         .schedule(schedule)
         .progress(Progress::Stderr)
         .keep(KEEP);
+    // What is called back is on this machine.
+    let stack = ["WebhookFunction", "CallbackFunction"]
+        .into_iter()
+        .fold(stack, |stack, function| {
+            stack.environment(function, "CALLBACK_ALLOW_LOOPBACK", "true")
+        });
     stack.start().await
 }
 
@@ -168,6 +171,7 @@ async fn provision(
     options: &Options,
     simulated: Option<&Simulated>,
     stack: &LocalStack,
+    callback_url: &str,
     screen: &Screen,
 ) -> Result<u64> {
     let real_key = options
@@ -179,8 +183,14 @@ async fn provision(
     } else {
         real_key.context("CLOSE_API_KEY is not set")?
     };
-    let polled = provision::polling(stack, &base_url(options, simulated), api_key).await?;
-    provision::documented(stack).await?;
+    let provision = Provision {
+        stack,
+        base_url: base_url(options, simulated),
+        api_key,
+        callback_url,
+    };
+    let polled = provision.polling().await?;
+    provision.documented().await?;
     screen.say(&format!(
         "\n  API            {}/elements/api-v2",
         stack.url()
@@ -188,22 +198,21 @@ async fn provision(
     screen.say(&format!(
         "  Authorization  User {USER_SECRET}, Organization {ORGANIZATION_SECRET}"
     ))?;
-    screen.say(&format!(
-        "  Close          {}",
-        base_url(options, simulated)
-    ))?;
+    screen.say(&format!("  Close          {}", provision.base_url))?;
     screen.say(&format!(
         "  polling        instance {polled}: {}",
         provision::RESOURCES.join(", ")
     ))?;
-    if let Some(simulated) = simulated {
-        let base_url = simulated.close.base_url();
-        let url = provision::webhook(stack, &base_url, API_KEY).await?;
+    if simulated.is_some() {
+        let url = provision.webhook().await?;
         screen.say(&format!("  webhook        {url}, signed"))?;
     }
     screen.say(&format!(
         "  webhook        {}/elements/api-v2/events/closeio/MjA5MzE=, unsigned",
         stack.url()
+    ))?;
+    screen.say(&format!(
+        "  callbacks      {callback_url}, signed with {SIGNATURE_KEY}"
     ))?;
     screen.say("\nReady. Each event on the bus, by the time of its change; Ctrl-C ends.\n")?;
     Ok(polled)
@@ -214,7 +223,7 @@ async fn follow(
     mut changes: broadcast::Receiver<Changed>,
     stack: &LocalStack,
     polled: u64,
-) -> Result<BTreeSet<String>> {
+) -> Result<Heard> {
     let bus = stack
         .template()
         .buses
@@ -237,21 +246,5 @@ async fn follow(
             &request,
         );
         bus.publish_entries(&[request], Instant::now() + TICK).await;
-    }
-}
-
-fn show(event: &Event, screen: &Screen, channels: &mut BTreeSet<String>) -> Result<()> {
-    if event.source != "closeio" {
-        return Ok(());
-    }
-    let detail: Value = event.parse_detail()?;
-    channels.insert(detail["channel"].as_str().unwrap_or_default().to_owned());
-    screen.event(event)
-}
-
-async fn wait_until(end: Option<Instant>) {
-    match end {
-        Some(end) => sleep_until(end).await,
-        None => std::future::pending().await,
     }
 }

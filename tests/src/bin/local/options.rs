@@ -11,7 +11,7 @@ use secrecy::SecretString;
 #[derive(Debug, Parser)]
 #[command(name = "cargo local", version)]
 pub(crate) struct Options {
-    /// End after this long, counted from ready, such as `20s` or `5m`; exit 1 if a channel was silent.
+    /// End after this long, counted from ready, such as `20s` or `5m`; exit 1 if a channel was silent, or its callbacks.
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub(crate) run_for: Option<Duration>,
     /// Print the events as EventBridge delivers them, one JSON a line, and nothing else on stdout.
@@ -23,6 +23,12 @@ pub(crate) struct Options {
     /// Keep the template's schedule: poll when an instance is due, not as soon as something changes.
     #[arg(long)]
     pub(crate) real_time: bool,
+    /// Post callbacks to this URL instead of showing them.
+    #[arg(long, value_name = "URL")]
+    pub(crate) callback: Option<String>,
+    /// Post no callbacks: they stay in their queue.
+    #[arg(long, conflicts_with = "callback")]
+    pub(crate) no_callbacks: bool,
     /// Poll a real account at this base URL instead of the simulator, with the key in `CLOSE_API_KEY`.
     #[arg(long, value_name = "URL", requires = "close_api_key")]
     pub(crate) close: Option<String>,

@@ -14,89 +14,107 @@ use shared::instance_table::InstanceTable;
 pub(crate) const USER_SECRET: &str = "user-secret";
 pub(crate) const ORGANIZATION_SECRET: &str = "organization-secret";
 
+/// What notifications are signed with.
+pub(crate) const SIGNATURE_KEY: &str = "local-key-that-signs-callbacks";
+
 /// The id of the documentation's example URL, `…/closeio/MjA5MzE=`.
 const DOCUMENTED_ID: u64 = 20931;
 
 /// What is polled: objects as they are, and all else in the event log.
 pub(crate) const RESOURCES: [&str; 5] = ["leads", "contacts", "opportunities", "tasks", "events"];
 
-/// A polling instance of these. Returns its id.
-pub(crate) async fn polling(stack: &LocalStack, base_url: &str, api_key: &str) -> Result<u64> {
-    let resource = |name: &str| {
-        let pattern = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX";
-        let url = format!("/hubs/crm/{name}?where=date_updated>'${{gmtDate:{pattern}}}'");
-        let members = json!({"createdCheckTolerance": 1, "url": url});
-        (name.to_owned(), members)
-    };
-    let resources: Map<_, _> = RESOURCES.into_iter().map(resource).collect();
-    let configuration = json!({
-        "username": api_key,
-        "base.url": base_url,
-        "event.notification.enabled": true,
-        "event.notification.type": "eventbridge",
-        "event.vendor.type": "polling",
-        "event.poller.refresh_interval": 1,
-        "event.poller.configuration": resources,
-    });
-    let answer = create(stack, "Polled", configuration).await?;
-    answer["id"].as_u64().context("the answer has no id")
+/// What instances are made with.
+pub(crate) struct Provision<'a> {
+    pub(crate) stack: &'a LocalStack,
+    pub(crate) base_url: String,
+    pub(crate) api_key: &'a str,
+    pub(crate) callback_url: &'a str,
 }
 
-/// A webhook instance that subscribes itself at Close. Returns its URL.
-pub(crate) async fn webhook(stack: &LocalStack, base_url: &str, api_key: &str) -> Result<String> {
-    let configuration = json!({
-        "username": api_key,
-        "base.url": base_url,
-        "event.notification.enabled": true,
-        "event.notification.type": "eventbridge",
-        "event.vendor.type": "webhook",
-        "event.webhook.subscribe": true,
-    });
-    let answer = create(stack, "Subscribed", configuration).await?;
-    let url = answer["webhookUrl"].as_str();
-    Ok(url.context("the answer has no webhookUrl")?.to_owned())
-}
+impl Provision<'_> {
+    /// A polling instance. Returns its id.
+    pub(crate) async fn polling(&self) -> Result<u64> {
+        let resource = |name: &str| {
+            let pattern = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX";
+            let url = format!("/hubs/crm/{name}?where=date_updated>'${{gmtDate:{pattern}}}'");
+            let members = json!({"createdCheckTolerance": 1, "url": url});
+            (name.to_owned(), members)
+        };
+        let resources: Map<_, _> = RESOURCES.into_iter().map(resource).collect();
+        let configuration = json!({
+            "event.vendor.type": "polling",
+            "event.poller.refresh_interval": 1,
+            "event.poller.configuration": resources,
+        });
+        let answer = self.create("Polled", configuration).await?;
+        answer["id"].as_u64().context("the answer has no id")
+    }
 
-/// The instance of the documentation's example, which takes the unsigned bodies of 2014.
-pub(crate) async fn documented(stack: &LocalStack) -> Result<()> {
-    let table = InstanceTable::new(
-        &sdk::config(&stack.store().url()),
-        stack.store().table("InstancesTable")?,
-    );
-    let mut configuration = Configuration::default();
-    configuration.set_default("username", "none");
-    let instance = Instance::new(
-        InstanceId::try_from(DOCUMENTED_ID)?,
-        "Test",
-        configuration,
-        now(),
-    );
-    table
-        .insert(&instance, false)
-        .await
-        .context("instance 20931 cannot be made")
-}
+    /// A webhook instance that subscribes itself at Close. Returns its URL.
+    pub(crate) async fn webhook(&self) -> Result<String> {
+        let configuration = json!({
+            "event.vendor.type": "webhook",
+            "event.webhook.subscribe": true,
+        });
+        let answer = self.create("Subscribed", configuration).await?;
+        let url = answer["webhookUrl"].as_str();
+        Ok(url.context("the answer has no webhookUrl")?.to_owned())
+    }
 
-async fn create(stack: &LocalStack, name: &str, configuration: Value) -> Result<Value> {
-    let body = json!({"element": {"key": "closeio"}, "name": name, "configuration": configuration});
-    let http = reqwest::Client::builder().build()?;
-    let request = http.post(format!("{}/elements/api-v2/instances", stack.url()));
-    let secrets = format!("User {USER_SECRET}, Organization {ORGANIZATION_SECRET}");
-    let response = request
-        .header("authorization", secrets)
-        .json(&body)
-        .send()
-        .await?;
-    let status = response.status();
-    let answer: Value = response.json().await?;
-    ensure!(status.is_success(), "instance {name} was refused: {answer}");
-    Ok(answer)
+    /// The instance of the documentation's example, which takes the unsigned bodies of 2014.
+    pub(crate) async fn documented(&self) -> Result<()> {
+        let store = self.stack.store();
+        let table = store.table("InstancesTable")?;
+        let table = InstanceTable::new(&sdk::config(&store.url()), table);
+        let mut configuration = Configuration::default();
+        for (key, value) in [
+            ("username", "none"),
+            ("event.notification.enabled", "true"),
+            ("event.vendor.type", "webhook"),
+            ("event.notification.callback.url", self.callback_url),
+            ("event.notification.signature.key", SIGNATURE_KEY),
+        ] {
+            configuration.set_default(key, value);
+        }
+        let instance = Instance::new(
+            InstanceId::try_from(DOCUMENTED_ID)?,
+            "Test",
+            configuration,
+            now(),
+        );
+        let inserted = table.insert(&instance, false).await;
+        inserted.context("instance 20931 cannot be made")
+    }
+
+    /// Makes an instance of this configuration and what every one has here.
+    async fn create(&self, name: &str, configuration: Value) -> Result<Value> {
+        let mut whole = json!({
+            "username": self.api_key,
+            "base.url": self.base_url,
+            "event.notification.enabled": true,
+            "event.notification.callback.url": self.callback_url,
+            "event.notification.signature.key": SIGNATURE_KEY,
+        });
+        for (key, value) in configuration.as_object().into_iter().flatten() {
+            whole[key] = value.clone();
+        }
+        let body = json!({"element": {"key": "closeio"}, "name": name, "configuration": whole});
+        let http = reqwest::Client::builder().build()?;
+        let request = http.post(format!("{}/elements/api-v2/instances", self.stack.url()));
+        let secrets = format!("User {USER_SECRET}, Organization {ORGANIZATION_SECRET}");
+        let request = request.header("authorization", secrets).json(&body);
+        let response = request.send().await?;
+        let status = response.status();
+        let answer: Value = response.json().await?;
+        ensure!(status.is_success(), "instance {name} was refused: {answer}");
+        Ok(answer)
+    }
 }
 
 #[expect(
     clippy::disallowed_methods,
     reason = "this binary has no clock to be handed"
 )]
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }

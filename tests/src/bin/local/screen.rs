@@ -6,6 +6,8 @@ use anyhow::Result;
 use local_stack::bus::event::Event;
 use serde_json::Value;
 
+use crate::receiver::Notification;
+
 /// Writes to stdout what was asked for, and to stderr what is only about the run.
 #[derive(Debug)]
 pub(crate) struct Screen {
@@ -58,6 +60,18 @@ impl Screen {
         writeln!(stdout, "{line}")?;
         stdout.flush()?;
         Ok(())
+    }
+
+    /// A callback that has been verified, on one line; beside bare JSON it goes to stderr.
+    pub(crate) fn callback(&self, notification: &Notification) -> Result<()> {
+        self.say(&format!(
+            "{:<12}  {}  {}  {}  {}  verified",
+            notification.date.get(11..19).unwrap_or_default(),
+            self.painted("32", "callback"),
+            self.painted("1", &format!("{:<17}", notification.kind)),
+            name(&notification.raw).unwrap_or_default(),
+            self.painted("2", &notification.object_id),
+        ))
     }
 
     fn summary(&self, event: &Event) -> Result<String> {

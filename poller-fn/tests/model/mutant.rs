@@ -1,0 +1,241 @@
+//! Adapters that turn a right poller into a wrong one. A proof that does not notice proves nothing.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use poller_fn::outside::Outside;
+use serde_json::value::RawValue;
+use shared::close::client::{Account, Answer};
+use shared::close::error::CloseError;
+use shared::close::list::{List, Listed};
+use shared::close::page::{Page, Request};
+use shared::close::search::Search;
+use shared::event::{Entry, Event};
+use shared::event_bus::{PublishError, Published};
+use shared::health::Health;
+use shared::instance_id::InstanceId;
+use shared::instance_table::{Acquired, Lease};
+use shared::table::TableError;
+use shared::watermark_table::{Commit, StoredResource};
+use tokio::time::Instant;
+
+use crate::close::{self, MAX_LIMIT, TICK};
+use crate::history::Of;
+use crate::seat::Seat;
+
+/// What a withheld publication may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mutant {
+    /// Asks for what is dated after a moment, not from that moment on.
+    StrictlyAfter,
+    /// Commits a unit, and publishes it then.
+    CommitBeforePublish,
+    /// Remembers nothing of what it published.
+    NothingSeen,
+    /// Goes on by offset from where the poll began.
+    ByOffset,
+    /// Polls whoever else does.
+    NoLease,
+}
+
+impl Mutant {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::StrictlyAfter,
+        Self::CommitBeforePublish,
+        Self::NothingSeen,
+        Self::ByOffset,
+        Self::NoLease,
+    ];
+}
+
+/// A seat with something wrong about it.
+pub(crate) struct Mutated<'a> {
+    seat: &'a Seat,
+    mutant: Mutant,
+    withheld: RefCell<Vec<Event>>,
+    /// Where the poll began in a source, and what it was served of it.
+    offsets: RefCell<HashMap<Of, (Request, usize)>>,
+}
+
+impl<'a> Mutated<'a> {
+    pub(crate) fn new(seat: &'a Seat, mutant: Mutant) -> Self {
+        Self {
+            seat,
+            mutant,
+            withheld: RefCell::default(),
+            offsets: RefCell::default(),
+        }
+    }
+
+    /// Publishes what has been withheld.
+    pub(crate) async fn finish(&self, deadline: Instant) {
+        let events = self.withheld.take();
+        drop(self.seat.publish(&events, deadline).await);
+    }
+
+    /// Goes on where the last page ended, counted from where the first one began.
+    async fn by_offset(
+        &self,
+        account: Account<'_>,
+        request: &Request,
+        source: Of,
+    ) -> Result<Answer<Page>, CloseError> {
+        let offset = self.offsets.borrow().get(&source).cloned();
+        let (first, served) = offset.unwrap_or_else(|| (request.clone(), 0)); // The first has no cursor.
+        let mut answer = self.seat.read(account, &longer(&first, served)).await?;
+        let data = &mut answer.body.data;
+        data.drain(..served.min(data.len()));
+        let served = served + data.len();
+        self.offsets.borrow_mut().insert(source, (first, served));
+        Ok(answer)
+    }
+}
+
+impl Outside for Mutated<'_> {
+    async fn acquire(
+        &self,
+        lease: &Lease,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> Result<Acquired, TableError> {
+        if self.mutant != Mutant::NoLease {
+            return self.seat.acquire(lease, now, expires).await;
+        }
+        let instance = self
+            .seat
+            .call(|world| world.store.borrow().instance())
+            .await;
+        let instance = instance.map_err(|fault| TableError::Unavailable(format!("{fault:?}")))?;
+        Ok(Acquired::Held(Box::new(instance)))
+    }
+
+    async fn release(
+        &self,
+        lease: &Lease,
+        next_poll_at: Timestamp,
+        health: &Health,
+    ) -> Result<(), TableError> {
+        self.seat.release(lease, next_poll_at, health).await
+    }
+
+    async fn load(&self, id: InstanceId) -> Result<HashMap<String, StoredResource>, TableError> {
+        let mut loaded = self.seat.load(id).await?;
+        if self.mutant == Mutant::NothingSeen {
+            loaded
+                .values_mut()
+                .for_each(|resource| resource.chunks.clear());
+        }
+        Ok(loaded)
+    }
+
+    async fn commit(&self, lease: &Lease, commit: &Commit) -> Result<(), TableError> {
+        if self.mutant == Mutant::NoLease {
+            let commit = commit.clone();
+            let put = move |world: &crate::world::World| {
+                world.store.borrow_mut().put(&commit);
+                Ok(())
+            };
+            return self.seat.write(put).await;
+        }
+        self.seat.commit(lease, commit).await?;
+        let events = self.withheld.take();
+        let published = self.seat.publish(&events, Instant::now() + PATIENCE).await;
+        drop(published);
+        Ok(())
+    }
+
+    async fn forget(
+        &self,
+        id: InstanceId,
+        resource: &str,
+        stored: &StoredResource,
+    ) -> Result<(), TableError> {
+        self.seat.forget(id, resource, stored).await
+    }
+
+    async fn read(
+        &self,
+        account: Account<'_>,
+        request: &Request,
+    ) -> Result<Answer<Page>, CloseError> {
+        match (request, self.mutant) {
+            (_, Mutant::StrictlyAfter) => self.seat.read(account, &strictly_after(request)).await,
+            (_, Mutant::ByOffset) => match by_keyset(request) {
+                Some(source) => self.by_offset(account, request, source).await,
+                None => self.seat.read(account, request).await,
+            },
+            _ => self.seat.read(account, request).await,
+        }
+    }
+
+    async fn object(
+        &self,
+        account: Account<'_>,
+        path: &str,
+    ) -> Result<Answer<Option<Box<RawValue>>>, CloseError> {
+        self.seat.object(account, path).await
+    }
+
+    async fn probe(&self, account: Account<'_>) -> Result<(), CloseError> {
+        self.seat.probe(account).await
+    }
+
+    async fn publish(
+        &self,
+        events: &[Event],
+        deadline: Instant,
+    ) -> Result<Published, PublishError> {
+        if self.mutant != Mutant::CommitBeforePublish {
+            return self.seat.publish(events, deadline).await;
+        }
+        self.withheld.borrow_mut().extend_from_slice(events);
+        Ok(Published {
+            published: events.len(),
+            unpublishable: 0,
+        })
+    }
+
+    async fn notify(&self, entry: Entry, deadline: Instant) -> bool {
+        self.seat.notify(entry, deadline).await
+    }
+}
+
+/// Asks for what was updated from the first moment of a stretch on, but for that moment.
+fn strictly_after(request: &Request) -> Request {
+    let mut request = request.clone();
+    let updated = match &mut request {
+        Request::Search(search) => &mut search.updated,
+        Request::List(list) => &mut list.updated,
+        Request::EventLog(page) => &mut page.updated,
+    };
+    updated.from = updated.from.map(|from| from + TICK);
+    request
+}
+
+/// What a request goes through by keyset, if it does.
+fn by_keyset(request: &Request) -> Option<Of> {
+    let is_plain = match request {
+        Request::Search(search) => search.updated.before.is_none(),
+        Request::List(list) => {
+            list.objects == Listed::Opportunities && list.updated.before.is_none()
+        }
+        Request::EventLog(_) => false,
+    };
+    is_plain.then(|| close::of(request))
+}
+
+/// The same with so many more on the page, as far as Close allows.
+fn longer(request: &Request, more: usize) -> Request {
+    let mut request = request.clone();
+    if let Request::Search(Search { limit, .. }) | Request::List(List { limit, .. }) = &mut request
+    {
+        let more = u16::try_from(more).unwrap_or(u16::MAX);
+        *limit = limit.saturating_add(more).min(MAX_LIMIT);
+    }
+    request
+}

@@ -1,0 +1,282 @@
+//! Histories at random: mostly small and close together, now and then large or far apart.
+
+use std::time::Duration;
+
+use proptest::bool::weighted;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::{Just, Strategy, any, prop_oneof};
+
+use crate::history::{
+    Act, Backfill, Condition, Delete, Edit, Fault, History, Make, Of, Poll, Polled, Quirks, Setup,
+    Stamp, Step,
+};
+
+/// Close shows a change within ten minutes; of what is promised a little less.
+const MAX_LAG: u64 = 585;
+const HYDRATED: f64 = 0.0;
+
+/// Any history.
+pub(crate) fn histories() -> impl Strategy<Value = History> {
+    let past = steps(changes());
+    let steps = steps(prop_oneof![3 => changes(), 2 => polls().prop_map(Act::Poll)]);
+    let steps = (vec(past, 0..4), vec(steps, 1..30));
+    (setups(), steps).prop_map(|(setup, (mut past, mut steps))| {
+        let all = past.iter_mut().chain(&mut steps);
+        all.for_each(|step| direct(&mut step.act, &setup));
+        History { setup, past, steps }
+    })
+}
+
+/// Lets happen what somebody polls.
+fn direct(act: &mut Act, setup: &Setup) {
+    if let Act::Poll(poll) = act {
+        poll.meanwhile
+            .iter_mut()
+            .for_each(|(_, act)| direct(act, setup));
+    }
+    if let Some(of) = act.of() {
+        *of = setup.polled(*of);
+    }
+}
+
+fn setups() -> impl Strategy<Value = Setup> {
+    let resources = (
+        option::weighted(0.6, polled(Of::Contacts)),
+        option::weighted(0.3, polled(Of::Leads)),
+        option::weighted(0.4, polled(Of::Opportunities)),
+        option::weighted(0.4, polled(Of::Tasks)),
+        option::weighted(0.3, polled(Of::Activities)),
+        option::weighted(0.4, polled(Of::Events)),
+        polled(Of::Contacts),
+    );
+    let start = option::weighted(
+        0.15,
+        prop_oneof![3 => 0..7_200_u64, 1 => Just(40 * 24 * 3_600)],
+    );
+    (resources, start, quirks()).prop_map(|((a, b, c, d, e, f, only), start, quirks)| {
+        let mut resources: Vec<_> = [a, b, c, d, e, f].into_iter().flatten().collect();
+        if resources.is_empty() {
+            resources.push(only);
+        }
+        Setup {
+            resources,
+            start: start.map(Duration::from_secs),
+            quirks,
+        }
+    })
+}
+
+fn polled(of: Of) -> impl Strategy<Value = Polled> {
+    let condition = if of == Of::Events {
+        Just(Condition::Any).boxed()
+    } else {
+        prop_oneof![
+            4 => Just(Condition::Any),
+            1 => (1..9_u8).prop_map(Condition::Rank),
+            1 => seconds(0..7_200).prop_map(Condition::CreatedSince),
+        ]
+        .boxed()
+    };
+    let delay = prop_oneof![4 => Just(0), 1 => 1..120_u64].prop_map(Duration::from_secs);
+    (condition, 2..8_u16, delay, weighted(0.15)).prop_map(
+        move |(condition, page_size, delay, is_logged)| Polled {
+            of,
+            is_logged,
+            condition,
+            page_size,
+            delay,
+        },
+    )
+}
+
+fn quirks() -> impl Strategy<Value = Quirks> {
+    let broken = option::weighted(
+        0.1,
+        prop_oneof![
+            Just(Of::Contacts),
+            Just(Of::Opportunities),
+            Just(Of::Tasks),
+            Just(Of::Events)
+        ],
+    );
+    let is = || weighted(0.5);
+    let search = (is(), is(), weighted(HYDRATED));
+    let log = (is(), is(), weighted(0.2));
+    (any::<u64>(), search, is(), log, broken).prop_map(
+        |(salt, search, is_newest_task_first, log, broken)| {
+            let (is_search_fickle, is_search_frozen, is_search_hydrated) = search;
+            let (is_log_closed, is_log_counted, is_hiding) = log;
+            Quirks {
+                salt,
+                is_search_fickle,
+                is_search_frozen,
+                is_search_hydrated,
+                is_newest_task_first,
+                is_log_closed,
+                is_log_counted,
+                is_hiding,
+                broken,
+            }
+        },
+    )
+}
+
+fn steps(acts: impl Strategy<Value = Act>) -> impl Strategy<Value = Step> {
+    let times = prop_oneof![4 => Just(1), 1 => 2..20_u8];
+    let every = prop_oneof![1..50_u64, 100..20_000_u64, 30_000..300_000_u64];
+    (pauses(), times, every, acts).prop_map(|(pause, times, every, act)| Step {
+        pause,
+        times,
+        every: Duration::from_millis(every),
+        act,
+    })
+}
+
+fn pauses() -> impl Strategy<Value = Duration> {
+    let millis = prop_oneof![
+        30 => Just(0),
+        30 => 1..50_u64,
+        30 => 100..20_000_u64,
+        20 => 30_000..400_000_u64,
+        20 => 400_000..1_500_000_u64,
+        2 => 3_600_000..200_000_000_u64,
+        1 => Just(31 * 24 * 3_600_000),
+    ];
+    millis.prop_map(Duration::from_millis)
+}
+
+fn changes() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        20 => makes().prop_map(Act::Make),
+        30 => edits().prop_map(Act::Edit),
+        5 => deletes().prop_map(Act::Delete),
+        2 => (any::<u8>(), any::<u8>()).prop_map(|(from, into)| Act::Merge { from, into }),
+        2 => any::<u8>().prop_map(Act::Complete),
+        2 => backfills().prop_map(Act::Backfill),
+        1 => Just(Act::Fence),
+    ]
+}
+
+fn kinds() -> impl Strategy<Value = Of> {
+    prop_oneof![
+        4 => Just(Of::Contacts),
+        2 => Just(Of::Leads),
+        3 => Just(Of::Opportunities),
+        3 => Just(Of::Tasks),
+        2 => Just(Of::Activities),
+    ]
+}
+
+fn counts() -> impl Strategy<Value = u8> {
+    prop_oneof![20 => Just(1), 20 => 2..9_u8, 4 => 9..40_u8, 1 => 40..130_u8]
+}
+
+fn makes() -> impl Strategy<Value = Make> {
+    let age = prop_oneof![4 => Just(0), 2 => 1..60_u64, 2 => 60..1_000_000_u64];
+    let spread = prop_oneof![3 => Just(0), 1 => 1..5_u64, 1 => 1..600_000_u64];
+    (kinds(), counts(), age, spread, stamps()).prop_map(|(of, count, age, spread, stamp)| Make {
+        of,
+        count,
+        age: Duration::from_secs(age),
+        spread: Duration::from_millis(spread),
+        stamp,
+    })
+}
+
+fn edits() -> impl Strategy<Value = Edit> {
+    (kinds(), any::<u8>(), counts(), weighted(0.4), stamps()).prop_map(
+        |(of, first, count, is_consolidated, stamp)| Edit {
+            of,
+            first,
+            count,
+            is_consolidated,
+            stamp,
+        },
+    )
+}
+
+fn deletes() -> impl Strategy<Value = Delete> {
+    (kinds(), any::<u8>(), lags()).prop_map(|(of, which, lag)| Delete { of, which, lag })
+}
+
+fn backfills() -> impl Strategy<Value = Backfill> {
+    let of = prop_oneof![2 => kinds(), 1 => Just(Of::Events)];
+    (of, seconds(0..20_000), seconds(0..20_000)).prop_map(|(of, ago, length)| Backfill {
+        of,
+        ago,
+        length,
+    })
+}
+
+fn stamps() -> impl Strategy<Value = Stamp> {
+    let ahead = prop_oneof![30 => Just(0), 1 => 1..1_800_u64];
+    (lags(), ahead, 0..10_u8).prop_map(|(lag, ahead, rank)| Stamp {
+        lag,
+        ahead: Duration::from_secs(ahead),
+        rank,
+    })
+}
+
+fn lags() -> impl Strategy<Value = Duration> {
+    let millis = prop_oneof![
+        6 => Just(0),
+        2 => 1..2_000_u64,
+        2 => 2_000..MAX_LAG * 1_000,
+        1 => Just(MAX_LAG * 1_000),
+    ];
+    millis.prop_map(Duration::from_millis)
+}
+
+fn polls() -> impl Strategy<Value = Poll> {
+    let budget = prop_oneof![4 => Just(300), 1 => 11..60_u64].prop_map(Duration::from_secs);
+    let skew = prop_oneof![3 => Just(0), 1 => -120..121_i16];
+    let pace = prop_oneof![4 => 2..20_u64, 2 => 20..300_u64, 1 => 300..4_000_u64];
+    let faults = prop_oneof![
+        3 => Just(Vec::new()),
+        2 => vec((0..40_u8, faults()), 1..4),
+    ];
+    let meanwhile = prop_oneof![
+        2 => Just(Vec::new()),
+        1 => vec((0..40_u8, changes()), 1..4),
+    ];
+    (
+        weighted(0.15),
+        budget,
+        skew,
+        pace,
+        weighted(0.1),
+        meanwhile,
+        faults,
+    )
+        .prop_map(
+            |(is_twin, budget, skew, pace, is_zombie, meanwhile, faults)| Poll {
+                is_twin,
+                budget,
+                skew,
+                pace: Duration::from_millis(pace),
+                is_zombie,
+                meanwhile,
+                faults,
+            },
+        )
+}
+
+fn faults() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        3 => Just(Fault::CrashBefore),
+        3 => Just(Fault::CrashAfter),
+        3 => Just(Fault::Fail),
+        3 => Just(Fault::LoseAnswer),
+        1 => (1..900_u16).prop_map(Fault::Late),
+        2 => (1..900_u16).prop_map(Fault::Stall),
+        2 => (1..90_u8).prop_map(Fault::Throttle),
+        2 => Just(Fault::ExpireCursor),
+        1 => Just(Fault::Refuse),
+        3 => any::<u8>().prop_map(Fault::Partial),
+    ]
+}
+
+fn seconds(range: std::ops::Range<u64>) -> impl Strategy<Value = Duration> {
+    range.prop_map(Duration::from_secs)
+}

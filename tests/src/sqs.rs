@@ -1,0 +1,258 @@
+//! SQS: the queues of the template by the AWS JSON protocol, as strict as AWS.
+//!
+//! A request is read (`request`), then carried out on its queue (`operations`, `receive`), alone or entry by entry (`batch`).
+//! Nothing checks who asks: the permissions are the template's, and tests compare them with [`Sqs::calls`].
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::Result;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use serde_json::Value;
+
+mod attributes;
+mod batch;
+mod operations;
+mod receive;
+mod request;
+mod wire;
+
+use request::Request;
+
+use crate::aws_json::{Dialect, target};
+use crate::fault::{Calls, Failure, Fault, Plan};
+use crate::hold::Hold;
+use crate::http::{ANY_PORT, Connection, Server, bind};
+use crate::journal::Journal;
+use crate::queue::Queue;
+use crate::queue::rejection::Rejection;
+
+const DIALECT: Dialect = Dialect {
+    content_type: "application/x-amz-json-1.0",
+    throttled: "com.amazonaws.sqs#RequestThrottled",
+    internal: "com.amazon.coral.service#InternalFailure",
+};
+
+/// The stack's SQS.
+#[derive(Debug)]
+pub struct Sqs {
+    shared: Arc<Shared>,
+    server: Server,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// By URL.
+    queues: BTreeMap<String, Arc<Queue>>,
+    calls: Journal<Call>,
+    unexpected: Journal<String>,
+    plan: Plan,
+    refusals: Mutex<Vec<Refusal>>,
+}
+
+/// One call that reached the queues, whatever became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The operation, such as `SendMessageBatch`.
+    pub operation: String,
+    /// The queue by its key in the template; one unknown there by what the caller calls it.
+    pub queue: String,
+    /// What was asked for, without the queue.
+    pub members: Value,
+}
+
+/// Entries of the next batch that a test wants refused.
+#[derive(Debug)]
+struct Refusal {
+    operation: String,
+    positions: Vec<usize>,
+    code: String,
+}
+
+impl Sqs {
+    /// Starts the service. It keeps about `keep` calls.
+    pub(crate) async fn start(
+        queues: impl Iterator<Item = Arc<Queue>>,
+        keep: usize,
+    ) -> Result<Self> {
+        let shared = Arc::new(Shared {
+            queues: queues
+                .map(|queue| (queue.spec.url.clone(), queue))
+                .collect(),
+            calls: Journal::new(keep),
+            unexpected: Journal::new(keep),
+            plan: Plan::default(),
+            refusals: Mutex::default(),
+        });
+        let router = Router::new()
+            .fallback(answer)
+            .layer(DefaultBodyLimit::disable())
+            .with_state(shared.clone());
+        let server = Server::start(bind(ANY_PORT).await?, router)?;
+        Ok(Self { shared, server })
+    }
+
+    /// The endpoint that the functions are given.
+    pub fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// The calls up to now, refused ones too.
+    pub fn calls(&self) -> &Journal<Call> {
+        &self.shared.calls
+    }
+
+    /// How many calls of an operation were about a queue.
+    pub fn count(&self, operation: &str, logical_id: &str) -> usize {
+        let calls = self.shared.calls.snapshot();
+        let counts = |call: &&Arc<Call>| call.operation == operation && call.queue == logical_id;
+        calls.iter().filter(counts).count()
+    }
+
+    /// Requests for what this does not offer.
+    pub fn unexpected(&self) -> &Journal<String> {
+        &self.shared.unexpected
+    }
+
+    /// Lets calls fail.
+    pub fn fail(&self, fault: Fault) {
+        self.shared.plan.fail(fault);
+    }
+
+    /// Carries out the next of `calls` and holds its answer back.
+    pub fn hold(&self, calls: Calls) -> Hold {
+        self.shared.plan.hold(calls)
+    }
+
+    /// Refuses the entries at `positions` of the next batch of an operation, with an error code.
+    pub fn refuse_positions(&self, operation: &str, positions: &[usize], code: &str) {
+        self.shared.refusals().push(Refusal {
+            operation: operation.to_owned(),
+            positions: positions.to_vec(),
+            code: code.to_owned(),
+        });
+    }
+}
+
+async fn answer(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(connection): ConnectInfo<Connection>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let Some(("AmazonSQS", operation)) = target(&headers) else {
+        shared.unexpected.push(format!("{:?}", target(&headers)));
+        return unknown_operation();
+    };
+    let request = match Request::read(&body, &shared.queues) {
+        Ok(request) => request,
+        Err(rejection) => return error(&rejection),
+    };
+    let name = request.queue_name();
+    shared.calls.push(Call {
+        operation: operation.to_owned(),
+        queue: name.clone(),
+        members: Value::Object(request.members.clone()),
+    });
+    let subjects = [name];
+    let fault = shared.plan.fault(operation, &subjects);
+    if let Some(fault) = fault.as_ref().filter(|fault| !fault.performed) {
+        return failure(&fault.failure, &connection);
+    }
+    let Some(result) = shared.perform(operation, request).await else {
+        shared.unexpected.push(operation.to_owned());
+        return unknown_operation();
+    };
+    shared.plan.pass(operation, &subjects).await;
+    match (fault, result) {
+        (Some(fault), _) => failure(&fault.failure, &connection),
+        (None, Ok(answer)) => DIALECT.answer(answer.to_string()),
+        (None, Err(rejection)) => error(&rejection),
+    }
+}
+
+impl Shared {
+    /// Carries the operation out; `None` if there is none that is called so.
+    async fn perform(&self, operation: &str, request: Request) -> Option<Result<Value, Rejection>> {
+        let Request { queue, members } = request;
+        let queue = match queue {
+            Ok(queue) => queue,
+            Err(unknown) => return Some(Err(request::no_such_queue(&unknown))),
+        };
+        let queue = &queue;
+        let is_refused = self.refused(operation);
+        let batch =
+            |work: fn(&Queue, _) -> _| batch::run(queue, members.clone(), &is_refused, work);
+        Some(match operation {
+            "SendMessage" => operations::send(queue, members),
+            "SendMessageBatch" => {
+                batch::check_size(&members).and_then(|()| batch(operations::send))
+            }
+            "ReceiveMessage" => receive::receive(queue, members).await,
+            "DeleteMessage" => operations::delete(queue, members),
+            "DeleteMessageBatch" => batch(operations::delete),
+            "ChangeMessageVisibility" => operations::change_visibility(queue, members),
+            "ChangeMessageVisibilityBatch" => batch(operations::change_visibility),
+            "GetQueueAttributes" => attributes::read(queue, members),
+            _ => return None,
+        })
+    }
+
+    /// The code with which a test wants an entry refused, by position.
+    fn refused(&self, operation: &str) -> BTreeMap<usize, String> {
+        let mut refusals = self.refusals();
+        let found = refusals
+            .iter()
+            .position(|refusal| refusal.operation == operation);
+        let Some(found) = found else {
+            return BTreeMap::new();
+        };
+        let Refusal {
+            positions, code, ..
+        } = refusals.remove(found);
+        let codes = positions
+            .into_iter()
+            .map(|position| (position, code.clone()));
+        codes.collect()
+    }
+
+    fn refusals(&self) -> MutexGuard<'_, Vec<Refusal>> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unknown_operation() -> Response {
+    let shape = "com.amazon.coral.service#UnknownOperationException";
+    DIALECT.error(StatusCode::BAD_REQUEST, shape, "")
+}
+
+/// An error with its code in the header that SDKs read it from.
+fn error(rejection: &Rejection) -> Response {
+    let status = StatusCode::BAD_REQUEST;
+    let kind = rejection.kind;
+    let mut response = DIALECT.error(status, &kind.shape(), &rejection.message);
+    let code = format!("{};Sender", kind.code());
+    if let Ok(code) = HeaderValue::from_str(&code) {
+        response.headers_mut().insert("x-amzn-query-error", code);
+    }
+    response
+}
+
+fn failure(failure: &Failure, connection: &Connection) -> Response {
+    let mut response = DIALECT.failure(failure, connection);
+    let code = match failure {
+        Failure::Throttled => "RequestThrottled;Sender",
+        Failure::Internal => "InternalFailure;Receiver",
+        Failure::Disconnected | Failure::Error { .. } => return response,
+    };
+    let code = HeaderValue::from_static(code);
+    response.headers_mut().insert("x-amzn-query-error", code);
+    response
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,32 @@
+//! The function's settings.
+
+use shared::env::{ConfigError, Reader};
+
+/// The environment of `callback-fn`.
+#[derive(Debug)]
+pub struct Config {
+    /// `INSTANCES_TABLE`: the table's name.
+    pub instances_table: String,
+    /// `CALLBACK_RETRY_QUEUE_URL`: where notifications wait for another attempt.
+    pub retry_queue_url: String,
+    /// `CALLBACK_DEAD_LETTER_QUEUE_URL`: where those end that are given up.
+    pub dead_letter_queue_url: String,
+    /// `CALLBACK_ALLOW_LOOPBACK`: `true` to deliver over http and to this machine too, for local use; default `false`.
+    pub allow_loopback: bool,
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// Everything that is missing or cannot be parsed, by name.
+    pub fn read(mut reader: Reader) -> Result<Self, ConfigError> {
+        let config = Self {
+            instances_table: reader.required("INSTANCES_TABLE"),
+            retry_queue_url: reader.required("CALLBACK_RETRY_QUEUE_URL"),
+            dead_letter_queue_url: reader.required("CALLBACK_DEAD_LETTER_QUEUE_URL"),
+            allow_loopback: reader.parsed("CALLBACK_ALLOW_LOOPBACK", false, "true or false"),
+        };
+        reader.finish(config)
+    }
+}

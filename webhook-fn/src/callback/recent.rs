@@ -1,0 +1,102 @@
+//! What was learned of callbacks just now, by this sandbox.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use shared::instance_id::InstanceId;
+use tokio::time::Instant;
+use url::Url;
+
+use super::deliver::Attempt;
+use super::reason::Reason;
+
+/// Shorter than the first wait, so that a retry is an attempt again. In that time a sandbox can go through hundreds of a dead
+/// callback's messages, instead of one in 15 s.
+const REMEMBERED_FOR: Duration = Duration::from_secs(5);
+
+/// Attempts that need not be made again at once: a URL that did not answer in time, or that is gone.
+#[derive(Debug, Default)]
+pub struct Recent(Mutex<HashMap<InstanceId, Ended>>);
+
+#[derive(Debug)]
+struct Ended {
+    url: Url,
+    attempt: Attempt,
+    until: Instant,
+}
+
+impl Recent {
+    /// How an attempt at `url` would end.
+    pub fn recall(&self, id: InstanceId, url: &Url, now: Instant) -> Option<Attempt> {
+        let attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = attempts.get(&id)?;
+        (now < ended.until && ended.url == *url).then_some(ended.attempt)
+    }
+
+    /// Remembers how an attempt at `url` has ended, if that tells of others.
+    pub fn remember(&self, id: InstanceId, url: &Url, attempt: Attempt, now: Instant) {
+        let tells = matches!(
+            attempt,
+            Attempt::Failed {
+                reason: Reason::Timeout,
+                ..
+            } | Attempt::Refused(Reason::Gone)
+        );
+        if !tells {
+            return;
+        }
+        let mut attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        attempts.retain(|_, ended| now < ended.until);
+        let ended = Ended {
+            url: url.clone(),
+            attempt,
+            until: now + REMEMBERED_FOR,
+        };
+        attempts.insert(id, ended);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::{REMEMBERED_FOR, Recent};
+    use crate::callback::deliver::Attempt;
+    use crate::callback::reason::Reason;
+
+    fn failed(reason: Reason) -> Attempt {
+        Attempt::Failed {
+            reason,
+            retry_after: None,
+        }
+    }
+
+    #[test]
+    fn a_callback_that_timed_out_is_spared_for_a_moment() {
+        let (recent, now) = (Recent::default(), Instant::now());
+        let id = |id: u64| id.try_into().unwrap();
+        let url = "https://app.example.com/".parse().unwrap();
+        let timeout = failed(Reason::Timeout);
+        recent.remember(id(1), &url, timeout, now);
+        let later = now + REMEMBERED_FOR / 2;
+        assert_eq!(recent.recall(id(1), &url, later), Some(timeout));
+        assert_eq!(recent.recall(id(1), &url, now + REMEMBERED_FOR), None);
+        assert_eq!(recent.recall(id(2), &url, later), None);
+        let other = "https://app.example.com/new".parse().unwrap();
+        assert_eq!(recent.recall(id(1), &other, later), None);
+    }
+
+    #[test]
+    fn one_that_answered_is_not() {
+        let (recent, now) = (Recent::default(), Instant::now());
+        let id = 1.try_into().unwrap();
+        let url = "https://app.example.com/".parse().unwrap();
+        for attempt in [Attempt::Delivered, failed(Reason::Status(500))] {
+            recent.remember(id, &url, attempt, now);
+            assert_eq!(recent.recall(id, &url, now), None);
+        }
+        recent.remember(id, &url, Attempt::Refused(Reason::Gone), now);
+        assert!(recent.recall(id, &url, now).is_some());
+    }
+}

@@ -1,0 +1,116 @@
+//! When a notification that failed is tried again.
+
+use jiff::fmt::rfc2822;
+use jiff::{SignedDuration, Timestamp};
+
+/// After the first failure, in seconds: 8, 64 … 8^5, which is 9.1 h.
+/// Source: the retries of the Cloud Elements service, help centre, "Event Retry and Queueing".
+const OFFSETS: [i64; 5] = [8, 64, 512, 4_096, 32_768];
+/// Callbacks that failed together are not tried again together: a tenth earlier or later.
+const JITTER: f64 = 0.1;
+/// Also where an attempt came late, the next leaves the receiver some time.
+const MIN_WAIT: SignedDuration = SignedDuration::from_secs(8);
+/// A receiver may ask for so much more time, and SQS can hide a message for so long.
+const MAX_WAIT: SignedDuration = SignedDuration::from_hours(12);
+
+/// When the next attempt is due after `attempt` have failed; nothing, after the last. `random` is from -1 to 1.
+pub fn next(
+    attempt: u32,
+    first_failure: Timestamp,
+    now: Timestamp,
+    retry_after: Option<SignedDuration>,
+    random: f64,
+) -> Option<Timestamp> {
+    let offset = OFFSETS.get(usize::try_from(attempt).ok()?.checked_sub(1)?)?;
+    let offset = SignedDuration::from_secs(*offset).mul_f64(1.0 + JITTER * random);
+    let asked_for = retry_after.unwrap_or_default().max(MIN_WAIT).min(MAX_WAIT);
+    let scheduled = first_failure.saturating_add(offset).ok()?;
+    Some(scheduled.max(after(now, asked_for)))
+}
+
+/// When a notification is due for which there was no time.
+pub fn soon(now: Timestamp) -> Timestamp {
+    after(now, MIN_WAIT)
+}
+
+/// What `Retry-After` says: seconds, or a date.
+pub fn read_retry_after(text: &str, now: Timestamp) -> Option<SignedDuration> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse::<u32>() {
+        return Some(SignedDuration::from_secs(seconds.into()));
+    }
+    let date = rfc2822::DateTimeParser::new()
+        .relaxed_weekday(true)
+        .parse_timestamp(text)
+        .ok()?;
+    Some(date.duration_since(now).max(SignedDuration::ZERO))
+}
+
+fn after(now: Timestamp, wait: SignedDuration) -> Timestamp {
+    now.saturating_add(wait).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::{next, read_retry_after};
+
+    const NOW: Timestamp = Timestamp::constant(1_781_870_400, 0);
+
+    fn seconds(attempt: u32, late: i64, retry_after: Option<i64>, random: f64) -> Option<f64> {
+        let first_failure = NOW - SignedDuration::from_secs(late);
+        let retry_after = retry_after.map(SignedDuration::from_secs);
+        let due = next(attempt, first_failure, NOW, retry_after, random)?;
+        Some(due.duration_since(NOW).as_secs_f64())
+    }
+
+    #[test]
+    fn five_more_attempts_are_made_at_powers_of_eight_seconds() {
+        let waits: Vec<_> = (1..=6)
+            .map(|attempt| seconds(attempt, 0, None, 0.0))
+            .collect();
+        let expected = [
+            Some(8.0),
+            Some(64.0),
+            Some(512.0),
+            Some(4_096.0),
+            Some(32_768.0),
+            None,
+        ];
+        assert_eq!(waits, expected);
+        assert_eq!(seconds(0, 0, None, 0.0), None);
+    }
+
+    #[test]
+    fn they_count_from_the_first_failure() {
+        assert_eq!(seconds(2, 10, None, 0.0), Some(54.0));
+        assert_eq!(seconds(2, 60, None, 0.0), Some(8.0));
+        assert_eq!(seconds(2, 600, None, 0.0), Some(8.0));
+    }
+
+    #[test]
+    fn they_are_spread_by_a_tenth() {
+        assert_eq!(seconds(3, 0, None, 1.0), Some(563.2));
+        assert_eq!(seconds(3, 0, None, -1.0), Some(460.8));
+    }
+
+    #[test]
+    fn a_receiver_may_ask_for_more_time_up_to_12_hours() {
+        assert_eq!(seconds(1, 0, Some(120), 0.0), Some(120.0));
+        assert_eq!(seconds(2, 0, Some(1), 0.0), Some(64.0));
+        assert_eq!(seconds(1, 0, Some(1_000_000), 0.0), Some(43_200.0));
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let read = |text| read_retry_after(text, NOW).map(|wait| wait.as_secs());
+        assert_eq!(read("120"), Some(120));
+        assert_eq!(read(" 0 "), Some(0));
+        assert_eq!(read("Fri, 19 Jun 2026 12:01:00 GMT"), Some(60));
+        assert_eq!(read("Fri, 19 Jun 2026 11:00:00 GMT"), Some(0));
+        for text in ["", "-1", "soon", "1.5"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}
