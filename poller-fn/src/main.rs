@@ -5,12 +5,14 @@ use poller_fn::config::Config;
 use poller_fn::invocation::{self, Poller};
 use serde_json::Value;
 use shared::env::Reader;
+use shared::{aws, logging};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    lambda_runtime::tracing::init_default_subscriber();
-    let config = Config::read(Reader::from_process())?;
-    let poller = Poller::new(config, &shared::aws::load_config().await)?;
+    let mut reader = Reader::from_process();
+    logging::init(&mut reader);
+    let aws = aws::read_config(&mut reader)?;
+    let poller = Poller::new(Config::read(reader)?, &aws)?;
     run(service_fn(|event: LambdaEvent<Value>| {
         invocation::handle(&poller, event)
     }))

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 /// The environment is not one that a function can start with.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +44,6 @@ impl Reader {
 
     /// The variable's text, or nothing.
     pub fn optional(&self, name: &str) -> Option<String> {
-        use secrecy::ExposeSecret;
         self.variables
             .get(name)
             .map(|value| value.expose_secret().to_owned())
@@ -61,6 +60,15 @@ impl Reader {
     /// The same, for what must not be printed.
     pub fn secret(&mut self, name: &str) -> SecretString {
         self.required(name).into()
+    }
+
+    /// All variables whose names begin with `prefix`, by name.
+    pub fn starting_with(&self, prefix: &str) -> HashMap<String, String> {
+        self.variables
+            .iter()
+            .filter(|(name, _)| name.starts_with(prefix))
+            .map(|(name, value)| (name.clone(), value.expose_secret().to_owned()))
+            .collect()
     }
 
     /// The parts of the variable between commas.

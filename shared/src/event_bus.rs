@@ -69,7 +69,7 @@ struct Remainder {
 
 impl EventBus {
     /// The bus called `name`. `max_bytes` bounds an entry and a call, as AWS counts.
-    pub fn new(config: &aws_config::SdkConfig, name: String, max_bytes: usize) -> Self {
+    pub fn new(config: &aws_types::SdkConfig, name: String, max_bytes: usize) -> Self {
         // Retries are ours: the SDK's would repeat a call but not the failed entries of one.
         let config = aws_sdk_eventbridge::config::Builder::from(config)
             .retry_config(RetryConfig::disabled())

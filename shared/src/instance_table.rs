@@ -107,7 +107,7 @@ pub enum Acquired {
 
 impl InstanceTable {
     /// The table called `name`.
-    pub fn new(config: &aws_config::SdkConfig, name: String) -> Self {
+    pub fn new(config: &aws_types::SdkConfig, name: String) -> Self {
         Self {
             client: Client::new(config),
             name,

@@ -24,6 +24,7 @@ pub mod health;
 pub mod instance;
 pub mod instance_id;
 pub mod instance_table;
+pub mod logging;
 pub mod poller_configuration;
 pub mod query_url;
 pub mod settings;

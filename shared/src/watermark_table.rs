@@ -75,7 +75,7 @@ pub struct Commit {
 
 impl WatermarkTable {
     /// The table called `name`.
-    pub fn new(config: &aws_config::SdkConfig, name: String) -> Self {
+    pub fn new(config: &aws_types::SdkConfig, name: String) -> Self {
         Self {
             client: Client::new(config),
             name,

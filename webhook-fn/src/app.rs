@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use aws_config::SdkConfig;
+use aws_types::SdkConfig;
 use jiff::Timestamp;
 use lambda_http::aws_lambda_events::query_map::QueryMap;
 use lambda_http::http::{HeaderMap, HeaderName, StatusCode, header};
@@ -20,6 +20,7 @@ use shared::watermark_table::WatermarkTable;
 use crate::authorization::Credentials;
 use crate::config::Config;
 use crate::error::HandlerError;
+use crate::gateway::Answer;
 use crate::instance_cache::InstanceCache;
 use crate::instances::{backfill, change, create, delete, enabled, list, read};
 use crate::ledger_table::LedgerTable;
@@ -88,7 +89,7 @@ impl App {
 ///
 /// # Errors
 /// Never: a failure is an answer too.
-pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Infallible> {
+pub async fn handle(app: &App, request: Request) -> Result<Answer, Infallible> {
     let request_id = request
         .lambda_context_ref()
         .map(|context| context.request_id.clone())
@@ -105,7 +106,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Infal
             )
         }
     };
-    Ok(answer)
+    Ok(Answer(answer))
 }
 
 async fn answer(app: &App, request: &Request) -> Result<Reply, HandlerError> {

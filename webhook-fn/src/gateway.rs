@@ -1,16 +1,31 @@
-//! Requests as API Gateway hands them over, made such that `lambda_http` can take each of them.
+//! Requests as API Gateway hands them over, made such that `lambda_http` can take each of them, and answers to them.
 //!
 //! It builds a URL of a request's headers and query, and panics where they make none: a client could have any answer turn
 //! into a failure of the function.
+
+use std::future::ready;
+use std::pin::Pin;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::http::header;
 use lambda_http::request::LambdaRequest;
+use lambda_http::{Body, IntoResponse, Response};
 
 /// What may stand in a query beside letters and digits. Source: RFC 3986, sections 3.4 and 2.1.
 const QUERY: &[u8] = b"-._~!$&'()*+,;=:@/?%";
+
+/// An answer in UTF-8. A bare `Response` may be in any encoding that its content type names, and the tables of all of them
+/// are a twentieth of the function.
+#[derive(Debug)]
+pub struct Answer(pub Response<Body>);
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+        Box::pin(ready(self.0))
+    }
+}
 
 /// Takes away what the client says of host and scheme, for which nobody here asks, and encodes what a query must not have.
 pub fn tame(request: LambdaRequest) -> LambdaRequest {

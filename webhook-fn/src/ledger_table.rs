@@ -24,7 +24,7 @@ pub struct LedgerTable {
 
 impl LedgerTable {
     /// The table called `name`.
-    pub fn new(config: &aws_config::SdkConfig, name: String) -> Self {
+    pub fn new(config: &aws_types::SdkConfig, name: String) -> Self {
         Self {
             client: Client::new(config),
             name,

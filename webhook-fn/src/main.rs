@@ -3,15 +3,17 @@
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Error, LambdaEvent, Request, Service, lambda_runtime, service_fn};
 use shared::env::Reader;
+use shared::{aws, logging};
 use webhook_fn::app::{self, App};
 use webhook_fn::config::Config;
 use webhook_fn::gateway;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    lambda_http::tracing::init_default_subscriber();
-    let config = Config::read(Reader::from_process())?;
-    let app = App::new(config, &shared::aws::load_config().await)?;
+    let mut reader = Reader::from_process();
+    logging::init(&mut reader);
+    let aws = aws::read_config(&mut reader)?;
+    let app = App::new(Config::read(reader)?, &aws)?;
     let mut handler = Adapter::from(service_fn(|request: Request| app::handle(&app, request)));
     let service = service_fn(|event: LambdaEvent<LambdaRequest>| {
         let LambdaEvent {

@@ -2,15 +2,17 @@
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use shared::env::Reader;
+use shared::{aws, logging};
 use webhook_fn::callback::app::{self, App};
 use webhook_fn::callback::config::Config;
 use webhook_fn::callback::message::SqsEvent;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    lambda_runtime::tracing::init_default_subscriber();
-    let config = Config::read(Reader::from_process())?;
-    let app = App::new(config, &shared::aws::load_config().await)?;
+    let mut reader = Reader::from_process();
+    logging::init(&mut reader);
+    let aws = aws::read_config(&mut reader)?;
+    let app = App::new(Config::read(reader)?, &aws)?;
     run(service_fn(|event: LambdaEvent<SqsEvent>| {
         app::handle(&app, event)
     }))

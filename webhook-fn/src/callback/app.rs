@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use aws_config::SdkConfig;
+use aws_types::SdkConfig;
 use futures_util::future::{join, join_all};
 use jiff::Timestamp;
 use lambda_runtime::LambdaEvent;
