@@ -31,6 +31,7 @@ pub struct Watermark {
     is_stored: bool,
     is_moved: bool,
     seen: Seen,
+    forgotten: usize,
 }
 
 /// What to do with a record.
@@ -58,6 +59,7 @@ impl Watermark {
             is_stored: stored.position.is_some(),
             is_moved: false,
             seen: Seen::restore(stored.chunks),
+            forgotten: 0,
         }
     }
 
@@ -117,6 +119,11 @@ impl Watermark {
         self.handled(Some(date), Timestamp::MAX);
     }
 
+    /// How many ids were forgotten too early, since this was asked.
+    pub fn take_forgotten(&mut self) -> usize {
+        std::mem::take(&mut self.forgotten)
+    }
+
     /// Whether there is anything to store.
     pub fn is_changed(&self) -> bool {
         !self.is_stored || self.is_moved || self.seen.is_changed()
@@ -132,6 +139,7 @@ impl Watermark {
                 forgotten,
                 "too many changes inside the overlap: some may be published again, with their ids"
             );
+            self.forgotten += forgotten;
         }
         let (put_chunks, delete_chunks) = self.seen.take_changes();
         (self.is_stored, self.is_moved) = (true, false);

@@ -10,6 +10,7 @@ use shared::change::object_href;
 use shared::clock::Clock;
 use shared::close::error::CloseError;
 use shared::event::{Channel, Event};
+use shared::event_bus::{PublishError, Published};
 use shared::instance::Instance;
 use shared::instance_table::Lease;
 use shared::settings::Settings;
@@ -158,7 +159,10 @@ impl<O: Outside> Worker<'_, O> {
         };
         let event = Event::new(self.instance, self.settings, Channel::Polling, change);
         match target.watermark.judge(event.id, date, until) {
-            Verdict::Publish => Judgement::New(Box::new(event)),
+            Verdict::Publish => {
+                self.summary.undated += usize::from(date.is_none());
+                Judgement::New(Box::new(event))
+            }
             Verdict::Leave => Judgement::Left,
             Verdict::Skip => {
                 self.summary.duplicates += 1;
@@ -200,10 +204,26 @@ impl<O: Outside> Worker<'_, O> {
                 job.targets[target].published(event.id, date, until);
             }
         }
-        let outcome = outcome?;
-        self.summary.published += outcome.published;
-        self.summary.unpublishable += outcome.unpublishable;
-        Ok(())
+        self.count(events.len(), outcome)
+    }
+
+    fn count(
+        &mut self,
+        events: usize,
+        outcome: Result<Published, PublishError>,
+    ) -> Result<(), PollError> {
+        match outcome {
+            Ok(outcome) => {
+                self.summary.published += outcome.published;
+                self.summary.unpublishable += outcome.unpublishable;
+                Ok(())
+            }
+            Err(error) => {
+                self.summary.published += events.saturating_sub(error.unpublished.len());
+                self.summary.unpublished += error.unpublished.len();
+                Err(error.into())
+            }
+        }
     }
 
     /// Adds the object as it is now where Close hides it from the API key in the entry. Where that does not work either,
@@ -236,11 +256,12 @@ impl<O: Outside> Worker<'_, O> {
         }
     }
 
-    async fn commit(&self, target: &mut Target<'_>) -> Result<(), PollError> {
-        match target.take_commit() {
-            Some(commit) => Ok(self.outside.commit(self.lease, &commit).await?),
-            None => Ok(()),
-        }
+    async fn commit(&mut self, target: &mut Target<'_>) -> Result<(), PollError> {
+        let Some(commit) = target.take_commit() else {
+            return Ok(());
+        };
+        self.summary.forgotten += target.watermark.take_forgotten();
+        Ok(self.outside.commit(self.lease, &commit).await?)
     }
 
     /// Notes in a job's backfill, if it has one, why it went no further.
@@ -248,7 +269,7 @@ impl<O: Outside> Worker<'_, O> {
     /// # Errors
     /// When that cannot be stored.
     pub async fn note_failure(
-        &self,
+        &mut self,
         job: &mut Job<'_>,
         error: &PollError,
     ) -> Result<(), PollError> {

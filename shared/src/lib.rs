@@ -22,6 +22,7 @@ pub mod health;
 pub mod instance;
 pub mod instance_id;
 pub mod instance_table;
+pub mod metrics;
 pub mod poller_configuration;
 pub mod query_url;
 pub mod settings;
