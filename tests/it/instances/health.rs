@@ -91,6 +91,7 @@ async fn a_poll_that_began_before_a_change_says_nothing_about_it() {
     let late = Health {
         refusals: 7,
         reason: Some("leads: Unauthorized".to_owned()),
+        ..Health::default()
     };
     poll.end(ago(-3600), &late).await.unwrap();
 
