@@ -97,6 +97,7 @@ impl PollError {
                 | Self::Table(_)
                 | Self::NoticeNotPublished
                 | Self::CursorsExpire
+                | Self::OutOfOrder
         )
     }
 }

@@ -18,6 +18,8 @@ use crate::outside::Outside;
 const MAX_FAILURES: u32 = 3;
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 
+/// However soon Close says that its limit is reset.
+const MIN_WAIT: Duration = Duration::from_millis(250);
 /// The rate limit of reading single objects.
 const OBJECT: &str = "an object";
 
@@ -93,7 +95,9 @@ impl<'a, O: Outside> Fetcher<'a, O> {
         loop {
             self.wait_for(endpoint).await?;
             self.requests.set(self.requests.get() + 1);
-            match ask().await {
+            // What has not been answered by then is not waited for, or there would be no time to say when to go on.
+            let answer = tokio::time::timeout_at(self.clock.instant_at(self.stop_at), ask());
+            match answer.await.map_err(|_| PollError::OutOfTime)? {
                 Ok(answer) => {
                     self.note_date(answer.date);
                     self.pause(endpoint, answer.pause);
@@ -101,7 +105,7 @@ impl<'a, O: Outside> Fetcher<'a, O> {
                 }
                 Err(CloseError::RateLimited { wait }) => {
                     self.rate_limited.set(self.rate_limited.get() + 1);
-                    self.pause(endpoint, Some(wait));
+                    self.pause(endpoint, Some(wait.max(MIN_WAIT)));
                 }
                 Err(error @ CloseError::Unavailable(_)) if failures < MAX_FAILURES => {
                     failures += 1;

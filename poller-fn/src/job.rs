@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
 use shared::backfill::{Backfill, Status};
 use shared::change::Change;
 use shared::close::entry::{self, EntryError};
 use shared::close::span::Span;
-use shared::event::EventId;
+use shared::event::{Event, EventId};
 use shared::poller_configuration::{Resource, Source};
 use shared::query_url::Objects;
 use shared::watermark_table::{Commit, StoredResource};
@@ -18,6 +18,9 @@ use crate::error::PollError;
 use crate::record;
 use crate::walk::Walk;
 use crate::watermark::{LOG_OVERLAP, SEARCH_OVERLAP, Watermark};
+
+/// How far behind the others a resource may be to share their walk through the event log.
+const FAR_BEHIND: SignedDuration = SignedDuration::from_hours(1);
 
 /// One walk and those whom it feeds.
 #[derive(Debug)]
@@ -50,16 +53,26 @@ pub struct Target<'a> {
 pub enum Reading {
     /// A change that the resource's condition lets through.
     Change(Change),
-    /// A change that it does not, or an object that is not the resource's.
-    Other,
+    /// A change that it does not.
+    Refused(Change),
+    /// Of an object that is not the resource's.
+    NotOurs,
 }
 
 impl<'a> Job<'a> {
-    /// The jobs of a poll. The event log comes first: what it has to say of an object is older than the object.
+    /// The jobs of a poll. The event log comes first: what it has to say of an object is older than the object. Those that
+    /// are far behind in it walk by themselves, or the others would wait for them.
     pub fn all(targets: Vec<Target<'a>>, now: Timestamp) -> Vec<Self> {
+        let shares = |target: &Target<'_>| target.is_logged() && target.backfill.is_none();
+        let ahead = targets.iter().filter(|target| shares(target));
+        let ahead = ahead.map(|target| target.watermark.position()).max();
+        let is_near = |target: &Target<'_>| {
+            let behind = ahead.map(|ahead| ahead.duration_since(target.watermark.position()));
+            behind.is_some_and(|behind| behind <= FAR_BEHIND)
+        };
         let (log, others): (Vec<_>, Vec<_>) = targets
             .into_iter()
-            .partition(|target| target.is_logged() && target.backfill.is_none());
+            .partition(|target| shares(target) && is_near(target));
         let log = (!log.is_empty()).then(|| Self::new(log, now));
         let others = others
             .into_iter()
@@ -153,12 +166,16 @@ impl<'a> Target<'a> {
         })
     }
 
-    /// Notes in the backfill why it went no further: for good, or for now.
-    pub fn note_failure(&mut self, error: &PollError) {
-        let is_final = !(error.is_passing() || matches!(error, PollError::OutOfTime));
-        if let Some(backfill) = self.backfill.as_mut().filter(|_| is_final) {
-            backfill.status = Status::Failed;
-            backfill.reason = Some(error.reason().to_owned());
+    /// Notes in the backfill, if it is one's, that it never will go further. Returns whether that is so.
+    pub fn give_up(&mut self, error: &PollError) -> bool {
+        let is_lasting = !(error.is_passing() || matches!(error, PollError::OutOfTime));
+        match self.backfill.as_mut().filter(|_| is_lasting) {
+            Some(backfill) => {
+                backfill.status = Status::Failed;
+                backfill.reason = Some(error.reason().to_owned());
+                true
+            }
+            None => false,
         }
     }
 
@@ -177,12 +194,23 @@ impl<'a> Target<'a> {
         } else {
             record::to_change(Arc::clone(record), self.resource, self.began_at, until)
         };
-        let is_ours = !self.is_logged() || self.claims(&change);
-        Ok(if is_ours && self.matches(record) {
+        Ok(if self.is_logged() && !self.claims(&change) {
+            Reading::NotOurs
+        } else if self.matches(record) {
             Reading::Change(change)
         } else {
-            Reading::Other
+            Reading::Refused(change)
         })
+    }
+
+    /// By what a record is known to be done with: its event, but in the event log the entry as it is now. Of an entry Close
+    /// may hide later what the event's id was made of, and what the condition judged.
+    pub fn seen_id(&self, record: &RawValue, event: &Event) -> EventId {
+        if self.is_logged() {
+            entry::version(record).unwrap_or(event.id)
+        } else {
+            event.id
+        }
     }
 
     /// Whether an entry of the event log is this resource's: one that polls everything leaves to the others what they

@@ -6,6 +6,7 @@ use shared::clock::Clock;
 use shared::event::Entry;
 use shared::health::Health;
 use shared::instance::Instance;
+use shared::instance_table::Lease;
 
 use crate::error::PollError;
 use crate::invocation::SOURCE;
@@ -23,10 +24,11 @@ const TIMEOUT: SignedDuration = SignedDuration::from_secs(10);
 /// Says where the event log no longer reaches back to a watermark, and moves that to where it does.
 ///
 /// # Errors
-/// When the notice is not on the bus: nothing may go on as if it were.
+/// When the notice is not on the bus, and nothing may go on as if it were; or the table does not answer.
 pub async fn of_gaps(
     outside: &impl Outside,
     instance: &Instance,
+    lease: &Lease,
     targets: &mut [Target<'_>],
     clock: &Clock,
 ) -> Result<(), PollError> {
@@ -52,6 +54,10 @@ pub async fn of_gaps(
             return Err(PollError::NoticeNotPublished);
         }
         watermark.skip_to(oldest);
+        // At once, or it would be said again by each poll that gets no further.
+        if let Some(commit) = target.take_commit() {
+            outside.commit(lease, &commit).await?;
+        }
     }
     Ok(())
 }

@@ -18,9 +18,12 @@ const MAX_INTERVAL: Duration = Duration::from_hours(6);
 #[derive(Debug, Default)]
 pub struct Outcome {
     refused: Vec<String>,
-    is_any_read: bool,
-    is_any_passing: bool,
-    is_unfinished: bool,
+    /// Units that were read.
+    units: usize,
+    /// Failures that are no refusals; of these, those that pass by themselves, and those for want of time.
+    others: usize,
+    passing: usize,
+    unfinished: usize,
     reach: Reach,
 }
 
@@ -39,9 +42,9 @@ enum Reach {
 }
 
 impl Outcome {
-    /// A resource was read to its end.
+    /// Something was read.
     pub fn read(&mut self) {
-        self.is_any_read = true;
+        self.units += 1;
     }
 
     /// Everything was read to its end but what stands here: the watermarks of the resources that were not.
@@ -53,9 +56,11 @@ impl Outcome {
     pub fn failed(&mut self, resource: &str, error: &PollError) {
         if error.is_refusal() {
             self.refused.push(format!("{resource}: {}", error.reason()));
+        } else {
+            self.others += 1;
         }
-        self.is_any_passing |= error.is_passing();
-        self.is_unfinished |= matches!(error, PollError::OutOfTime);
+        self.passing += usize::from(error.is_passing());
+        self.unfinished += usize::from(matches!(error, PollError::OutOfTime));
         if matches!(error, PollError::LeaseLost) {
             self.reach = Reach::LeaseLost;
         }
@@ -64,11 +69,18 @@ impl Outcome {
     /// How the instance fares now, after a poll that ended at `until`. An outage says nothing of it.
     pub fn health(&self, before: &Health, until: Timestamp) -> Health {
         let is_refused = !self.refused.is_empty();
-        let is_inconclusive = !is_refused && !self.is_any_read;
+        let is_inconclusive = !is_refused && self.units == 0;
+        let caught_up_at = match self.reach {
+            Reach::End => Some(until),
+            _ => before.caught_up_at,
+        };
         if is_inconclusive {
-            return before.clone();
+            return Health {
+                caught_up_at,
+                ..before.clone()
+            };
         }
-        let is_all_refused = is_refused && !self.is_any_read && !self.is_any_passing;
+        let is_all_refused = is_refused && self.units == 0 && self.others == 0;
         Health {
             refusals: if is_all_refused {
                 before.refusals.saturating_add(1)
@@ -76,10 +88,7 @@ impl Outcome {
                 0
             },
             reason: is_refused.then(|| self.refused.join(", ")),
-            caught_up_at: match self.reach {
-                Reach::End => Some(until),
-                _ => before.caught_up_at,
-            },
+            caught_up_at,
         }
     }
 
@@ -109,7 +118,7 @@ impl Outcome {
         started: Timestamp,
         now: Timestamp,
     ) -> Timestamp {
-        if self.is_unfinished {
+        if 0 < self.unfinished {
             return now;
         }
         let next = if 0 < health.refusals {
@@ -117,7 +126,7 @@ impl Outcome {
         } else {
             next_poll(id, interval, started)
         };
-        if self.is_any_passing {
+        if 0 < self.passing {
             next.min(after(now, SOON))
         } else {
             next
@@ -188,10 +197,10 @@ mod tests {
         outcome.lag(&health, at(10_000)).map(|lag| lag.as_secs())
     }
 
-    fn behind(error: PollError, positions: &[i64]) -> Outcome {
+    fn behind(error: &PollError, positions: &[i64]) -> Outcome {
         let mut outcome = Outcome::default();
         outcome.reached(positions.iter().copied().map(at));
-        outcome.failed("contacts", &error);
+        outcome.failed("contacts", error);
         outcome
     }
 
@@ -246,7 +255,7 @@ mod tests {
 
     #[test]
     fn who_did_not_lags_since_the_watermark_or_since_it_last_did() {
-        let late = behind(outage(), &[7_000, 3_000]);
+        let late = behind(&outage(), &[7_000, 3_000]);
         assert_eq!(lag(&late, None), Some(7_000));
         assert_eq!(lag(&late, Some(2_000)), Some(7_000));
         // Nothing changed from 3,000 s on until the last poll that saw it all.
@@ -257,9 +266,9 @@ mod tests {
 
     #[test]
     fn whom_close_refuses_and_who_lost_the_lease_says_nothing_of_a_lag() {
-        assert_eq!(lag(&behind(refused(), &[3_000]), Some(9_000)), None);
+        assert_eq!(lag(&behind(&refused(), &[3_000]), Some(9_000)), None);
         assert_eq!(
-            lag(&behind(PollError::LeaseLost, &[3_000]), Some(9_000)),
+            lag(&behind(&PollError::LeaseLost, &[3_000]), Some(9_000)),
             None
         );
     }

@@ -18,25 +18,31 @@ use crate::watermark::Watermark;
 type Stored = HashMap<String, StoredResource>;
 
 /// The resources as they are polled now.
-pub fn targets<'a>(instance: &Instance, polling: &'a Poller, stored: &Stored) -> Vec<Target<'a>> {
+pub fn targets<'a>(
+    instance: &Instance,
+    polling: &'a Poller,
+    mut stored: Stored,
+) -> Vec<Target<'a>> {
     let start = polling.start.unwrap_or(instance.created_date);
     let all = &polling.resources[..];
-    let of = |name: &str| stored.get(name).cloned().unwrap_or_default();
-    let resources = all
+    let mut take = |name: &str| stored.remove(name).unwrap_or_default();
+    let mut targets: Vec<_> = all
         .iter()
-        .map(|resource| Target::new(resource, all, of(&resource.name), start));
-    let backfill = pending(instance).and_then(|backfill| {
+        .map(|resource| Target::new(resource, all, take(&resource.name), start))
+        .collect();
+    targets.extend(pending(instance).and_then(|backfill| {
         let resource = find(all, backfill)?;
-        let stored = of(&backfill.watermark_name());
+        let stored = take(&backfill.watermark_name());
         Some(Target::backfill(resource, all, stored, backfill.clone()))
-    });
-    resources.chain(backfill).collect()
+    }));
+    targets
 }
 
-/// Ends a backfill that has nothing to read any more, and removes the watermarks of those that are over.
+/// Ends a backfill that has nothing to read any more, and removes the watermarks of those that are over, as far as that
+/// works: the next poll finds what is left.
 ///
 /// # Errors
-/// When the table does not answer, or the lease is lost.
+/// When the end of a backfill cannot be stored, or the lease is lost.
 pub async fn tidy(
     outside: &impl Outside,
     lease: &Lease,
@@ -46,8 +52,10 @@ pub async fn tidy(
 ) -> Result<(), PollError> {
     let wanted = pending(instance);
     for (name, over) in stored.iter().filter(|(name, _)| name.starts_with('#')) {
-        if wanted.is_none_or(|backfill| backfill.watermark_name() != *name) {
-            outside.forget(lease.id, name, over).await?;
+        if wanted.is_none_or(|backfill| backfill.watermark_name() != *name)
+            && let Err(error) = outside.forget(lease.id, name, over).await
+        {
+            tracing::warn!(instance.id = %lease.id, %error, "what is left of a backfill was not removed");
         }
     }
     match wanted.filter(|backfill| find(&polling.resources, backfill).is_none()) {

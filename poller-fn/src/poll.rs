@@ -152,9 +152,16 @@ impl<O: Outside> Poll<'_, O> {
         }
         self.summary.polled = true;
         let stored = self.outside.load(self.instance.id).await?;
-        let mut targets = plan::targets(self.instance, polling, &stored);
         plan::tidy(self.outside, self.lease, self.instance, polling, &stored).await?;
-        notice::of_gaps(self.outside, self.instance, &mut targets, self.clock).await?;
+        let mut targets = plan::targets(self.instance, polling, stored);
+        notice::of_gaps(
+            self.outside,
+            self.instance,
+            self.lease,
+            &mut targets,
+            self.clock,
+        )
+        .await?;
 
         let mut worker = Worker {
             outside: self.outside,
@@ -228,12 +235,16 @@ async fn work<O: Outside>(
     let mut failures = Vec::new();
     while let Some(mut job) = jobs.pop_front() {
         let result = match worker.step(&mut job).await {
-            Err(error) => worker.note_failure(&mut job, &error).await.and(Err(error)),
+            Err(error) => worker.give_up(&mut job, &error).await.and(Err(error)),
             done => done,
         };
         match result {
-            Ok(()) if job.walk.next_request().is_some() => jobs.push_back(job),
-            Ok(()) => outcome.read(),
+            Ok(()) => {
+                outcome.read();
+                if job.walk.next_request().is_some() {
+                    jobs.push_back(job);
+                }
+            }
             Err(error) => {
                 let is_lost = matches!(error, PollError::LeaseLost);
                 failures.push(Failure::of(&job, error));

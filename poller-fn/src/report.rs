@@ -1,6 +1,7 @@
 //! What is seen of the function's work from outside: a line in the log, and metrics.
 
 use jiff::SignedDuration;
+use shared::event_bus::{PublishError, Published};
 use shared::health::Health;
 use shared::instance_id::InstanceId;
 use shared::metrics::{Measures, Metric};
@@ -10,6 +11,20 @@ use crate::error::PollError;
 use crate::poll::Summary;
 
 impl Summary {
+    /// Counts what became of so many events.
+    pub fn count(&mut self, events: usize, outcome: &Result<Published, PublishError>) {
+        match outcome {
+            Ok(outcome) => {
+                self.published += outcome.published;
+                self.unpublishable += outcome.unpublishable;
+            }
+            Err(error) => {
+                self.published += events.saturating_sub(error.unpublished.len());
+                self.unpublished += error.unpublished.len();
+            }
+        }
+    }
+
     /// Adds what is known at the end of a poll.
     pub fn conclude(&mut self, health: &Health, lag: Option<SignedDuration>) {
         self.lag_seconds = lag.and_then(|lag| u64::try_from(lag.as_secs()).ok());

@@ -9,8 +9,7 @@ use shared::backfill::Status;
 use shared::change::object_href;
 use shared::clock::Clock;
 use shared::close::error::CloseError;
-use shared::event::{Channel, Event};
-use shared::event_bus::{PublishError, Published};
+use shared::event::{Channel, Event, EventId};
 use shared::instance::Instance;
 use shared::instance_table::Lease;
 use shared::settings::Settings;
@@ -29,6 +28,14 @@ use crate::watermark::Verdict;
 const MAX_IDLE: SignedDuration = SignedDuration::from_hours(48);
 /// To so long before now, for what becomes visible late.
 const IDLE_LAG: SignedDuration = SignedDuration::from_hours(24);
+
+/// How long publishing a unit may take, or looking up what Close hides in it: the other resources want their turn.
+const PUBLISHING: SignedDuration = SignedDuration::from_secs(60);
+const LOOKING_UP: SignedDuration = SignedDuration::from_secs(30);
+
+/// What is being published when nothing more is begun has so long to reach the bus; the rest of the invocation is for its
+/// commit. Cut off, it would look like trouble with the bus, and what is left would wait for its turn.
+const GRACE: SignedDuration = SignedDuration::from_secs(4);
 
 /// Does the jobs of a poll.
 pub struct Worker<'a, O> {
@@ -54,18 +61,7 @@ pub struct Worker<'a, O> {
 #[derive(Default)]
 struct Sorted {
     new: Vec<New>,
-    /// By target, the dates of what needs nothing more.
-    passed: Vec<(usize, Option<Timestamp>)>,
-}
-
-/// What a record is to a target.
-enum Judgement {
-    /// To be published.
-    New(Box<Event>),
-    /// Nothing more to do.
-    Passed,
-    /// The next poll's.
-    Left,
+    passed: Vec<Passed>,
 }
 
 /// An event that was not published before.
@@ -73,7 +69,26 @@ struct New {
     target: usize,
     /// By which its target's watermark goes.
     date: Option<Timestamp>,
+    seen_id: EventId,
     event: Event,
+}
+
+/// A record that needs nothing more.
+struct Passed {
+    target: usize,
+    date: Option<Timestamp>,
+    /// By what it is to be known, if it must not be judged again.
+    seen_id: Option<EventId>,
+}
+
+/// What a record is to a target.
+enum Judgement {
+    /// To be published, and by what it is known then.
+    New(Box<Event>, EventId),
+    /// Nothing more to do, and by what it is to be known, if it must not be judged again.
+    Passed(Option<EventId>),
+    /// The next poll's.
+    Left,
 }
 
 impl<O: Outside> Worker<'_, O> {
@@ -122,16 +137,29 @@ impl<O: Outside> Worker<'_, O> {
     /// Sorts out what of a unit is new.
     fn sort(&mut self, job: &Job<'_>, unit: Unit) -> Sorted {
         let mut sorted = Sorted::default();
+        let mut ids = HashSet::new();
         for record in unit.into_iter().map(Arc::from) {
-            let date = record::date_updated(&record);
             for (index, target) in job.targets.iter().enumerate() {
-                match self.judge(target, &record, date) {
-                    Judgement::New(event) => sorted.new.push(New {
+                let date = record::date_updated(&record);
+                let mut pass = |seen_id| {
+                    sorted.passed.push(Passed {
                         target: index,
                         date,
+                        seen_id,
+                    });
+                };
+                match self.judge(target, &record, date) {
+                    // Two entries of the event log may be about one change.
+                    Judgement::New(event, seen_id) if !ids.insert((index, event.id)) => {
+                        pass(Some(seen_id));
+                    }
+                    Judgement::New(event, seen_id) => sorted.new.push(New {
+                        target: index,
+                        date,
+                        seen_id,
                         event: *event,
                     }),
-                    Judgement::Passed => sorted.passed.push((index, date)),
+                    Judgement::Passed(seen_id) => pass(seen_id),
                     Judgement::Left => {}
                 }
             }
@@ -146,27 +174,31 @@ impl<O: Outside> Worker<'_, O> {
         date: Option<Timestamp>,
     ) -> Judgement {
         let until = self.close.until();
-        let change = match target.read(record, until) {
-            Ok(Reading::Change(change)) => change,
-            Ok(Reading::Other) => {
-                self.summary.filtered += 1;
-                return Judgement::Passed;
-            }
+        let (change, is_wanted) = match target.read(record, until) {
+            Ok(Reading::Change(change)) => (change, true),
+            Ok(Reading::Refused(change)) => (change, false),
+            Ok(Reading::NotOurs) => return Judgement::Passed(None),
             Err(error) => {
                 tracing::error!(instance.id = %self.instance.id, %error, "nobody can say what this entry of Close's event log is about");
-                return Judgement::Passed;
+                return Judgement::Passed(None);
             }
         };
         let event = Event::new(self.instance, self.settings, Channel::Polling, change);
-        match target.watermark.judge(event.id, date, until) {
-            Verdict::Publish => {
+        let seen_id = target.seen_id(record, &event);
+        match target.watermark.judge(seen_id, date, until) {
+            Verdict::Publish if is_wanted => {
                 self.summary.undated += usize::from(date.is_none());
-                Judgement::New(Box::new(event))
+                Judgement::New(Box::new(event), seen_id)
+            }
+            Verdict::Publish => {
+                self.summary.filtered += 1;
+                // An object is judged alike each time, but of an entry Close may hide what was judged.
+                Judgement::Passed(target.is_logged().then_some(seen_id))
             }
             Verdict::Leave => Judgement::Left,
             Verdict::Skip => {
                 self.summary.duplicates += 1;
-                Judgement::Passed
+                Judgement::Passed(None)
             }
         }
     }
@@ -177,9 +209,12 @@ impl<O: Outside> Worker<'_, O> {
         let (places, events): (Vec<_>, Vec<_>) = sorted
             .new
             .into_iter()
-            .map(|new| ((new.target, new.date), new.event))
+            .map(|new| ((new.target, new.date, new.seen_id), new.event))
             .unzip();
-        let deadline = self.clock.instant_at(self.stop_at);
+        let end = self.stop_at.saturating_add(GRACE).unwrap_or(self.stop_at);
+        let patience = self.clock.now().saturating_add(PUBLISHING);
+        let deadline = patience.map_or(end, |patience| patience.min(end));
+        let deadline = self.clock.instant_at(deadline);
         let outcome = self.outside.publish(&events, deadline).await;
         let unpublished = outcome
             .as_ref()
@@ -192,52 +227,49 @@ impl<O: Outside> Worker<'_, O> {
             .iter()
             .zip(&events)
             .filter(|(_, event)| is_late(event));
-        let late = late.map(|((_, date), event)| date.unwrap_or(event.change.date));
+        let late = late.map(|((_, date, _), event)| date.unwrap_or(event.change.date));
         let until = late
             .chain(job.walk.frontier())
             .fold(self.close.until(), Timestamp::min);
-        for (target, date) in sorted.passed {
-            job.targets[target].watermark.handled(date, until);
+        for passed in sorted.passed {
+            let watermark = &mut job.targets[passed.target].watermark;
+            match passed.seen_id {
+                Some(id) => watermark.published(id, passed.date, until),
+                None => watermark.handled(passed.date, until),
+            }
         }
-        for ((target, date), event) in places.into_iter().zip(&events) {
+        for ((target, date, seen_id), event) in places.into_iter().zip(&events) {
             if !is_late(event) {
-                job.targets[target].published(event.id, date, until);
+                job.targets[target].published(seen_id, date, until);
             }
         }
-        self.count(events.len(), outcome)
+        self.summary.count(events.len(), &outcome);
+        outcome?;
+        Ok(())
     }
 
-    fn count(
-        &mut self,
-        events: usize,
-        outcome: Result<Published, PublishError>,
-    ) -> Result<(), PollError> {
-        match outcome {
-            Ok(outcome) => {
-                self.summary.published += outcome.published;
-                self.summary.unpublishable += outcome.unpublishable;
-                Ok(())
-            }
-            Err(error) => {
-                self.summary.published += events.saturating_sub(error.unpublished.len());
-                self.summary.unpublished += error.unpublished.len();
-                Err(error.into())
-            }
-        }
-    }
-
-    /// Adds the object as it is now where Close hides it from the API key in the entry. Where that does not work either,
-    /// the event says that it is hidden.
+    /// Adds the object as it is now where Close hides it from the API key in the entry. Where that does not work, or would
+    /// take too long, the event says that it is hidden.
     async fn show_current(&self, new: &mut [New]) {
         let mut objects: HashMap<String, Option<Box<RawValue>>> = HashMap::new();
+        let end = self.clock.now().saturating_add(LOOKING_UP);
+        let end = end.map_or(self.stop_at, |end| end.min(self.stop_at));
         for event in new.iter_mut().map(|new| &mut new.event) {
             if !event.change.data_hidden {
                 continue;
             }
             let path = object_href(&event.change.object_type, &event.change.object_id);
             if !objects.contains_key(&path) {
-                let object = self.close.object(&path).await.unwrap_or_default();
-                objects.insert(path.clone(), object);
+                if end <= self.clock.now() {
+                    return;
+                }
+                match self.close.object(&path).await {
+                    Ok(object) => objects.insert(path.clone(), object),
+                    Err(error) => {
+                        tracing::warn!(instance.id = %self.instance.id, %error, "what Close hides was not looked up");
+                        return;
+                    }
+                };
             }
             event.current = objects.get(&path).cloned().flatten();
         }
@@ -264,22 +296,15 @@ impl<O: Outside> Worker<'_, O> {
         Ok(self.outside.commit(self.lease, &commit).await?)
     }
 
-    /// Notes in a job's backfill, if it has one, why it went no further.
+    /// Notes in a job's backfill, if it has one, that it never will go further.
     ///
     /// # Errors
     /// When that cannot be stored.
-    pub async fn note_failure(
-        &mut self,
-        job: &mut Job<'_>,
-        error: &PollError,
-    ) -> Result<(), PollError> {
-        for target in job
-            .targets
-            .iter_mut()
-            .filter(|target| target.backfill.is_some())
-        {
-            target.note_failure(error);
-            self.commit(target).await?;
+    pub async fn give_up(&mut self, job: &mut Job<'_>, error: &PollError) -> Result<(), PollError> {
+        for target in &mut job.targets {
+            if target.give_up(error) {
+                self.commit(target).await?;
+            }
         }
         Ok(())
     }

@@ -25,7 +25,7 @@ pub struct Backfill {
     /// Events on the bus.
     #[serde(default)]
     pub published: u64,
-    /// Why it failed, or what it last stumbled over.
+    /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

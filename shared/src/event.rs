@@ -216,8 +216,7 @@ impl Entry {
 }
 
 impl EventId {
-    /// The first 128 bits of SHA-256 over what tells the change from all others. Every part is led by its length, so
-    /// that no two lists of parts run together.
+    /// The first 128 bits of SHA-256 over what tells the change from all others.
     pub fn of(instance_id: InstanceId, change: &Change) -> Self {
         let mut parts = vec![
             instance_id.to_string(),
@@ -229,6 +228,11 @@ impl EventId {
             Identity::Parts(others) => parts.extend(others.iter().cloned()),
         }
         parts.push(kind_of_change(&change.action).to_owned());
+        Self::of_parts(&parts)
+    }
+
+    /// The same over any texts. Every part is led by its length, so that no two lists of parts run together.
+    pub fn of_parts(parts: &[String]) -> Self {
         let mut sha256 = Sha256::new();
         for part in parts {
             sha256.update((part.len() as u64).to_be_bytes());

@@ -108,6 +108,26 @@ impl EventBus {
         events: &[Event],
         deadline: Instant,
     ) -> Result<Published, PublishError> {
+        let mut total = Published::default();
+        // A few calls' worth at a time, so that the entries are not all in memory beside the events.
+        for (index, some) in events.chunks(10 * MAX_ENTRIES).enumerate() {
+            let outcome = self.publish_some(some, deadline).await;
+            let published = outcome.map_err(|mut error| {
+                let behind = events.iter().skip((index + 1) * 10 * MAX_ENTRIES);
+                error.unpublished.extend(behind.map(|event| event.id));
+                error
+            })?;
+            total.published += published.published;
+            total.unpublishable += published.unpublishable;
+        }
+        Ok(total)
+    }
+
+    async fn publish_some(
+        &self,
+        events: &[Event],
+        deadline: Instant,
+    ) -> Result<Published, PublishError> {
         let entries: Vec<_> = events
             .iter()
             .map(|event| event.to_entry(self.max_bytes))

@@ -167,34 +167,10 @@ impl WatermarkTable {
     /// When the table does not answer; some may be removed by then, so call again.
     pub async fn delete_all(&self, id: InstanceId) -> Result<(), TableError> {
         let items = self.items(id).await?;
-        let keys = items.iter().map(|item| text(item, "resource"));
-        self.delete(id, &keys.collect::<Result<Vec<_>, _>>()?).await
-    }
-
-    /// Removes what is stored of one resource.
-    ///
-    /// # Errors
-    /// As [`Self::delete_all`].
-    pub async fn forget(
-        &self,
-        id: InstanceId,
-        resource: &str,
-        stored: &StoredResource,
-    ) -> Result<(), TableError> {
-        let chunks = stored
-            .chunks
-            .iter()
-            .map(|(chunk, _)| chunk_key(resource, *chunk));
-        let keys: Vec<_> = chunks.chain([resource.to_owned()]).collect();
-        let keys: Vec<_> = keys.iter().map(String::as_str).collect();
-        self.delete(id, &keys).await
-    }
-
-    async fn delete(&self, id: InstanceId, keys: &[&str]) -> Result<(), TableError> {
-        for batch in keys.chunks(MAX_BATCH) {
+        for batch in items.chunks(MAX_BATCH) {
             let mut requests = batch
                 .iter()
-                .map(|resource| to_delete_request(id, resource))
+                .map(|item| to_delete_request(id, item))
                 .collect::<Result<Vec<_>, _>>()?;
             while !requests.is_empty() {
                 let write = self
@@ -207,6 +183,26 @@ impl WatermarkTable {
                     .and_then(|mut tables| tables.remove(&self.name))
                     .unwrap_or_default();
             }
+        }
+        Ok(())
+    }
+
+    /// Removes what is stored of one resource: its chunks first, so that what is left by a failure is found again.
+    ///
+    /// # Errors
+    /// When the table does not answer; some may be removed by then, so call again.
+    pub async fn forget(
+        &self,
+        id: InstanceId,
+        resource: &str,
+        stored: &StoredResource,
+    ) -> Result<(), TableError> {
+        let chunks = stored.chunks.iter();
+        let keys = chunks.map(|(chunk, _)| chunk_key(resource, *chunk));
+        for name in keys.chain([resource.to_owned()]) {
+            let delete = self.client.delete_item().table_name(&self.name);
+            let delete = delete.set_key(Some(key(id, &name)));
+            delete.send().await.map_err(TableError::unavailable)?;
         }
         Ok(())
     }
@@ -315,9 +311,9 @@ fn to_ids(item: &Item) -> Result<Vec<u8>, TableError> {
     Ok(ids.as_ref().to_vec())
 }
 
-fn to_delete_request(id: InstanceId, resource: &str) -> Result<WriteRequest, TableError> {
+fn to_delete_request(id: InstanceId, item: &Item) -> Result<WriteRequest, TableError> {
     let delete = DeleteRequest::builder()
-        .set_key(Some(key(id, resource)))
+        .set_key(Some(key(id, text(item, "resource")?)))
         .build();
     let delete = delete.map_err(|error| TableError::Malformed(error.to_string()))?;
     Ok(WriteRequest::builder().delete_request(delete).build())

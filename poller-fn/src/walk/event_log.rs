@@ -5,7 +5,7 @@
 //! pages are read once more on the way back.
 
 use jiff::Timestamp;
-use shared::close::event_log::{LogPage, PAGE_SIZE};
+use shared::close::event_log::LogPage;
 use shared::close::page::{Page, Request};
 use shared::close::span::Span;
 
@@ -17,6 +17,8 @@ use crate::record;
 
 /// Entries of a window: what memory bears, some kilobytes each.
 const MAX_UNIT: usize = 1_000;
+/// Their bytes, which count twice while they are published.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// What a window is aimed to hold: its length is an estimate.
 const TARGET: usize = 700;
 
@@ -25,6 +27,7 @@ const TARGET: usize = 700;
 pub struct LogWalk {
     windows: Windows,
     entries: Unit,
+    bytes: usize,
     /// Of the pages of this window that were read, the last one's last; the first page has none.
     cursors: Vec<Option<String>>,
     way: Way,
@@ -47,6 +50,7 @@ impl LogWalk {
         Self {
             windows: Windows::new(updated, now),
             entries: Vec::new(),
+            bytes: 0,
             cursors: vec![None],
             way: Way::Collecting,
             expiries: 0,
@@ -68,7 +72,7 @@ impl LogWalk {
         let Some(window) = self.windows.current() else {
             return Ok(None);
         };
-        let is_bottom = self.is_bottom(window, &page);
+        let is_bottom = is_bottom(window, &page);
         let next = page.cursor.clone();
         let entries = page
             .data
@@ -87,6 +91,7 @@ impl LogWalk {
             Way::Descending => self.go_down(next)?,
             Way::Collecting => {
                 self.entries.extend(entries);
+                self.bytes = self.entries.iter().map(|entry| entry.get().len()).sum();
                 return self.collected(is_bottom, next);
             }
         }
@@ -121,7 +126,7 @@ impl LogWalk {
             self.finish(unit.len());
             return Ok(Some(unit));
         }
-        if self.entries.len() < MAX_UNIT {
+        if self.entries.len() < MAX_UNIT && self.bytes < MAX_BYTES {
             self.go_down(next)?;
         } else if self.windows.shrink(self.fitting_part()) {
             self.begin();
@@ -131,17 +136,6 @@ impl LogWalk {
             self.go_down(next)?;
         }
         Ok(None)
-    }
-
-    /// The page holds nothing of the window any more, or there is none behind it.
-    fn is_bottom(&self, window: Span, page: &Page) -> bool {
-        let is_first = self.cursors.len() == 1;
-        let is_older = |date| window.from.is_some_and(|from| date < from);
-        let mut dates = page
-            .data
-            .iter()
-            .filter_map(|entry| record::date_updated(entry));
-        page.cursor.is_none() || (is_first && page.data.len() < PAGE_SIZE) || dates.all(is_older)
     }
 
     fn go_down(&mut self, next: Option<String>) -> Result<(), PollError> {
@@ -163,7 +157,8 @@ impl LogWalk {
             return 0.0;
         };
         #[expect(clippy::cast_precision_loss, reason = "an estimate of small numbers")]
-        let fill = TARGET as f64 / self.entries.len() as f64;
+        let fill = (TARGET as f64 / self.entries.len() as f64)
+            .min(MAX_BYTES as f64 / (2 * self.bytes.max(1)) as f64);
         let read = newest.duration_since(oldest).as_secs_f64();
         fill * read / self.windows.width().as_secs_f64()
     }
@@ -175,10 +170,22 @@ impl LogWalk {
     }
 
     fn begin(&mut self) {
+        self.bytes = 0;
         self.entries.clear();
         self.cursors = vec![None];
         self.way = Way::Collecting;
     }
+}
+
+/// The page holds nothing of the window any more, or there is none behind it.
+fn is_bottom(window: Span, page: &Page) -> bool {
+    let is_older = |date| window.from.is_some_and(|from| date < from);
+    let mut dates = page
+        .data
+        .iter()
+        .filter_map(|entry| record::date_updated(entry))
+        .peekable();
+    page.cursor.is_none() || (dates.peek().is_some() && dates.all(is_older))
 }
 
 /// Entries of one date keep Close's order, which is right for each object.
@@ -189,7 +196,7 @@ fn ascending(mut newest_first: Unit) -> Unit {
 
 #[cfg(test)]
 mod tests {
-    use shared::close::event_log::PAGE_SIZE;
+    use shared::close::event_log::{LogPage, PAGE_SIZE};
     use shared::close::page::{Page, Request};
     use shared::close::span::Span;
 
@@ -226,9 +233,16 @@ mod tests {
             let end = start + PAGE_SIZE;
             Page {
                 data: shown.map(|date| record(*date, 0)).collect(),
-                cursor: (end < self.0.len()).then(|| end.to_string()),
+                cursor: self.cursor_behind(end, request),
                 ..Page::default()
             }
+        }
+
+        /// The first page's respects what was asked for.
+        fn cursor_behind(&self, end: usize, request: &LogPage) -> Option<String> {
+            let next = at(*self.0.get(end)?);
+            let is_shown = request.cursor.is_some() || request.updated.contains(next);
+            is_shown.then(|| end.to_string())
         }
 
         fn walk(&self, from: i64) -> (Vec<Vec<i64>>, usize) {

@@ -4,7 +4,7 @@
 //! Within a run of one date that is longer than a page, a search goes on by its cursor; what is too long for that, and
 //! every such run of a list, is walked by [`WindowWalk`].
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use shared::close::page::{Page, Request};
 use shared::close::span::Span;
 
@@ -18,6 +18,8 @@ use crate::record;
 /// records as they are: one that has just been edited stands where it stood before, with its new date. To go by a single
 /// record could mean to skip all between.
 const SAMPLE: usize = 9;
+/// What is dated further ahead is published at once, so it is looked for.
+const FUTURE: SignedDuration = SignedDuration::from_mins(5);
 
 /// The state of a walk.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub struct KeysetWalk {
     before: Option<Timestamp>,
     created: Span,
     limit: u16,
+    /// What is dated from here on is not wanted, or the next poll's.
+    end: Timestamp,
     anchor: Timestamp,
     /// Records at the anchor that were read already and come again.
     known: usize,
@@ -33,24 +37,28 @@ pub struct KeysetWalk {
     read_since_anchor: usize,
     expiries: u32,
     run: Option<WindowWalk>,
+    /// Where the walk left out what is dated after its end.
+    left_at: Option<Timestamp>,
     is_done: bool,
 }
 
 impl KeysetWalk {
-    /// A walk through what was updated and created within these spans.
-    pub fn new(kind: Kind, updated: Span, created: Span, limit: u16) -> Self {
+    /// A walk through what was updated and created within these spans, by a poll that began `now`.
+    pub fn new(kind: Kind, updated: Span, created: Span, limit: u16, now: Timestamp) -> Self {
         let anchor = updated.from.unwrap_or(Timestamp::UNIX_EPOCH);
         Self {
             kind,
             before: updated.before,
             created,
             limit,
+            end: updated.before.unwrap_or(now),
             anchor,
             known: 0,
             cursor: None,
             read_since_anchor: 0,
             expiries: 0,
             run: None,
+            left_at: None,
             is_done: updated.before.is_some_and(|before| before <= anchor),
         }
     }
@@ -90,25 +98,29 @@ impl KeysetWalk {
             .iter()
             .filter_map(|record| record::date_updated(record))
             .collect();
+        self.read_since_anchor += page.data.len();
+        let is_cut_short = self.is_search() && MAX_WALK < self.read_since_anchor + page.data.len();
+        if page.data.is_empty() || (!page.is_followed() && !is_cut_short) {
+            self.is_done = true;
+            return Ok(Some(page.data));
+        }
         let (first, last) = ends(&dates);
-        if last < first {
+        if is_descending(first, last) {
             return Err(PollError::OutOfOrder);
         }
-        self.read_since_anchor += page.data.len();
-        let is_cut_short = self.kind_is_search() && MAX_WALK <= self.read_since_anchor;
-        match last {
-            _ if page.data.is_empty() => self.is_done = true,
-            _ if !page.is_followed() && !is_cut_short => self.is_done = true,
-            Some(last) if self.anchor < last => self.anchor_at(last, &dates),
+        // A record dated after the end of the walk says nothing of where the page is.
+        match last.iter().filter(|date| **date < self.end).min() {
+            None if !last.is_empty() && self.before.is_none() => self.leave_out(&dates),
+            Some(last) if self.anchor < *last => self.anchor_at(*last, &dates),
             _ if page.cursor.is_some() && !is_cut_short => self.cursor.clone_from(&page.cursor),
             _ => self.enter_run(),
         }
         Ok(Some(page.data))
     }
 
-    /// Everything dated before it was read, as long as there is more to read.
-    pub fn frontier(&self) -> Timestamp {
-        self.anchor
+    /// Everything dated before it was read; nothing, where everything was.
+    pub fn frontier(&self) -> Option<Timestamp> {
+        self.left_at.or((!self.is_done).then_some(self.anchor))
     }
 
     /// Starts the run again after its cursor expired, another way when that has happened too often.
@@ -135,7 +147,7 @@ impl KeysetWalk {
         }
     }
 
-    fn kind_is_search(&self) -> bool {
+    fn is_search(&self) -> bool {
         matches!(self.kind, Kind::Search(_))
     }
 
@@ -149,6 +161,15 @@ impl KeysetWalk {
         self.anchor = date;
         self.known = read.iter().filter(|other| date <= **other).count();
         (self.cursor, self.read_since_anchor, self.expiries) = (None, 0, 0);
+    }
+
+    /// All that ends the page is the next poll's, and much may follow: goes on with what is dated far ahead alone. The walk
+    /// has come no further than its anchor, for it may be that only what it was shown is so new.
+    fn leave_out(&mut self, read: &[Timestamp]) {
+        self.left_at.get_or_insert(self.anchor);
+        let ahead = self.end.saturating_add(FUTURE).unwrap_or(Timestamp::MAX);
+        self.end = Timestamp::MAX;
+        self.anchor_at(ahead, read);
     }
 
     fn enter_run(&mut self) {
@@ -179,17 +200,13 @@ impl KeysetWalk {
 }
 
 /// What the page begins and ends with.
-fn ends(dates: &[Timestamp]) -> (Option<Timestamp>, Option<Timestamp>) {
+fn ends(dates: &[Timestamp]) -> (&[Timestamp], &[Timestamp]) {
     let sample = (dates.len() / 2).clamp(1, SAMPLE).min(dates.len());
-    let (first, last) = (&dates[..sample], &dates[dates.len() - sample..]);
-    (middle(first), middle(last))
+    (&dates[..sample], &dates[dates.len() - sample..])
 }
 
-/// The date that no more than half of them are after.
-fn middle(dates: &[Timestamp]) -> Option<Timestamp> {
-    let mut dates = dates.to_vec();
-    dates.sort_unstable();
-    dates.get(dates.len().saturating_sub(1) / 2).copied()
+fn is_descending(first: &[Timestamp], last: &[Timestamp]) -> bool {
+    last.iter().max() < first.iter().min()
 }
 
 #[cfg(test)]
@@ -205,7 +222,13 @@ mod tests {
 
     fn walk() -> KeysetWalk {
         let kind = Kind::Search(ObjectType::Contact);
-        KeysetWalk::new(kind, Span::since(at(0)), Span::default(), 100)
+        KeysetWalk::new(
+            kind,
+            Span::since(at(0)),
+            Span::default(),
+            100,
+            at(1_000_000),
+        )
     }
 
     fn next(walk: &KeysetWalk) -> Option<(i64, Option<String>)> {
@@ -276,21 +299,33 @@ mod tests {
         growing
             .advance(page(&(0..10_000).collect::<Vec<_>>(), None))
             .unwrap();
-        assert_eq!(next(&growing), Some((9_995, None)));
+        assert_eq!(next(&growing), Some((9_991, None)));
         let mut ties = walk();
         ties.advance(page(&vec![0; 10_000], None)).unwrap();
         assert_eq!(next(&ties), Some((0, None)));
     }
 
     #[test]
-    fn a_record_that_is_newer_than_its_place_skips_nothing() {
+    fn records_that_are_newer_than_their_place_skip_nothing() {
         let mut walk = walk();
         let mut dates: Vec<_> = (1..=20).collect();
-        dates[19] = 9_000;
         dates[4] = 8_000;
+        dates[13..].fill(9_000);
         walk.advance(page(&dates, Some("c1"))).unwrap();
-        assert_eq!(next(&walk), Some((16, None)));
-        assert_eq!(walk.frontier(), at(16));
+        assert_eq!(next(&walk), Some((12, None)));
+        assert_eq!(walk.frontier(), Some(at(12)));
+    }
+
+    #[test]
+    fn what_is_dated_after_the_poll_began_is_left_out_but_for_what_is_far_ahead() {
+        let mut walk = walk();
+        walk.advance(page(&[1, 2, 3, 4], Some("c1"))).unwrap();
+        walk.advance(page(&[3, 4, 1_000_000, 1_000_001], Some("c2")))
+            .unwrap();
+        assert_eq!(next(&walk), Some((1_300_000, None)));
+        walk.advance(page(&[2_000_000], None)).unwrap();
+        assert_eq!(next(&walk), None);
+        assert_eq!(walk.frontier(), Some(at(3)));
     }
 
     #[test]
@@ -310,7 +345,7 @@ mod tests {
     #[test]
     fn a_run_of_a_list_is_divided_at_once_and_left_behind() {
         let kind = Kind::List(Listed::Opportunities);
-        let mut walk = KeysetWalk::new(kind, Span::since(at(0)), Span::default(), 2);
+        let mut walk = KeysetWalk::new(kind, Span::since(at(0)), Span::default(), 2, at(1_000_000));
         let list = |updated: &[i64], has_more| Page {
             has_more,
             ..page(updated, None)

@@ -45,27 +45,34 @@ impl Walk {
         let filter = resource.query.filter.as_ref();
         let created = filter.map(push_down::push_down).unwrap_or_default();
         let limit = resource.page_size;
+        // What is dated later is for the next poll, and there may be much of it.
+        let closed = Span {
+            before: updated.before.or(Some(now)),
+            ..updated
+        };
         match resource.source {
             Source::Search(object_type) => Self::Keyset(KeysetWalk::new(
                 Kind::Search(object_type),
                 updated,
                 created,
                 limit,
+                now,
             )),
             Source::Opportunities => Self::Keyset(KeysetWalk::new(
                 Kind::List(Listed::Opportunities),
                 updated,
                 created,
                 limit,
+                now,
             )),
             Source::Tasks => Self::Windows(WindowWalk::new(
                 Kind::List(Listed::Tasks),
-                updated,
+                closed,
                 created,
                 limit,
                 now,
             )),
-            Source::EventLog => Self::EventLog(LogWalk::new(updated, now)),
+            Source::EventLog => Self::EventLog(LogWalk::new(closed, now)),
         }
     }
 
@@ -92,12 +99,13 @@ impl Walk {
 
     /// Everything dated before it was read; nothing, where everything was.
     pub fn frontier(&self) -> Option<Timestamp> {
-        self.next_request()?;
-        Some(match self {
+        let is_done = self.next_request().is_none();
+        match self {
             Self::Keyset(walk) => walk.frontier(),
-            Self::Windows(walk) => walk.frontier(),
-            Self::EventLog(walk) => walk.frontier(),
-        })
+            _ if is_done => None,
+            Self::Windows(walk) => Some(walk.frontier()),
+            Self::EventLog(walk) => Some(walk.frontier()),
+        }
     }
 
     /// Reads again what the cursor that expired was for; what was published of it is seen.
@@ -132,7 +140,7 @@ fn sorted(mut records: Unit) -> Unit {
 pub(crate) mod tests {
     use jiff::Timestamp;
     use serde_json::json;
-    use serde_json::value::to_raw_value;
+    use serde_json::value::{RawValue, to_raw_value};
     use shared::close::page::Page;
 
     use super::Unit;
@@ -143,8 +151,14 @@ pub(crate) mod tests {
     }
 
     /// A record, by when it was updated and created, in milliseconds.
-    pub(crate) fn record(updated: i64, created: i64) -> Box<serde_json::value::RawValue> {
+    pub(crate) fn record(updated: i64, created: i64) -> Box<RawValue> {
         let record = json!({"date_updated": at(updated), "date_created": at(created)});
+        to_raw_value(&record).unwrap()
+    }
+
+    /// The same, with an id.
+    pub(crate) fn numbered(id: usize, (updated, created): (i64, i64)) -> Box<RawValue> {
+        let record = json!({"id": id, "date_updated": at(updated), "date_created": at(created)});
         to_raw_value(&record).unwrap()
     }
 

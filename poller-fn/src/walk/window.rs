@@ -4,6 +4,9 @@
 //! A window that proves too large is divided in time. A single moment is divided by when its objects were created, which
 //! never changes. Only what even that cannot divide is read by offset, or by a search's cursor.
 
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use jiff::Timestamp;
 use shared::close::page::{Page, Request};
 use shared::close::span::{Span, floor};
@@ -42,6 +45,8 @@ struct Run {
     read: usize,
     cursor: Option<String>,
     total: Option<usize>,
+    /// What was read, each once, told by its hash.
+    distinct: HashSet<u64>,
     has_shifted: bool,
     passes: u32,
 }
@@ -153,6 +158,10 @@ impl WindowWalk {
                 },
             ],
         };
+        // Close ignored the bound, or rounded it.
+        if pieces.contains(&part) {
+            return false;
+        }
         self.parts.pop();
         self.parts
             .extend(pieces.into_iter().filter(|piece| !piece.is_empty()));
@@ -179,7 +188,7 @@ impl WindowWalk {
         if is_cut_short || MAX_PASSES < run.passes {
             return Err(self.too_large());
         }
-        if run.has_shifted {
+        if run.is_incomplete() {
             run.read_again();
         } else {
             self.finish_part(page.data.len());
@@ -225,6 +234,12 @@ fn cut(created: Vec<Timestamp>) -> Option<Cut> {
     Some(Cut::At(time))
 }
 
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
 impl Run {
     fn place(&self) -> Place {
         Place {
@@ -237,7 +252,14 @@ impl Run {
         self.has_shifted |= self.total.is_some() && self.total != page.total_results;
         self.total = page.total_results;
         self.read += page.data.len();
+        self.distinct
+            .extend(page.data.iter().map(|record| hash(record.get())));
         self.cursor.clone_from(&page.cursor);
+    }
+
+    /// Some left the list meanwhile, so that others slipped through; or its order is not the same for every page.
+    fn is_incomplete(&self) -> bool {
+        self.has_shifted || self.total.is_some_and(|total| self.distinct.len() < total)
     }
 
     fn read_again(&mut self) {
@@ -255,7 +277,7 @@ mod tests {
     use shared::close::span::Span;
 
     use super::super::kind::Kind;
-    use super::super::tests::{at, millis, record};
+    use super::super::tests::{at, millis, numbered};
     use super::WindowWalk;
 
     /// Tasks, by when they were updated and created.
@@ -267,19 +289,15 @@ mod tests {
             let Request::List(list) = request else {
                 panic!("{request:?}")
             };
-            let mut found = self.0.clone();
-            found.retain(|(updated, created)| {
+            let mut found: Vec<_> = self.0.iter().copied().enumerate().collect();
+            found.retain(|(_, (updated, created))| {
                 list.updated.contains(at(*updated)) && list.created.contains(at(*created))
             });
-            found.sort_by_key(|(_, created)| *created);
+            found.sort_by_key(|(_, (_, created))| *created);
             let limit = usize::from(list.limit);
+            let shown = found.iter().skip(list.skip).take(limit);
             Page {
-                data: found
-                    .iter()
-                    .skip(list.skip)
-                    .take(limit)
-                    .map(|(u, c)| record(*u, *c))
-                    .collect(),
+                data: shown.map(|(id, dates)| numbered(*id, *dates)).collect(),
                 has_more: list.skip + limit < found.len(),
                 total_results: Some(found.len()),
                 cursor: None,

@@ -7,7 +7,6 @@ use shared::close::span::{RESOLUTION, Span, floor};
 const MAX_GROWTH: f64 = 4.0;
 /// A rest that is longer than a window by no more than this is one window.
 const SLACK: f64 = 1.25;
-
 /// The windows of a stretch of time, from its start on. Until one proves too large, the whole is one window.
 #[derive(Debug)]
 pub struct Windows {
@@ -68,8 +67,7 @@ impl Windows {
             self.is_done = true;
             return;
         };
-        #[expect(clippy::cast_precision_loss, reason = "an estimate of small numbers")]
-        let growth = (target as f64 / count.max(1) as f64).min(MAX_GROWTH);
+        let growth = growth(count, target);
         let step = self.width().mul_f64(growth);
         self.from = before;
         let rest = self.end.unwrap_or(self.now).duration_since(before);
@@ -85,6 +83,16 @@ impl Windows {
         let end = self.from.saturating_add(width).unwrap_or(Timestamp::MAX);
         let first = floor(self.from).saturating_add(RESOLUTION);
         floor(end).max(first.unwrap_or(Timestamp::MAX))
+    }
+}
+
+/// By how much longer the next window is. An empty one says only that it was too short, whatever would have been right.
+#[expect(clippy::cast_precision_loss, reason = "an estimate of small numbers")]
+fn growth(count: usize, target: usize) -> f64 {
+    if count == 0 {
+        MAX_GROWTH
+    } else {
+        (target as f64 / count as f64).min(MAX_GROWTH)
     }
 }
 
@@ -130,6 +138,17 @@ mod tests {
         assert!(windows.shrink(0.9));
         assert_eq!(current(&windows), Some((1_000, Some(1_001))));
         assert!(!windows.shrink(0.5));
+    }
+
+    #[test]
+    fn an_empty_window_grows_however_little_would_have_been_right() {
+        let mut windows = windows(1_000, None, 100_000);
+        assert!(windows.shrink(0.0));
+        assert_eq!(current(&windows), Some((1_000, Some(1_001))));
+        for _ in 0..8 {
+            windows.finish(0, 0);
+        }
+        assert_eq!(current(&windows), Some((22_845, None)));
     }
 
     #[test]

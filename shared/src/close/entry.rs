@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::{json, timestamp};
 use crate::change::{Change, EventType, Identity, object_href};
+use crate::event::EventId;
 
 /// Close stamps an entry a few ms after the object it is about. An object stamped longer before was not touched by the
 /// action, so its date would collide with an older change.
@@ -74,6 +75,15 @@ pub fn to_change(
         action: action.clone(),
         raw,
     })
+}
+
+/// Tells an entry in its present form from all others, and from itself before Close put another update into it.
+pub fn version(json: &RawValue) -> Option<EventId> {
+    let (id, date) = (
+        json::text_at(json, "id")?,
+        json::text_at(json, "date_updated")?,
+    );
+    Some(EventId::of_parts(&[id, date]))
 }
 
 /// What an entry is about: the object as it was after the change, or, where it is gone, before. Nothing where Close hides

@@ -70,7 +70,7 @@ async fn how_long_an_instance_has_waited_is_known_though_it_is_asked_for_again_a
     world.stack.tick().await.unwrap();
     let line = tick_line(&world);
     assert!(!is_reached("DueBacklogAlarm", [&line]), "{line:?}");
-    assert!((5.0..60.0).contains(&line.value("DueBacklog").unwrap()));
+    assert!(line.value("DueBacklog").unwrap() < 60.0);
     world.finish().await;
 }
 

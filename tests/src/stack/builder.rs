@@ -31,6 +31,7 @@ pub struct Builder {
     inputs: Inputs,
     environment: Vec<(String, String, Option<String>)>,
     absent_rules: Vec<String>,
+    timeouts: Vec<(String, Duration)>,
     listen: SocketAddr,
     schedule: Mode,
     binaries: Option<Binaries>,
@@ -49,6 +50,7 @@ impl Default for Builder {
             },
             environment: Vec::new(),
             absent_rules: Vec::new(),
+            timeouts: Vec::new(),
             listen: ANY_PORT,
             schedule: Mode::Off,
             binaries: None,
@@ -96,6 +98,13 @@ impl Builder {
     pub fn without_environment(mut self, function: &str, name: &str) -> Self {
         self.environment
             .push((function.to_owned(), name.to_owned(), None));
+        self
+    }
+
+    /// How long one function may take, instead of what the template says.
+    #[must_use]
+    pub fn timeout(mut self, function: &str, timeout: Duration) -> Self {
+        self.timeouts.push((function.to_owned(), timeout));
         self
     }
 
@@ -200,10 +209,11 @@ impl Builder {
             parameters.insert(PUBLIC_URL.to_owned(), entrance.url()?);
         }
         let mut template = Template::load(&self.template, &self.inputs)?;
+        for (function, timeout) in &self.timeouts {
+            function_mut(&mut template, function)?.timeout = *timeout;
+        }
         for (function, name, value) in &self.environment {
-            let mut specs = template.functions.iter_mut();
-            let spec = specs.find(|spec| &spec.logical_id == function);
-            let spec = spec.with_context(|| format!("the template has no function {function}"))?;
+            let spec = function_mut(&mut template, function)?;
             let old = match value {
                 Some(value) => spec.environment.insert(name.clone(), value.clone()),
                 None => spec.environment.remove(name),
@@ -243,4 +253,10 @@ impl Builder {
             queues: queues.collect(),
         }
     }
+}
+
+fn function_mut<'a>(template: &'a mut Template, logical_id: &str) -> Result<&'a mut FunctionSpec> {
+    let mut specs = template.functions.iter_mut();
+    let spec = specs.find(|spec| spec.logical_id == logical_id);
+    spec.with_context(|| format!("the template has no function {logical_id}"))
 }

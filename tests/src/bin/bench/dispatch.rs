@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
 use clap::Args;
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
@@ -20,14 +22,14 @@ use shared::instance_table::InstanceTable;
 use tokio::task::JoinSet;
 
 use crate::drain::float;
-use crate::ground::{ago, instances, stack};
+use crate::ground::{POLLER, ago, instances, now, stack};
 use crate::report::{Report, say};
 use crate::tally::Tally;
 
 /// Writers and polls at once.
 const WORKERS: usize = 8;
-/// Minutes in the interval of an instance that says nothing of it.
-const INTERVAL: i64 = 15;
+/// The interval of an instance that says nothing of it.
+const INTERVAL: SignedDuration = SignedDuration::from_mins(15);
 /// 100,000 polls in 15 minutes are 111 a second. Ids are random, so one minute has a few more than another.
 const MAX_STEADY: f64 = 120.0;
 
@@ -64,13 +66,17 @@ struct PollRequested {
 impl Options {
     /// Provisions the instances, ticks until nothing is due, and reports.
     pub(crate) async fn run(self) -> Result<Report> {
-        // The polls are made between the ticks, so that each is measured alone.
+        // The polls are made when all ticks are done, so that each is measured alone.
         let stack = stack()
             .without_rule("PollRequestedRule")
             .parameter("DispatchPerSecond", self.per_second.to_string());
         let stack = stack.start().await?;
         let ids = self.ids();
-        let (table, poller) = (instances(&stack)?, stack.function("PollerFunction")?);
+        let (table, poller) = (instances(&stack)?, stack.function(POLLER)?);
+        let (client, name) = (
+            stack.store().client(),
+            stack.store().table("InstancesTable")?,
+        );
         let due = ago(SignedDuration::from_mins(1))?;
         in_parallel(&ids, |id| provision(table.clone(), id, due)).await?;
         let mut ticks = Ticks::default();
@@ -79,8 +85,11 @@ impl Options {
             if dispatched.is_empty() {
                 break;
             }
-            in_parallel(&dispatched, |id| poll(poller.clone(), id)).await?;
+            let later = now() + INTERVAL;
+            let postpone = |id| postpone(client.clone(), name.clone(), id, later);
+            in_parallel(&dispatched, postpone).await?;
         }
+        in_parallel(&ids, |id| poll(poller.clone(), id)).await?;
         let steady = busiest_minute(&stack).await? / 60.0;
 
         let mut report = ticks.report(&ids);
@@ -170,8 +179,21 @@ where
 
 /// An instance that has nothing to poll, so that its polls are the lease and the next poll's time, and nothing else.
 async fn provision(table: InstanceTable, id: u64, due: Timestamp) -> Result<()> {
-    let instance = Instance::new(id.try_into()?, "Bench", Configuration::default(), due);
+    let mut configuration = Configuration::default();
+    configuration.set_default("username", "none");
+    let instance = Instance::new(id.try_into()?, "Bench", configuration, due);
     Ok(table.insert(&instance, true).await?)
+}
+
+/// What the end of its poll means to the next ticks.
+async fn postpone(client: Client, table: String, id: u64, until: Timestamp) -> Result<()> {
+    let update = client.update_item().table_name(table);
+    let update = update.key("id", AttributeValue::N(id.to_string()));
+    let update = update.update_expression("SET nextPollAt = :until");
+    let until = AttributeValue::N(until.as_millisecond().to_string());
+    let update = update.expression_attribute_values(":until", until);
+    update.send().await?;
+    Ok(())
 }
 
 async fn poll(poller: Arc<Function>, id: u64) -> Result<()> {
@@ -194,7 +216,9 @@ async fn busiest_minute(stack: &LocalStack) -> Result<f64> {
         let item = item?;
         let next = item.get("nextPollAt").and_then(|value| value.as_n().ok());
         let millis: i64 = next.context("an instance is not polled")?.parse()?;
-        *minutes.entry(millis / 60_000 % INTERVAL).or_default() += 1;
+        *minutes
+            .entry(millis / 60_000 % INTERVAL.as_mins())
+            .or_default() += 1;
     }
     Ok(float(minutes.into_values().max().unwrap_or_default()))
 }

@@ -34,6 +34,9 @@ pub(crate) struct Leads {
     /// The resource's `pageSize`.
     #[arg(long, default_value_t = 100)]
     page_size: usize,
+    /// Seconds that a poll may take, instead of what the template says.
+    #[arg(long)]
+    timeout: Option<u64>,
 }
 
 /// A backlog of the event log.
@@ -45,6 +48,9 @@ pub(crate) struct Entries {
     /// Entries with the same date; the next ones are dated a millisecond later.
     #[arg(long, default_value_t = 10)]
     per_millisecond: usize,
+    /// Seconds that a poll may take, instead of what the template says.
+    #[arg(long)]
+    timeout: Option<u64>,
 }
 
 /// A drained backlog.
@@ -59,7 +65,7 @@ impl Leads {
     /// Fills Close, polls, and reports.
     pub(crate) async fn run(self) -> Result<Report> {
         let start = ago(AGE)?;
-        let ground = Ground::prepare("leads", self.page_size, start).await?;
+        let ground = Ground::prepare("leads", self.page_size, start, self.timeout).await?;
         let organization = &ground.organization;
         organization.seed_leads(self.count, self.per_millisecond, start)?;
         let drained = drain(&ground).await?;
@@ -75,7 +81,7 @@ impl Entries {
     /// Fills Close's event log, polls, and reports.
     pub(crate) async fn run(self) -> Result<Report> {
         let start = ago(AGE)?;
-        let ground = Ground::prepare("events", LOG_PAGE, start).await?;
+        let ground = Ground::prepare("events", LOG_PAGE, start, self.timeout).await?;
         let change = Change::at(start).spread(self.per_millisecond);
         ground.organization.create_leads(self.count, change)?;
         let drained = drain(&ground).await?;

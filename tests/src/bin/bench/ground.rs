@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use jiff::{SignedDuration, Timestamp};
@@ -20,6 +21,8 @@ use shared::instance_table::InstanceTable;
 
 use crate::report::say;
 
+/// The function that polls and dispatches, by its key in the template.
+pub(crate) const POLLER: &str = "PollerFunction";
 const API_KEY: &str = "api_bench_simulated_key";
 const INSTANCE: u64 = 20931;
 /// Events, calls and lines that the stack keeps: enough to look at after a failure.
@@ -56,16 +59,20 @@ pub(crate) fn stack() -> Builder {
 }
 
 impl Ground {
-    /// Starts everything, with an instance that polls `resource`, `page_size` objects at a time, and has done so since
-    /// `start`.
+    /// Starts everything, with an instance that polls `resource`, `page_size` objects at a time, from `start` on. A poll
+    /// may take as long as the template says unless there is a `timeout`.
     pub(crate) async fn prepare(
         resource: &str,
         page_size: usize,
         start: Timestamp,
+        timeout: Option<u64>,
     ) -> Result<Self> {
         let close = CloseSimulator::start(Settings::quick()).await?;
         let organization = close.organization("Acme", API_KEY);
-        let stack = stack().parameter("CloseBaseUrls", close.base_url());
+        let mut stack = stack().parameter("CloseBaseUrls", close.base_url());
+        if let Some(seconds) = timeout {
+            stack = stack.timeout(POLLER, Duration::from_secs(seconds));
+        }
         let stack = stack.start().await?;
         let url = format!("/hubs/crm/{resource}?where=date_updated>'${{date}}'");
         let members = json!({
@@ -119,7 +126,7 @@ impl Ground {
 
     /// The function that polls.
     pub(crate) fn poller(&self) -> Result<&Arc<Function>> {
-        self.stack.function("PollerFunction")
+        self.stack.function(POLLER)
     }
 }
 

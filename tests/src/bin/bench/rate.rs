@@ -34,7 +34,7 @@ impl Options {
     /// Fills Close, polls, and reports.
     pub(crate) async fn run(self) -> Result<Report> {
         let start = ago(AGE)?;
-        let ground = Ground::prepare("leads", self.page_size, start).await?;
+        let ground = Ground::prepare("leads", self.page_size, start, None).await?;
         ground.organization.seed_leads(self.count, 1, start)?;
         ground.close.set_rate_limit(Some(RateLimit {
             limit: self.rate,

@@ -1,0 +1,84 @@
+//! A model of the bus: what was published, by whom, in its order.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use shared::event::{Entry, Event, EventId};
+
+/// What a poll may hold between two publications: a thousand records, and a page of them more.
+const MAX_UNIT: usize = 1_050;
+
+/// The bus.
+#[derive(Default)]
+pub(crate) struct Bus {
+    pub(crate) changes: Vec<Published>,
+    pub(crate) keys: HashSet<Key>,
+    /// What the poller itself had to say.
+    pub(crate) notices: Vec<Entry>,
+}
+
+/// A change on the bus.
+pub(crate) struct Published {
+    /// The number of the poll.
+    pub(crate) poll: usize,
+    pub(crate) id: EventId,
+    pub(crate) key: Key,
+    pub(crate) raw: String,
+}
+
+/// What a consumer tells changes apart by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(crate) object_type: String,
+    pub(crate) object_id: String,
+    pub(crate) date: Timestamp,
+    /// The action, where that is neither created nor updated.
+    pub(crate) action: Option<String>,
+}
+
+impl Bus {
+    /// Takes the events that are not among the `unpublished`.
+    pub(crate) fn put(&mut self, poll: usize, events: &[Event], unpublished: &HashSet<EventId>) {
+        let taken = events
+            .iter()
+            .filter(|event| !unpublished.contains(&event.id));
+        for event in taken {
+            let key = Key::of(event);
+            self.keys.insert(key.clone());
+            self.changes.push(Published {
+                poll,
+                id: event.id,
+                key,
+                raw: event.change.raw.get().to_owned(),
+            });
+        }
+    }
+
+    /// What of a unit breaks a rule.
+    pub(crate) fn objection(events: &[Event]) -> Option<String> {
+        let is_too_large = MAX_UNIT < events.len();
+        is_too_large.then(|| format!("a unit of {} events", events.len()))
+    }
+}
+
+impl Key {
+    pub(crate) fn new(object_type: &str, object_id: &str, date: Timestamp, action: &str) -> Self {
+        let is_seen = matches!(action, "created" | "updated");
+        Self {
+            object_type: object_type.to_owned(),
+            object_id: object_id.to_owned(),
+            date,
+            action: (!is_seen).then(|| action.to_owned()),
+        }
+    }
+
+    fn of(event: &Event) -> Self {
+        let change = &event.change;
+        Self::new(
+            &change.object_type,
+            &change.object_id,
+            change.date,
+            &change.action,
+        )
+    }
+}

@@ -1,0 +1,201 @@
+//! Changes of what Close knows.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use shared::close::span::floor;
+
+use super::log::{Entry, Form};
+use super::{Close, Object, TICK, Version, render};
+use crate::history::{Delete, Edit, Make, Of, Stamp};
+
+/// Close's log shows everything within five minutes; of what is promised a little less.
+const MAX_LOG_LAG: Duration = Duration::from_secs(290);
+/// The log stamps an entry so long after the object.
+const STAMPING: Duration = Duration::from_millis(3);
+/// So long after it was created an entry still takes up further updates.
+const CONSOLIDATION: Duration = Duration::from_mins(1);
+
+/// What happens to an object.
+#[derive(Clone, Copy)]
+struct Happening<'a> {
+    action: &'static str,
+    is_consolidated: bool,
+    stamp: &'a Stamp,
+}
+
+impl Close {
+    pub(crate) fn make(&mut self, make: &Make, now: Timestamp) {
+        let mut age = make.age;
+        for _ in 0..make.count {
+            let number = self.objects.len();
+            self.objects.push(Object {
+                of: make.of,
+                id: format!("{}_{number}", prefix(make.of)),
+                created: floor(now - age),
+                versions: Vec::new(),
+            });
+            age += make.spread;
+            self.happen(number, Happening::new("created", &make.stamp), now);
+        }
+    }
+
+    pub(crate) fn edit(&mut self, edit: &Edit, now: Timestamp) {
+        let living = self.living(edit.of);
+        let start = usize::from(edit.first) % living.len().max(1);
+        let (before, after) = living.split_at(start);
+        let happening = Happening {
+            is_consolidated: edit.is_consolidated,
+            ..Happening::new("updated", &edit.stamp)
+        };
+        for object in after.iter().chain(before).take(edit.count.into()) {
+            self.happen(*object, happening, now);
+        }
+    }
+
+    pub(crate) fn delete(&mut self, delete: &Delete, now: Timestamp) {
+        let stamp = Stamp::late(delete.lag);
+        if let Some(object) = self.pick(delete.of, delete.which) {
+            self.happen(object, Happening::new("deleted", &stamp), now);
+        }
+    }
+
+    pub(crate) fn merge(&mut self, from: u8, into: u8, now: Timestamp) {
+        let stamp = Stamp::late(Duration::ZERO);
+        let leads = self.pick(Of::Leads, from).zip(self.pick(Of::Leads, into));
+        if let Some((from, into)) = leads.filter(|(from, into)| from != into) {
+            self.happen(into, Happening::new("merged", &stamp), now);
+            self.happen(from, Happening::new("deleted", &stamp), now);
+        }
+    }
+
+    pub(crate) fn complete(&mut self, which: u8, now: Timestamp) {
+        let stamp = Stamp::late(Duration::ZERO);
+        if let Some(task) = self.pick(Of::Tasks, which) {
+            self.happen(task, Happening::new("completed", &stamp), now);
+        }
+    }
+
+    fn living(&self, of: Of) -> Vec<usize> {
+        let is_living = |object: &Object| {
+            object.of == of
+                && object
+                    .versions
+                    .last()
+                    .is_some_and(|last| last.json.is_some())
+        };
+        let objects = self.objects.iter().enumerate();
+        objects
+            .filter(|(_, object)| is_living(object))
+            .map(|(number, _)| number)
+            .collect()
+    }
+
+    fn pick(&self, of: Of, which: u8) -> Option<usize> {
+        let living = self.living(of);
+        let place = usize::from(which).checked_rem(living.len())?;
+        living.get(place).copied()
+    }
+
+    fn happen(&mut self, number: usize, happening: Happening<'_>, now: Timestamp) {
+        let logged = self.last_entry(number).map(Entry::own_date);
+        let object = &mut self.objects[number];
+        let (date, own) = happening.dates(object, logged, now);
+        let rank = happening.stamp.rank;
+        let json =
+            (happening.action != "deleted").then(|| render::object(object, number, date, rank));
+        object.versions.push(Version {
+            date,
+            visible: now + happening.stamp.lag,
+            rank,
+            json,
+        });
+        self.note(number, happening, own, now);
+    }
+
+    fn last_entry(&self, object: usize) -> Option<&Entry> {
+        self.log.iter().rev().find(|entry| entry.object == object)
+    }
+
+    /// Logs the last change of an object.
+    fn note(&mut self, number: usize, happening: Happening<'_>, own: Timestamp, now: Timestamp) {
+        let object = &self.objects[number];
+        let mut entries = self.log.iter().rposition(|entry| entry.object == number);
+        entries = entries.filter(|last| happening.joins(&self.log[*last], own));
+        let place = entries.unwrap_or_else(|| {
+            let next = self.log.len();
+            self.log
+                .push(Entry::new(next, number, happening.action, own));
+            next
+        });
+        let entry = &mut self.log[place];
+        let visible = now + happening.stamp.lag.min(MAX_LOG_LAG);
+        let [shown, hidden] = render::entry(entry, object, own);
+        entry.forms.push(Form {
+            own,
+            visible,
+            version: object.versions.len() - 1,
+            shown,
+            hidden,
+        });
+    }
+}
+
+impl<'a> Happening<'a> {
+    fn new(action: &'static str, stamp: &'a Stamp) -> Self {
+        Self {
+            action,
+            is_consolidated: false,
+            stamp,
+        }
+    }
+
+    /// The date that the object bears, another than ever before, and that of the entry in the log, later than ever before.
+    fn dates(
+        self,
+        object: &Object,
+        logged: Option<Timestamp>,
+        now: Timestamp,
+    ) -> (Timestamp, Timestamp) {
+        let earliest = logged.map_or(floor(now), |logged| floor(now).max(logged + TICK));
+        let mut date = if self.stamp.ahead.is_zero() {
+            earliest
+        } else {
+            floor(now) + self.stamp.ahead
+        };
+        while object.versions.iter().any(|version| version.date == date) {
+            date += TICK;
+        }
+        let own = if self.stamp.ahead.is_zero() {
+            date
+        } else {
+            earliest
+        };
+        (date, own + STAMPING)
+    }
+
+    fn joins(self, last: &Entry, own: Timestamp) -> bool {
+        let is_update = self.action == "updated" && last.action == "updated";
+        is_update && self.is_consolidated && own < last.created + CONSOLIDATION
+    }
+}
+
+impl Stamp {
+    fn late(lag: Duration) -> Self {
+        Self {
+            lag,
+            ahead: Duration::ZERO,
+            rank: 9,
+        }
+    }
+}
+
+fn prefix(of: Of) -> &'static str {
+    match of {
+        Of::Contacts => "cont",
+        Of::Leads => "lead",
+        Of::Opportunities => "oppo",
+        Of::Tasks => "task",
+        Of::Activities | Of::Events => "acti",
+    }
+}

@@ -1,0 +1,52 @@
+//! The JSON that Close shows.
+
+use jiff::Timestamp;
+use jiff::tz::Offset;
+use serde_json::value::RawValue;
+
+use super::Object;
+use super::log::Entry;
+
+/// An object as the answers of searches and lists have it.
+pub(super) fn object(object: &Object, number: usize, date: Timestamp, rank: u8) -> Box<RawValue> {
+    let (id, created, updated) = (&object.id, zoned(object.created), zoned(date));
+    raw(format!(
+        r#"{{"id":"{id}","_type":"lead","rank":{rank},"number":{number},"date_created":"{created}","date_updated":"{updated}"}}"#
+    ))
+}
+
+/// An entry of the log in its newest form, and what of it is shown to a key that is not an administrator's.
+pub(super) fn entry(entry: &Entry, object: &Object, own: Timestamp) -> [Box<RawValue>; 2] {
+    let jsons = object.versions.iter().rev().map(|version| &version.json);
+    let mut jsons = jsons.map(|json| json.as_deref().map_or("null", RawValue::get));
+    let (data, previous) = (jsons.next(), jsons.next());
+    let with = |data, previous| {
+        let (id, created, updated) = (&entry.id, naive(entry.created), naive(own));
+        let (object_type, object_id, action) = (object.of.object_type(), &object.id, entry.action);
+        raw(format!(
+            r#"{{"id":"{id}","date_created":"{created}","date_updated":"{updated}","object_type":"{object_type}","object_id":"{object_id}","action":"{action}","data":{data},"previous_data":{previous},"meta":{{}}}}"#
+        ))
+    };
+    let shown = with(data.unwrap_or("null"), previous.unwrap_or("null"));
+    [shown, with("null", "null")]
+}
+
+/// Objects bear a zone, and no fraction where that is nought.
+fn zoned(time: Timestamp) -> String {
+    let time = Offset::UTC.to_datetime(time);
+    if time.subsec_nanosecond() == 0 {
+        format!("{time}+00:00")
+    } else {
+        format!("{time:.6}+00:00")
+    }
+}
+
+/// The log bears none.
+fn naive(time: Timestamp) -> String {
+    format!("{:.6}", Offset::UTC.to_datetime(time))
+}
+
+#[expect(clippy::expect_used, reason = "in a test a panic is the report")]
+fn raw(json: String) -> Box<RawValue> {
+    RawValue::from_string(json).expect("it is JSON")
+}

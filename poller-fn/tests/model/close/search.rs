@@ -1,0 +1,126 @@
+//! The search: in ascending order of date, by cursors that live for half a minute.
+
+use jiff::{SignedDuration, Timestamp};
+use shared::close::error::CloseError;
+use shared::close::page::Page;
+use shared::close::search::{ObjectType, Search};
+use shared::close::span::Span;
+
+use super::{Close, MAX_LIMIT, Version, rejected, shuffled};
+use crate::history::Of;
+
+/// One walk by cursor ends here.
+const MAX_WALK: usize = 10_000;
+const CURSOR_LIFE: SignedDuration = SignedDuration::from_secs(30);
+
+/// Where a walk stands.
+#[derive(Clone)]
+pub(super) struct Cursor {
+    /// The search without its cursor.
+    search: Search,
+    salt: u64,
+    began: Timestamp,
+    after: Option<Place>,
+    returned: usize,
+    expires: Timestamp,
+}
+
+/// The place of an object in a walk: its date, then nothing that means anything.
+type Place = (Timestamp, u64, usize);
+
+impl Close {
+    pub(super) fn search(&mut self, search: &Search, now: Timestamp) -> Result<Page, CloseError> {
+        if MAX_LIMIT < search.limit {
+            return Err(rejected("the limit is larger than the maximum"));
+        }
+        let mut walk = self.walk(search, now)?;
+        let limit = usize::from(search.limit).min(MAX_WALK - walk.returned);
+        let as_of = if self.quirks.is_search_frozen {
+            walk.began
+        } else {
+            now
+        };
+        let mut found = self.found(of(search), search.updated, search.created, as_of);
+        let place = |(number, version): &(usize, &Version)| {
+            (version.date, shuffled(walk.salt, *number), *number)
+        };
+        found.sort_unstable_by_key(place);
+        found.retain(|row| walk.after.is_none_or(|after| after < place(row)));
+        found.truncate(limit);
+        let after = found.last().map(place).or(walk.after);
+        let data: Vec<_> = found
+            .iter()
+            .filter_map(|(_, row)| row.json.clone())
+            .collect();
+        (walk.after, walk.returned) = (after, walk.returned + data.len());
+        let is_full = data.len() == usize::from(search.limit) && walk.returned < MAX_WALK;
+        Ok(Page {
+            data,
+            cursor: is_full.then(|| self.issue(walk, now)),
+            ..Page::default()
+        })
+    }
+
+    /// The objects that an answer could hold.
+    pub(super) fn found(
+        &self,
+        of: Of,
+        updated: Span,
+        created: Span,
+        time: Timestamp,
+    ) -> Vec<(usize, &Version)> {
+        let objects = self.objects.iter().enumerate();
+        let wanted =
+            objects.filter(|(_, object)| object.of == of && created.contains(object.created));
+        wanted
+            .filter_map(|(number, object)| Some((number, object.seen_at(time)?)))
+            .filter(|(_, version)| updated.contains(version.date))
+            .collect()
+    }
+
+    fn walk(&self, search: &Search, now: Timestamp) -> Result<Cursor, CloseError> {
+        let plain = Search {
+            cursor: None,
+            ..search.clone()
+        };
+        let Some(cursor) = &search.cursor else {
+            return Ok(Cursor {
+                search: plain,
+                salt: self.quirks.salt ^ self.cursors.len() as u64,
+                began: now,
+                after: None,
+                returned: 0,
+                expires: now,
+            });
+        };
+        let walk = cursor
+            .parse()
+            .ok()
+            .and_then(|number: usize| self.cursors.get(number));
+        let walk = walk.filter(|walk| {
+            walk.search
+                == Search {
+                    limit: walk.search.limit,
+                    ..plain
+                }
+        });
+        let walk = walk.ok_or_else(|| rejected("Invalid cursor."))?;
+        if walk.expires <= now {
+            return Err(CloseError::ExpiredCursor);
+        }
+        Ok(walk.clone())
+    }
+
+    fn issue(&mut self, walk: Cursor, now: Timestamp) -> String {
+        let expires = now + CURSOR_LIFE;
+        self.cursors.push(Cursor { expires, ..walk });
+        (self.cursors.len() - 1).to_string()
+    }
+}
+
+fn of(search: &Search) -> Of {
+    match search.object_type {
+        ObjectType::Lead => Of::Leads,
+        ObjectType::Contact => Of::Contacts,
+    }
+}

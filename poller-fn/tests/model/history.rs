@@ -1,0 +1,211 @@
+//! What happens in a history, and in what surroundings: data, to be made at random and to be shrunk.
+
+use std::time::Duration;
+
+/// A history.
+#[derive(Debug, Clone)]
+pub(crate) struct History {
+    pub(crate) setup: Setup,
+    pub(crate) steps: Vec<Step>,
+}
+
+/// What stays as it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    pub(crate) resources: Vec<Polled>,
+    pub(crate) quirks: Quirks,
+}
+
+/// A resource of the instance, as its owner configures it.
+#[derive(Debug, Clone)]
+pub(crate) struct Polled {
+    pub(crate) of: Of,
+    pub(crate) is_logged: bool,
+    pub(crate) condition: Condition,
+    pub(crate) page_size: u16,
+    pub(crate) delay: Duration,
+}
+
+/// What a resource is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Of {
+    Contacts,
+    Leads,
+    Opportunities,
+    Tasks,
+    Activities,
+    Events,
+}
+
+/// Which records a resource wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Condition {
+    Any,
+    /// Of this rank or more.
+    Rank(u8),
+    /// Created so long before the history began, or later.
+    CreatedSince(Duration),
+}
+
+/// What nobody outside Close knows of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Quirks {
+    /// Decides the order where Close promises none.
+    pub(crate) salt: u64,
+    /// A cursor of a search goes through what there was when the search began.
+    pub(crate) is_search_frozen: bool,
+    /// Tasks come newest first.
+    pub(crate) is_newest_task_first: bool,
+    /// A cursor of the event log counts entries, so that it shifts with each new one.
+    pub(crate) is_log_counted: bool,
+    /// The key is not an administrator's: what changed is hidden after an hour.
+    pub(crate) is_hiding: bool,
+    /// An endpoint that never works.
+    pub(crate) broken: Option<Of>,
+}
+
+/// Something that happens a while after the step before.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    pub(crate) pause: Duration,
+    pub(crate) act: Act,
+}
+
+/// Something that happens.
+#[derive(Debug, Clone)]
+pub(crate) enum Act {
+    Make(Make),
+    Edit(Edit),
+    Delete(Delete),
+    /// One lead becomes part of another.
+    Merge {
+        from: u8,
+        into: u8,
+    },
+    /// A task is done.
+    Complete(u8),
+    Poll(Poll),
+    /// The owner disables the instance and enables it again: whoever polls it loses the lease.
+    Fence,
+}
+
+/// Objects come into being, all in one moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Make {
+    pub(crate) of: Of,
+    pub(crate) count: u8,
+    /// How long ago they say they were created; some by so much more than the ones before.
+    pub(crate) age: Duration,
+    pub(crate) spread: Duration,
+    pub(crate) stamp: Stamp,
+}
+
+/// Objects change, all in one moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Edit {
+    pub(crate) of: Of,
+    pub(crate) first: u8,
+    pub(crate) count: u8,
+    /// The event log makes it one with the update before.
+    pub(crate) is_consolidated: bool,
+    pub(crate) stamp: Stamp,
+}
+
+/// An object is deleted.
+#[derive(Debug, Clone)]
+pub(crate) struct Delete {
+    pub(crate) of: Of,
+    pub(crate) which: u8,
+    pub(crate) lag: Duration,
+}
+
+/// How a change shows.
+#[derive(Debug, Clone)]
+pub(crate) struct Stamp {
+    /// So long after the date that it bears.
+    pub(crate) lag: Duration,
+    /// The date lies so far ahead of the time.
+    pub(crate) ahead: Duration,
+    pub(crate) rank: u8,
+}
+
+/// An invocation that polls, or two at once.
+#[derive(Debug, Clone)]
+pub(crate) struct Poll {
+    pub(crate) is_twin: bool,
+    /// What the invocation may take.
+    pub(crate) budget: Duration,
+    /// By how many seconds its clock is ahead.
+    pub(crate) skew: i16,
+    /// How long one call takes.
+    pub(crate) pace: Duration,
+    /// It is not stopped at its deadline.
+    pub(crate) is_zombie: bool,
+    /// By number of the call, what goes wrong with it.
+    pub(crate) faults: Vec<(u8, Fault)>,
+}
+
+/// What goes wrong with a call. One that makes no sense for it is a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The invocation dies before the call.
+    CrashBefore,
+    /// The invocation dies when the call has done its work, but before it has its answer.
+    CrashAfter,
+    /// The call does nothing.
+    Fail,
+    /// The call does its work, but nobody hears of it.
+    LoseAnswer,
+    /// The call is given up, and does its work so many seconds later.
+    Late(u8),
+    /// The answer takes so many seconds.
+    Stall(u16),
+    /// Close takes nothing for so many seconds.
+    Throttle(u8),
+    /// Close no longer knows its cursor.
+    ExpireCursor,
+    /// Close refuses the key.
+    Refuse,
+    /// The bus takes only those entries whose bit is set, over and over.
+    Partial(u8),
+}
+
+impl Poll {
+    /// A poll in which nothing goes wrong.
+    pub(crate) fn quiet() -> Self {
+        Self {
+            is_twin: false,
+            budget: Duration::from_mins(5),
+            skew: 0,
+            pace: Duration::from_millis(1),
+            is_zombie: false,
+            faults: Vec::new(),
+        }
+    }
+}
+
+impl Of {
+    /// The resource in a query's URL.
+    pub(crate) fn path(self) -> &'static str {
+        match self {
+            Self::Contacts => "contacts",
+            Self::Leads => "leads",
+            Self::Opportunities => "opportunities",
+            Self::Tasks => "tasks",
+            Self::Activities => "activities",
+            Self::Events => "events",
+        }
+    }
+
+    /// Close's type of the objects; of events, which are none themselves, it is nobody's.
+    pub(crate) fn object_type(self) -> &'static str {
+        match self {
+            Self::Contacts => "contact",
+            Self::Leads => "lead",
+            Self::Opportunities => "opportunity",
+            Self::Tasks => "task.lead",
+            Self::Activities => "activity.call",
+            Self::Events => "event",
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The instance that is polled, as its owner wrote it.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use shared::configuration::Configuration;
+use shared::instance::Instance;
+use shared::instance_id::InstanceId;
+
+use crate::history::{Condition, Polled, Setup};
+use crate::world::epoch;
+
+/// What every history begins with.
+pub(crate) fn new(setup: &Setup) -> Instance {
+    let resources: Map<_, _> = setup.resources.iter().map(resource).collect();
+    let members = json!({
+        "username": "api_key",
+        "event.notification.enabled": true,
+        "event.notification.type": "eventbridge",
+        "event.vendor.type": "polling",
+        "event.poller.refresh_interval": 1,
+        "event.poller.configuration": resources,
+    });
+    let mut configuration = Configuration::default();
+    if let Value::Object(members) = members {
+        configuration.merge(members);
+    }
+    Instance::new(id(), "Test", configuration, start())
+}
+
+/// Its number.
+#[expect(clippy::expect_used, reason = "in a test a panic is the report")]
+pub(crate) fn id() -> InstanceId {
+    20931.try_into().expect("it is an id")
+}
+
+/// What is dated before is nobody's.
+pub(crate) fn start() -> Timestamp {
+    epoch()
+}
+
+/// When objects were created that a condition lets through.
+pub(crate) fn created_since(condition: Condition) -> Option<Timestamp> {
+    match condition {
+        Condition::CreatedSince(ago) => Some(epoch() - ago),
+        _ => None,
+    }
+}
+
+fn resource(polled: &Polled) -> (String, Value) {
+    let name = polled.of.path();
+    let condition = match polled.condition {
+        Condition::Any => String::new(),
+        Condition::Rank(rank) => format!(" AND rank>={rank}"),
+        Condition::CreatedSince(_) => format!(
+            " AND date_created>='{}'",
+            created_since(polled.condition).unwrap_or_default()
+        ),
+    };
+    let url = format!(
+        "/hubs/crm/{name}?where=date_updated>'${{gmtDate:yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX}}'{condition}"
+    );
+    let mut members =
+        json!({"url": url, "pageSize": polled.page_size, "pollDelay": polled.delay.as_secs()});
+    if polled.is_logged {
+        members["source"] = "event-log".into();
+    }
+    (name.to_owned(), members)
+}

@@ -1,0 +1,129 @@
+//! Playing a history, and judging what came of it.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll as Ready;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use poller_fn::error::PollError;
+use poller_fn::outside::Outside;
+use poller_fn::poll::{Summary, poll_instance};
+use shared::clock::Clock;
+use shared::settings::Policy;
+use tokio::runtime::Builder;
+use tokio::task::{JoinHandle, LocalSet, spawn_local};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::history::{Act, History, Poll};
+use crate::instance;
+use crate::mutant::{Mutant, Mutated};
+use crate::oracle::{self, Done};
+use crate::seat::Seat;
+use crate::world::World;
+
+/// After so long everything is visible, every lease is over, and every call that comes late has come.
+const CALM: Duration = Duration::from_mins(45);
+/// Far longer than a zombie stays.
+const FOREVER: Duration = Duration::from_hours(24);
+
+/// Plays a history to its end, and says what is wrong then.
+pub(crate) fn play(history: &History, mutant: Option<Mutant>) -> Result<(), String> {
+    fastrand::seed(history.setup.quirks.salt);
+    let runtime = Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .map_err(|error| error.to_string())?;
+    LocalSet::new().block_on(&runtime, tell(history, mutant))
+}
+
+async fn tell(history: &History, mutant: Option<Mutant>) -> Result<(), String> {
+    let world = Rc::new(World::new(&history.setup));
+    let mut polls = Vec::new();
+    for step in &history.steps {
+        sleep(step.pause).await;
+        match &step.act {
+            Act::Poll(plan) => {
+                let invocations = 1 + usize::from(plan.is_twin);
+                polls.extend((0..invocations).map(|_| invoke(&world, plan, mutant)));
+            }
+            act => world.apply(act),
+        }
+    }
+    let mut done = Vec::new();
+    for poll in polls {
+        done.push(ended(poll).await?);
+    }
+    if let Some(violation) = world.violations().into_iter().next() {
+        return Err(violation);
+    }
+    sleep(CALM).await;
+    for _ in 0..2 {
+        let last = ended(invoke(&world, &Poll::quiet(), mutant)).await?;
+        oracle::check_end(&world, &last)?;
+        done.push(last);
+        sleep(Duration::from_secs(1)).await;
+    }
+    oracle::check(&world, &done)
+}
+
+/// Lets an invocation run beside everything else.
+fn invoke(world: &Rc<World>, plan: &Poll, mutant: Option<Mutant>) -> JoinHandle<Done> {
+    let (world, plan) = (Rc::clone(world), plan.clone());
+    spawn_local(async move { poll(world, plan, mutant).await })
+}
+
+async fn ended(poll: JoinHandle<Done>) -> Result<Done, String> {
+    poll.await.map_err(|error| error.to_string())
+}
+
+async fn poll(world: Rc<World>, plan: Poll, mutant: Option<Mutant>) -> Done {
+    let started = world.now();
+    let clock = Clock::at(started + SignedDuration::from_secs(plan.skew.into()));
+    let allowed = if plan.is_zombie { FOREVER } else { plan.budget };
+    let end = Instant::now() + allowed;
+    let deadline = clock.started() + plan.budget;
+    let seat = Seat::new(world, plan, clock.started());
+    let summary = match mutant {
+        None => unless_stopped(&seat, end, run(&seat, &clock, deadline)).await,
+        Some(mutant) => {
+            let mutated = Mutated::new(&seat, mutant);
+            let run = async {
+                let result = run(&mutated, &clock, deadline).await;
+                mutated.finish(end).await;
+                result
+            };
+            unless_stopped(&seat, end, run).await
+        }
+    };
+    Done::new(&seat, started, summary)
+}
+
+async fn run(
+    outside: &impl Outside,
+    clock: &Clock,
+    deadline: Timestamp,
+) -> Result<Summary, PollError> {
+    poll_instance(outside, &Policy::default(), instance::id(), clock, deadline).await
+}
+
+/// Runs an invocation until it ends, crashes, or its time is up.
+async fn unless_stopped(
+    seat: &Seat,
+    end: Instant,
+    invocation: impl Future<Output = Result<Summary, PollError>>,
+) -> Option<Summary> {
+    let mut invocation = pin!(invocation);
+    let running = poll_fn(|context| match invocation.as_mut().poll(context) {
+        Ready::Ready(result) => Ready::Ready(Some(result)),
+        Ready::Pending if seat.has_crashed() => Ready::Ready(None),
+        Ready::Pending => Ready::Pending,
+    });
+    let result = timeout_at(end, running).await.ok().flatten();
+    if result.is_none() {
+        seat.excuse();
+    }
+    result.and_then(Result::ok)
+}

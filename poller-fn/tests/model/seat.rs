@@ -1,0 +1,332 @@
+//! Where one invocation sits: all its calls go through here, and meet the faults that are planned for them.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
+use std::future::pending;
+use std::rc::Rc;
+use std::time::Duration;
+
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
+use poller_fn::outside::Outside;
+use serde_json::value::RawValue;
+use shared::close::client::{Account, Answer};
+use shared::close::error::CloseError;
+use shared::close::page::{Page, Request};
+use shared::event::{Entry, Event, EventId};
+use shared::event_bus::{PublishError, Published};
+use shared::health::Health;
+use shared::instance_id::InstanceId;
+use shared::instance_table::{Acquired, Lease};
+use shared::table::TableError;
+use shared::watermark_table::{Commit, StoredResource};
+use tokio::task::spawn_local;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::bus::Bus;
+use crate::history::{Fault, Poll};
+use crate::reading::Reading;
+use crate::world::World;
+
+/// The calls of a poll, of which no history needs nearly as many.
+const MAX_CALLS: usize = 5_000;
+
+/// The seat of one invocation.
+pub(crate) struct Seat {
+    pub(crate) world: Rc<World>,
+    pub(crate) number: usize,
+    plan: Poll,
+    calls: Cell<usize>,
+    has_crashed: Cell<bool>,
+    is_excused: Cell<bool>,
+    pub(crate) reading: RefCell<Reading>,
+}
+
+impl Seat {
+    pub(crate) fn new(world: Rc<World>, plan: Poll, started: Timestamp) -> Self {
+        Self {
+            number: world.next_poll(),
+            world,
+            plan,
+            calls: Cell::new(0),
+            has_crashed: Cell::new(false),
+            is_excused: Cell::new(false),
+            reading: RefCell::new(Reading::new(started)),
+        }
+    }
+
+    /// Whether the invocation has died: it never gets another answer.
+    pub(crate) fn has_crashed(&self) -> bool {
+        self.has_crashed.get()
+    }
+
+    /// Notes that what it published may have to be published again.
+    pub(crate) fn excuse(&self) {
+        self.is_excused.set(true);
+    }
+
+    /// Whether what it published may have to be published again.
+    pub(crate) fn is_excused(&self) -> bool {
+        self.is_excused.get()
+    }
+
+    /// A call: it takes its time, does its work and is answered, unless its fault is otherwise.
+    ///
+    /// # Errors
+    /// The fault, where there is no answer.
+    pub(crate) async fn call<T: 'static>(
+        &self,
+        work: impl FnOnce(&World) -> T + 'static,
+    ) -> Result<T, Fault> {
+        let fault = self.planned();
+        self.count().await;
+        sleep(self.plan.pace / 2).await;
+        match fault {
+            Some(Fault::CrashBefore) => self.crash().await,
+            Some(fault @ Fault::Late(seconds)) => {
+                self.do_later(seconds, work);
+                return Err(fault);
+            }
+            Some(Fault::Stall(_) | Fault::Partial(_) | Fault::CrashAfter | Fault::LoseAnswer)
+            | None => {}
+            Some(fault) => return Err(fault),
+        }
+        let answer = work(&self.world);
+        match fault {
+            Some(Fault::CrashAfter) => self.crash().await,
+            Some(fault @ Fault::LoseAnswer) => return Err(fault),
+            Some(Fault::Stall(seconds)) => sleep(Duration::from_secs(seconds.into())).await,
+            _ => {}
+        }
+        sleep(self.plan.pace / 2).await;
+        Ok(answer)
+    }
+
+    /// The fault of the next call.
+    fn planned(&self) -> Option<Fault> {
+        let mut faults = self.plan.faults.iter();
+        let planned = faults.find(|(call, _)| usize::from(*call) == self.calls.get());
+        planned.map(|(_, fault)| *fault)
+    }
+
+    /// Counts a call. A poll that has made so many has lost its way, and is not waited for.
+    async fn count(&self) {
+        self.calls.set(self.calls.get() + 1);
+        if MAX_CALLS < self.calls.get() {
+            self.world.violate(format!(
+                "poll {} makes {MAX_CALLS} calls and more",
+                self.number
+            ));
+            self.crash().await;
+        }
+    }
+
+    async fn crash(&self) {
+        self.has_crashed.set(true);
+        pending().await
+    }
+
+    fn do_later<T: 'static>(&self, seconds: u8, work: impl FnOnce(&World) -> T + 'static) {
+        let world = Rc::clone(&self.world);
+        spawn_local(async move {
+            sleep(Duration::from_secs(seconds.into())).await;
+            work(&world);
+        });
+    }
+
+    async fn ask<T: 'static>(
+        &self,
+        work: impl FnOnce(&World) -> Result<T, CloseError> + 'static,
+    ) -> Result<Answer<T>, CloseError> {
+        let body = self.call(work).await.map_err(close_error)??;
+        let date = whole_second(self.world.now());
+        self.reading.borrow_mut().note_date(date);
+        Ok(Answer {
+            body,
+            date: Some(date),
+            pause: None,
+        })
+    }
+
+    /// A call of a table whose work may have to be done again unless it is heard of.
+    pub(crate) async fn write(
+        &self,
+        work: impl FnOnce(&World) -> Result<(), TableError> + 'static,
+    ) -> Result<(), TableError> {
+        let result = self.call(work).await;
+        let result = result.map_err(table_error).and_then(|result| result);
+        if result.is_err() {
+            self.excuse();
+        }
+        result
+    }
+
+    /// What the bus does not take.
+    fn refused(&self, events: &[Event]) -> HashSet<EventId> {
+        let Some(Fault::Partial(taken)) = self.planned() else {
+            return HashSet::new();
+        };
+        let is_taken = |place: usize| taken >> (place % 8) & 1 == 1;
+        let events = events.iter().enumerate();
+        let refused = events.filter(|(place, _)| !is_taken(*place));
+        refused.map(|(_, event)| event.id).collect()
+    }
+}
+
+impl Outside for Seat {
+    async fn acquire(
+        &self,
+        lease: &Lease,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> Result<Acquired, TableError> {
+        let lease = lease.clone();
+        self.call(move |world| world.store.borrow_mut().acquire(&lease, now, expires))
+            .await
+            .map_err(table_error)
+    }
+
+    async fn release(
+        &self,
+        lease: &Lease,
+        _: Timestamp,
+        health: &Health,
+    ) -> Result<(), TableError> {
+        let (lease, health) = (lease.clone(), health.clone());
+        let result = self
+            .call(move |world| world.store.borrow_mut().release(&lease, &health))
+            .await;
+        result.map_err(table_error)?
+    }
+
+    async fn load(&self, _: InstanceId) -> Result<HashMap<String, StoredResource>, TableError> {
+        let loaded = self.call(|world| world.store.borrow().load()).await;
+        loaded.map_err(table_error)
+    }
+
+    async fn commit(&self, lease: &Lease, commit: &Commit) -> Result<(), TableError> {
+        let (lease, commit) = (lease.clone(), commit.clone());
+        self.write(move |world| {
+            let objections = world.store.borrow().objections(&commit, world.now());
+            world.store.borrow_mut().commit(&lease, &commit)?;
+            objections.into_iter().for_each(|what| world.violate(what));
+            Ok(())
+        })
+        .await
+    }
+
+    async fn forget(
+        &self,
+        _: InstanceId,
+        resource: &str,
+        _: &StoredResource,
+    ) -> Result<(), TableError> {
+        let resource = resource.to_owned();
+        self.write(move |world| {
+            world.store.borrow_mut().forget(&resource);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn read(&self, _: Account<'_>, request: &Request) -> Result<Answer<Page>, CloseError> {
+        let asked = request.clone();
+        let answer = self
+            .ask(move |world| world.close.borrow_mut().read(&asked, world.now()))
+            .await
+            .map_err(|error| without_cursor(error, request))?;
+        self.reading.borrow_mut().note(request, &answer.body);
+        Ok(answer)
+    }
+
+    async fn object(
+        &self,
+        _: Account<'_>,
+        path: &str,
+    ) -> Result<Answer<Option<Box<RawValue>>>, CloseError> {
+        let path = path.to_owned();
+        self.ask(move |world| Ok(world.close.borrow().object(&path, world.now())))
+            .await
+    }
+
+    async fn probe(&self, _: Account<'_>) -> Result<(), CloseError> {
+        self.ask(|_| Ok(())).await.map(drop)
+    }
+
+    async fn publish(
+        &self,
+        events: &[Event],
+        deadline: Instant,
+    ) -> Result<Published, PublishError> {
+        if events.is_empty() {
+            return Ok(Published::default());
+        }
+        let refused = self.refused(events);
+        let (poll, taken, unpublished) = (self.number, events.to_vec(), refused.clone());
+        let put = self.call(move |world| {
+            Bus::objection(&taken)
+                .into_iter()
+                .for_each(|what| world.violate(what));
+            world.bus.borrow_mut().put(poll, &taken, &unpublished);
+        });
+        match timeout_at(deadline, put).await {
+            Ok(Ok(())) if refused.is_empty() => Ok(Published {
+                published: events.len(),
+                unpublishable: 0,
+            }),
+            Ok(Ok(())) => Err(publish_error(refused)),
+            failed => {
+                if !matches!(failed, Ok(Err(Fault::Fail))) {
+                    self.excuse();
+                }
+                Err(publish_error(events.iter().map(|event| event.id).collect()))
+            }
+        }
+    }
+
+    async fn notify(&self, entry: Entry, _: Instant) -> bool {
+        let said = self
+            .call(|world| world.bus.borrow_mut().notices.push(entry))
+            .await;
+        said.is_ok()
+    }
+}
+
+/// Close's `Date` has no fraction.
+fn whole_second(time: Timestamp) -> Timestamp {
+    let down = TimestampRound::new()
+        .smallest(Unit::Second)
+        .mode(RoundMode::Trunc);
+    time.round(down).unwrap_or(time)
+}
+
+fn close_error(fault: Fault) -> CloseError {
+    match fault {
+        Fault::Throttle(seconds) => CloseError::RateLimited {
+            wait: Duration::from_secs(seconds.into()),
+        },
+        Fault::ExpireCursor => CloseError::ExpiredCursor,
+        Fault::Refuse => CloseError::Unauthorized { status: 401 },
+        other => CloseError::Unavailable(format!("{other:?}")),
+    }
+}
+
+/// Only a request with a cursor can have one that expired.
+fn without_cursor(error: CloseError, request: &Request) -> CloseError {
+    match error {
+        CloseError::ExpiredCursor if !request.has_cursor() => {
+            CloseError::Unavailable("it has no cursor".to_owned())
+        }
+        other => other,
+    }
+}
+
+fn table_error(fault: Fault) -> TableError {
+    TableError::Unavailable(format!("{fault:?}"))
+}
+
+fn publish_error(unpublished: HashSet<EventId>) -> PublishError {
+    PublishError {
+        unpublished,
+        reason: "a fault".to_owned(),
+    }
+}
