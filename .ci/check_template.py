@@ -8,10 +8,12 @@ import re
 import sys
 from pathlib import Path
 
+import seen_from_outside
+from resources import as_list, of_type
 from translate import translate
 
 ALL = {"INSTANCES_TABLE", "RUST_LOG"}
-BOTH = ALL | {"EVENT_BUS_NAME", "WATERMARKS_TABLE", "CLOSE_BASE_URLS", "EVENT_MAX_BYTES"}
+BOTH = ALL | {"EVENT_BUS_NAME", "WATERMARKS_TABLE", "CLOSE_BASE_URLS", "EVENT_MAX_BYTES", "METRICS_NAMESPACE"}
 ENVIRONMENT = {
     "WebhookFunction": BOTH | {"LEDGER_TABLE", "PUBLIC_URL", "USER_SECRET", "ORGANIZATION_SECRET", "CALLBACKS_ENABLED"},
     "PollerFunction": BOTH | {"DISPATCH_PER_SECOND"},
@@ -24,7 +26,17 @@ HAS_CALLBACKS = "HasCallbacks"
 TABLES = {"InstancesTable", "WatermarksTable", "LedgerTable"}
 XRAY = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 METHODS = {"get", "put", "post", "patch", "delete"}
-NAMES = {"Name", "AliasName", "LogGroupName", "QueueName", "RoleName", "TableName"}
+NAMES = {
+    "Name",
+    "AlarmName",
+    "AliasName",
+    "DashboardName",
+    "LogGroupName",
+    "QueueName",
+    "RoleName",
+    "TableName",
+    "TopicName",
+}
 
 
 def check(template: dict) -> list[str]:
@@ -32,17 +44,6 @@ def check(template: dict) -> list[str]:
     resources = template["Resources"]
     problems = {problem for rule in RULES for problem in rule(resources)}
     return sorted(problems | set(conditional(template)))
-
-
-def of_type(resources: dict, kind: str):
-    """The resources of a type, with their logical ids and their properties."""
-    for name, resource in resources.items():
-        if resource["Type"] == kind:
-            yield name, resource.get("Properties", {})
-
-
-def as_list(value) -> list:
-    return value if isinstance(value, list) else [value]
 
 
 def is_arn(value) -> bool:
@@ -67,8 +68,11 @@ def functions(resources):
             if function.get(key) != expected:
                 yield f"{name}: {key} is {function.get(key)}, not {expected}"
         logging = function.get("LoggingConfig", {})
-        if logging.get("LogFormat") != "JSON" or logging.get("ApplicationLogLevel") != {"Ref": "LogLevel"}:
-            yield f"{name}: logs are not JSON of the level LogLevel"
+        if logging.get("LogFormat") != "JSON":
+            yield f"{name}: logs are not JSON"
+        # Lambda takes a line without a level for INFO: metrics, and all lines without a timestamp.
+        if logging.get("ApplicationLogLevel") != "TRACE":
+            yield f"{name}: Lambda drops lines by their level, metrics among them"
         if resources.get(logging.get("LogGroup", {}).get("Ref"), {}).get("Type") != "AWS::Logs::LogGroup":
             yield f"{name}: it does not write to a log group of the template"
         if function.get("Role", {}).get("Fn::GetAtt", [""])[0] not in resources:
@@ -298,7 +302,7 @@ def tables(resources):
 
 def retained(resources):
     for name, resource in resources.items():
-        if resource["Type"] in ("AWS::DynamoDB::Table", "AWS::KMS::Key"):
+        if resource["Type"] == "AWS::DynamoDB::Table" or name == "TablesKey":
             for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
                 if resource.get(policy) != "Retain":
                     yield f"{name}: {policy} is not Retain"
@@ -307,7 +311,10 @@ def retained(resources):
 def key(resources):
     for name, key in of_type(resources, "AWS::KMS::Key"):
         for statement in as_list(key["KeyPolicy"]["Statement"]):
-            if statement["Principal"] != {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}:
+            if name == "AlarmKey" and statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}:
+                if "aws:SourceAccount" not in json.dumps(statement.get("Condition", {})):
+                    yield f"{name}: alarms of any account may use it"
+            elif statement["Principal"] != {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}:
                 yield f"{name}: its policy names another principal than the account"
 
 
@@ -341,6 +348,7 @@ RULES = [
     key,
     logs,
     names,
+    *seen_from_outside.RULES,
 ]
 
 

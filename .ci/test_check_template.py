@@ -6,6 +6,7 @@ Usage: python -m unittest (in this folder)
 import unittest
 from pathlib import Path
 
+import faults_seen_from_outside
 from check_template import check
 from translate import translate
 
@@ -191,7 +192,7 @@ FAULTS = [
     (
         'iam::${AWS::AccountId}:root"',
         'iam::111122223333:root"',
-        ["TablesKey: its policy names another principal than the account"],
+        [f"{key}: its policy names another principal than the account" for key in ("AlarmKey", "TablesKey")],
     ),
     # Tables.
     (
@@ -253,6 +254,7 @@ FAULTS = [
         "LogGroupName: /aws/lambda/poller",
         ["PollerLogs: LogGroupName is not made from the stack's name"],
     ),
+    *faults_seen_from_outside.FAULTS,
 ]
 
 

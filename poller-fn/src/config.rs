@@ -4,12 +4,13 @@ use std::num::NonZeroU32;
 
 use shared::env::{ConfigError, Reader};
 use shared::event_bus::DEFAULT_MAX_BYTES;
+use shared::metrics::DEFAULT_NAMESPACE;
 use shared::settings::Policy;
 
 const DEFAULT_DISPATCH_PER_SECOND: NonZeroU32 = NonZeroU32::new(200).unwrap();
 
 /// The environment of `poller-fn`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// `EVENT_BUS_NAME`: the bus's name.
     pub event_bus_name: String,
@@ -21,6 +22,8 @@ pub struct Config {
     pub event_max_bytes: usize,
     /// `DISPATCH_PER_SECOND`: instances dispatched in a second, default 200.
     pub dispatch_per_second: NonZeroU32,
+    /// `METRICS_NAMESPACE`: the namespace of the metrics, default `closeio-events`.
+    pub metrics_namespace: String,
     /// `CLOSE_BASE_URLS`: base URLs beside Close's own, divided by commas.
     pub policy: Policy,
 }
@@ -45,6 +48,9 @@ impl Config {
                 DEFAULT_DISPATCH_PER_SECOND,
                 "a whole number from 1",
             ),
+            metrics_namespace: reader
+                .optional("METRICS_NAMESPACE")
+                .unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
             // A stored instance was checked when it was provisioned: callbacks are no longer in question.
             policy: Policy {
                 close_base_urls: reader.list("CLOSE_BASE_URLS"),

@@ -26,6 +26,9 @@ const BATCH: usize = 10;
 pub struct Summary {
     /// Polls asked for.
     pub dispatched: usize,
+    /// How long the instance has waited that has waited longest for its poll.
+    #[serde(skip)]
+    pub backlog_seconds: u64,
 }
 
 /// Paces a tick.
@@ -49,6 +52,7 @@ pub async fn dispatch(poller: &Poller, clock: &Clock) -> Result<Summary, TableEr
         let mut after = None;
         loop {
             let page = poller.instances.due(shard, clock.started(), after).await?;
+            summary.note_backlog(&page.due, clock);
             for batch in page.due.chunks(BATCH) {
                 if !rate.wait_for(batch.len()).await {
                     return Ok(report(summary));
@@ -97,8 +101,21 @@ async fn request_polls(poller: &Poller, clock: &Clock, batch: &[Due], deadline: 
 }
 
 fn report(summary: Summary) -> Summary {
-    tracing::info!(dispatched = summary.dispatched, "dispatched");
+    let Summary {
+        dispatched,
+        backlog_seconds,
+    } = summary;
+    tracing::info!(dispatched, backlog_seconds, "dispatched");
     summary
+}
+
+impl Summary {
+    fn note_backlog(&mut self, due: &[Due], clock: &Clock) {
+        let waited = |due: &Due| clock.started().duration_since(due.since).as_secs();
+        let longest = due.iter().map(waited).max().unwrap_or_default();
+        let longest = u64::try_from(longest).unwrap_or_default();
+        self.backlog_seconds = self.backlog_seconds.max(longest);
+    }
 }
 
 impl Pace {

@@ -33,6 +33,7 @@ pub struct Fetcher<'a, O> {
     until: Cell<Timestamp>,
     is_until_fixed: Cell<bool>,
     requests: Cell<u32>,
+    rate_limited: Cell<u32>,
     /// Until when an endpoint's rate limit is used up.
     pauses: RefCell<HashMap<&'static str, Timestamp>>,
 }
@@ -48,6 +49,7 @@ impl<'a, O: Outside> Fetcher<'a, O> {
             until: Cell::new(clock.started()),
             is_until_fixed: Cell::new(false),
             requests: Cell::new(0),
+            rate_limited: Cell::new(0),
             pauses: RefCell::default(),
         }
     }
@@ -60,6 +62,11 @@ impl<'a, O: Outside> Fetcher<'a, O> {
     /// Requests made.
     pub fn requests(&self) -> u32 {
         self.requests.get()
+    }
+
+    /// Of these, how many Close answered with 429.
+    pub fn rate_limited(&self) -> u32 {
+        self.rate_limited.get()
     }
 
     /// A page of what changed.
@@ -97,6 +104,7 @@ impl<'a, O: Outside> Fetcher<'a, O> {
                     return Ok(answer.body);
                 }
                 Err(CloseError::RateLimited { wait }) => {
+                    self.rate_limited.set(self.rate_limited.get() + 1);
                     self.pause(endpoint, Some(wait.max(MIN_WAIT)));
                 }
                 Err(error @ CloseError::Unavailable(_)) if failures < MAX_FAILURES => {

@@ -10,14 +10,17 @@ use serde_json::Value;
 use shared::clock::Clock;
 use shared::close::client::CloseClient;
 use shared::close::error::CloseError;
+use shared::event::Channel;
 use shared::event_bus::EventBus;
 use shared::instance_id::InstanceId;
 use shared::instance_table::InstanceTable;
+use shared::metrics::{Measures, Metrics};
 use shared::watermark_table::WatermarkTable;
 
 use crate::config::Config;
 use crate::dispatch::dispatch;
 use crate::poll::poll_instance;
+use crate::report;
 
 /// `detail-type` of the event that asks for a poll.
 pub const POLL_REQUESTED: &str = "poll.requested";
@@ -29,8 +32,11 @@ const SCHEDULED: &str = "Scheduled Event";
 /// Close answers a search in well under a second; a page of large leads may take some.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The function's name among the metrics.
+const SERVICE: &str = "poller-fn";
+
 /// What the function works with, set up once.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Poller {
     /// The settings.
     pub config: Config,
@@ -42,6 +48,8 @@ pub struct Poller {
     pub watermarks: WatermarkTable,
     /// The bus.
     pub bus: EventBus,
+    /// What is measured.
+    pub metrics: Metrics,
 }
 
 /// What the function is asked to do.
@@ -82,8 +90,18 @@ impl Poller {
             instances: InstanceTable::new(aws, config.instances_table.clone()),
             watermarks: WatermarkTable::new(aws, config.watermarks_table.clone()),
             bus: EventBus::new(aws, config.event_bus_name.clone(), config.event_max_bytes),
+            metrics: Metrics::new(config.metrics_namespace.clone(), SERVICE, Channel::Polling),
             config,
         })
+    }
+
+    /// The same for one invocation, so that what it publishes bears its trace.
+    #[must_use]
+    pub fn traced(&self, header: Option<&str>) -> Self {
+        Self {
+            bus: self.bus.traced(header),
+            ..self.clone()
+        }
     }
 }
 
@@ -95,18 +113,42 @@ pub async fn handle(poller: &Poller, event: LambdaEvent<Value>) -> Result<Value,
     let clock = Clock::start();
     let deadline = i64::try_from(event.context.deadline).ok();
     let deadline = deadline.and_then(|millis| Timestamp::from_millisecond(millis).ok());
-    match parse(event.payload).map_err(|error| diagnostic("UnknownInvocation", &error))? {
-        Invocation::Dispatch => match dispatch(poller, &clock).await {
-            Ok(summary) => to_value(&summary),
-            Err(error) => Err(diagnostic("TableUnavailable", &error)),
-        },
-        Invocation::Poll(id) => {
-            let deadline = deadline.unwrap_or(clock.started());
-            let policy = &poller.config.policy;
-            match poll_instance(poller, policy, id, &clock, deadline).await {
-                Ok(summary) => to_value(&summary),
-                Err(error) => Err(diagnostic(error.reason(), &error)),
-            }
+    let poller = &poller.traced(event.context.xray_trace_id.as_deref());
+    let (measures, result) = match parse(event.payload) {
+        Ok(Invocation::Dispatch) => tick(poller, &clock).await,
+        Ok(Invocation::Poll(id)) => {
+            poll(poller, id, &clock, deadline.unwrap_or(clock.started())).await
+        }
+        Err(error) => {
+            let result = Err(diagnostic("UnknownInvocation", &error));
+            (Measures::default(), result)
+        }
+    };
+    poller.metrics.write(measures, clock.now());
+    result
+}
+
+async fn tick(poller: &Poller, clock: &Clock) -> (Measures, Result<Value, Diagnostic>) {
+    match dispatch(poller, clock).await {
+        Ok(summary) => (report::of_tick(&summary), to_value(&summary)),
+        Err(error) => {
+            let result = Err(diagnostic("TableUnavailable", &error));
+            (Measures::default(), result)
+        }
+    }
+}
+
+async fn poll(
+    poller: &Poller,
+    id: InstanceId,
+    clock: &Clock,
+    deadline: Timestamp,
+) -> (Measures, Result<Value, Diagnostic>) {
+    match poll_instance(poller, &poller.config.policy, id, clock, deadline).await {
+        Ok(summary) => (summary.measures(id), to_value(&summary)),
+        Err(error) => {
+            let result = Err(diagnostic(error.reason(), &error));
+            (report::of_failed_poll(id), result)
         }
     }
 }

@@ -6,7 +6,7 @@
 //! What it has to do is one or more [`job`]s ([`plan`]): a [`walk`] through one source of Close's, for the resources that
 //! it feeds, each from its [`watermark`] on. The [`work`] on them goes a unit at a time: make each record a change
 //! ([`mod@record`]), publish what was not published before, commit. [`outcome`] says how the instance fares and when it is
-//! polled next. [`outside`] is all that a poll touches.
+//! polled next, [`mod@report`] what is seen of it from outside. [`outside`] is all that a poll touches.
 
 pub mod config;
 pub mod dispatch;
@@ -20,6 +20,7 @@ pub mod outside;
 pub mod plan;
 pub mod poll;
 pub mod record;
+pub mod report;
 pub mod schedule;
 pub mod seen;
 pub mod walk;

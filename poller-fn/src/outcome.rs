@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use shared::health::{Health, MAX_REFUSALS};
 use shared::instance_id::InstanceId;
 
@@ -24,12 +24,32 @@ pub struct Outcome {
     others: usize,
     passing: usize,
     unfinished: usize,
+    reach: Reach,
+}
+
+/// How far a poll came.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Reach {
+    /// It read nothing.
+    #[default]
+    Nowhere,
+    /// Everything was read to its end.
+    End,
+    /// The resource that is furthest behind was read so far.
+    Behind(Timestamp),
+    /// Another poll goes on.
+    LeaseLost,
 }
 
 impl Outcome {
     /// Something was read.
     pub fn read(&mut self) {
         self.units += 1;
+    }
+
+    /// Everything was read to its end but what stands here: the watermarks of the resources that were not.
+    pub fn reached(&mut self, behind: impl Iterator<Item = Timestamp>) {
+        self.reach = behind.min().map_or(Reach::End, Reach::Behind);
     }
 
     /// A resource was not read to its end.
@@ -41,14 +61,24 @@ impl Outcome {
         }
         self.passing += usize::from(error.is_passing());
         self.unfinished += usize::from(matches!(error, PollError::OutOfTime));
+        if matches!(error, PollError::LeaseLost) {
+            self.reach = Reach::LeaseLost;
+        }
     }
 
-    /// How the instance fares now. An outage says nothing of it.
-    pub fn health(&self, before: &Health) -> Health {
+    /// How the instance fares now, after a poll that ended at `until`. An outage says nothing of it.
+    pub fn health(&self, before: &Health, until: Timestamp) -> Health {
         let is_refused = !self.refused.is_empty();
         let is_inconclusive = !is_refused && self.units == 0;
+        let caught_up_at = match self.reach {
+            Reach::End => Some(until),
+            _ => before.caught_up_at,
+        };
         if is_inconclusive {
-            return before.clone();
+            return Health {
+                caught_up_at,
+                ..before.clone()
+            };
         }
         let is_all_refused = is_refused && self.units == 0 && self.others == 0;
         Health {
@@ -58,7 +88,24 @@ impl Outcome {
                 0
             },
             reason: is_refused.then(|| self.refused.join(", ")),
+            caught_up_at,
         }
+    }
+
+    /// How far the instance is behind, which is not how long nothing has changed: nothing where all was read to its end,
+    /// else since the watermark of the resource that is furthest behind, or since all was read to its end if that is
+    /// later. Unknown where another poll goes on; and where Close refuses everything, which is the owner's to change.
+    pub fn lag(&self, health: &Health, until: Timestamp) -> Option<SignedDuration> {
+        if 0 < health.refusals {
+            return None;
+        }
+        let since = match self.reach {
+            Reach::End => return Some(SignedDuration::ZERO),
+            Reach::Behind(position) => Some(position).max(health.caught_up_at),
+            Reach::Nowhere => health.caught_up_at,
+            Reach::LeaseLost => None,
+        };
+        since.map(|since| until.duration_since(since).max(SignedDuration::ZERO))
     }
 
     /// When to poll next: on the instance's grid, or sooner where something is left to do or passes, or ever later where
@@ -132,14 +179,36 @@ mod tests {
         Health {
             refusals,
             reason: reason.map(str::to_owned),
+            caught_up_at: None,
         }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// The lag in seconds of a poll until 10,000 s of an instance that had caught up at so many seconds.
+    fn lag(outcome: &Outcome, caught_up_at: Option<i64>) -> Option<i64> {
+        let before = Health {
+            caught_up_at: caught_up_at.map(at),
+            ..Health::default()
+        };
+        let health = outcome.health(&before, at(10_000));
+        outcome.lag(&health, at(10_000)).map(|lag| lag.as_secs())
+    }
+
+    fn behind(error: &PollError, positions: &[i64]) -> Outcome {
+        let mut outcome = Outcome::default();
+        outcome.reached(positions.iter().copied().map(at));
+        outcome.failed("contacts", error);
+        outcome
     }
 
     /// The minutes to the next poll of an instance with an interval of 30 minutes.
     fn wait(outcome: &Outcome, before: &Health) -> i64 {
         let started: Timestamp = "2026-06-19T12:00:00Z".parse().unwrap();
         let now = started + SignedDuration::from_mins(1);
-        let health = outcome.health(before);
+        let health = outcome.health(before, started);
         // Its phase is nought, so its grid is at the full and half hours.
         let id = 1_800.try_into().unwrap();
         let next = outcome.next_poll(id, Duration::from_mins(30), &health, started, now);
@@ -151,27 +220,56 @@ mod tests {
         let reason = Some("contacts: Unauthorized");
         let before = health(3, reason);
         assert_eq!(
-            outcome(&[refused()], false).health(&before),
+            outcome(&[refused()], false).health(&before, at(0)),
             health(4, reason)
         );
         assert_eq!(
-            outcome(&[refused()], true).health(&before),
+            outcome(&[refused()], true).health(&before, at(0)),
             health(0, reason)
         );
         assert_eq!(
-            outcome(&[refused(), outage()], false).health(&before),
+            outcome(&[refused(), outage()], false).health(&before, at(0)),
             health(0, reason)
         );
-        assert_eq!(outcome(&[], true).health(&before), health(0, None));
+        assert_eq!(outcome(&[], true).health(&before, at(0)), health(0, None));
     }
 
     #[test]
     fn an_outage_says_nothing_of_the_instance() {
         let before = health(3, Some("contacts: Unauthorized"));
-        assert_eq!(outcome(&[outage()], false).health(&before), before);
+        assert_eq!(outcome(&[outage()], false).health(&before, at(0)), before);
         assert_eq!(
-            outcome(&[outage()], false).health(&Health::default()),
+            outcome(&[outage()], false).health(&Health::default(), at(0)),
             Health::default()
+        );
+    }
+
+    #[test]
+    fn who_read_all_to_its_end_lags_behind_nothing_however_long_nothing_has_changed() {
+        let mut all = outcome(&[], true);
+        all.reached(std::iter::empty());
+        assert_eq!(lag(&all, None), Some(0));
+        let health = all.health(&Health::default(), at(10_000));
+        assert_eq!(health.caught_up_at, Some(at(10_000)));
+    }
+
+    #[test]
+    fn who_did_not_lags_since_the_watermark_or_since_it_last_did() {
+        let late = behind(&outage(), &[7_000, 3_000]);
+        assert_eq!(lag(&late, None), Some(7_000));
+        assert_eq!(lag(&late, Some(2_000)), Some(7_000));
+        // Nothing changed from 3,000 s on until the last poll that saw it all.
+        assert_eq!(lag(&late, Some(9_000)), Some(1_000));
+        assert_eq!(lag(&outcome(&[outage()], false), Some(9_000)), Some(1_000));
+        assert_eq!(lag(&outcome(&[outage()], false), None), None);
+    }
+
+    #[test]
+    fn whom_close_refuses_and_who_lost_the_lease_says_nothing_of_a_lag() {
+        assert_eq!(lag(&behind(&refused(), &[3_000]), Some(9_000)), None);
+        assert_eq!(
+            lag(&behind(&PollError::LeaseLost, &[3_000]), Some(9_000)),
+            None
         );
     }
 

@@ -7,7 +7,6 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use shared::clock::Clock;
 use shared::close::client::Account;
-use shared::health::Health;
 use shared::instance::Instance;
 use shared::instance_id::InstanceId;
 use shared::instance_table::{Acquired, Lease};
@@ -46,10 +45,32 @@ pub struct Summary {
     pub filtered: usize,
     /// Events that EventBridge refuses in every form.
     pub unpublishable: usize,
+    /// Events that EventBridge did not accept in time.
+    pub unpublished: usize,
+    /// Published records without a readable date.
+    pub undated: usize,
+    /// Ids of published events that were forgotten too early.
+    pub forgotten: usize,
     /// Requests to Close.
     pub requests: u32,
+    /// Of these, how many it answered with 429.
+    pub rate_limited: u32,
     /// Resources that did not come to their end, with the reason.
     pub failed: HashMap<String, &'static str>,
+    /// How far behind the resource is that is furthest behind, if that is known.
+    pub lag_seconds: Option<u64>,
+    /// Whether Close refuses something, but not everything for so long that the instance is suspended.
+    pub refused: bool,
+    /// Whether the instance is suspended.
+    pub suspended: bool,
+}
+
+/// A job that was not done.
+struct Failure {
+    resources: Vec<String>,
+    /// The watermarks of those that are no backfill.
+    behind: Vec<Timestamp>,
+    error: PollError,
 }
 
 /// One poll of one instance.
@@ -59,6 +80,8 @@ struct Poll<'a, O> {
     lease: &'a Lease,
     clock: &'a Clock,
     stop_at: Timestamp,
+    /// Where it ends.
+    until: Timestamp,
     outcome: Outcome,
     summary: Summary,
 }
@@ -89,6 +112,7 @@ pub async fn poll_instance<O: Outside>(
         lease: &lease,
         clock,
         stop_at: deadline.saturating_sub(MARGIN).unwrap_or(deadline),
+        until: clock.started(),
         outcome: Outcome::default(),
         summary: Summary::default(),
     };
@@ -151,19 +175,27 @@ impl<O: Outside> Poll<'_, O> {
         };
         let jobs = Job::all(targets, self.clock.started());
         let failures = work(&mut worker, jobs, &mut self.outcome).await;
-        self.summary.requests = worker.close.requests();
-        for (resources, error) in &failures {
-            for resource in resources {
-                self.fail(resource, error);
+        self.until = worker.close.until();
+        let (requests, rate_limited) = (worker.close.requests(), worker.close.rate_limited());
+        (self.summary.requests, self.summary.rate_limited) = (requests, rate_limited);
+        self.note(&failures);
+        Ok(())
+    }
+
+    fn note(&mut self, failures: &[Failure]) {
+        let behind = failures.iter().flat_map(|failure| &failure.behind);
+        self.outcome.reached(behind.copied());
+        for failure in failures {
+            for resource in &failure.resources {
+                self.fail(resource, &failure.error);
             }
         }
-        Ok(())
     }
 
     /// Gives the lease back, with what the poll leaves behind.
     async fn release(&mut self, interval: Duration) -> Result<(), PollError> {
         let before = &self.instance.health;
-        let mut health = self.outcome.health(before);
+        let mut health = self.outcome.health(before, self.until);
         if health.is_suspended() && !before.is_suspended() {
             let is_said = notice::of_suspension(self.outside, self.instance, &health, self.clock);
             if !is_said.await {
@@ -174,6 +206,8 @@ impl<O: Outside> Poll<'_, O> {
         let now = self.clock.now();
         let (id, started) = (self.instance.id, self.clock.started());
         let next = self.outcome.next_poll(id, interval, &health, started, now);
+        let lag = self.outcome.lag(&health, self.until);
+        self.summary.conclude(&health, lag);
         match self.outside.release(self.lease, next, &health).await {
             // Another poll has it, or the instance is gone: nothing is ours to set.
             Ok(()) | Err(TableError::Conflict) => {}
@@ -197,7 +231,7 @@ async fn work<O: Outside>(
     worker: &mut Worker<'_, O>,
     jobs: Vec<Job<'_>>,
     outcome: &mut Outcome,
-) -> Vec<(Vec<String>, PollError)> {
+) -> Vec<Failure> {
     let mut jobs = VecDeque::from(jobs);
     let mut failures = Vec::new();
     while let Some(mut job) = jobs.pop_front() {
@@ -214,8 +248,7 @@ async fn work<O: Outside>(
             }
             Err(error) => {
                 let is_lost = matches!(error, PollError::LeaseLost);
-                let resources = job.targets.iter().map(Target::label).collect();
-                failures.push((resources, error));
+                failures.push(Failure::of(&job, error));
                 if is_lost {
                     break;
                 }
@@ -225,19 +258,14 @@ async fn work<O: Outside>(
     failures
 }
 
-impl Summary {
-    fn log(&self, id: InstanceId, health: &Health) {
-        tracing::info!(
-            instance.id = %id,
-            published = self.published,
-            duplicates = self.duplicates,
-            filtered = self.filtered,
-            unpublishable = self.unpublishable,
-            requests = self.requests,
-            failed = self.failed.len(),
-            refusals = health.refusals,
-            "polled"
-        );
+impl Failure {
+    fn of(job: &Job<'_>, error: PollError) -> Self {
+        let polled = job.targets.iter().filter(|it| it.backfill.is_none());
+        Self {
+            resources: job.targets.iter().map(Target::label).collect(),
+            behind: polled.map(|target| target.watermark.position()).collect(),
+            error,
+        }
     }
 }
 

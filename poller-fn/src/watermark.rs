@@ -40,6 +40,7 @@ pub struct Watermark {
     is_stored: bool,
     is_moved: bool,
     seen: Seen,
+    forgotten: usize,
 }
 
 /// What to do with a record.
@@ -71,6 +72,7 @@ impl Watermark {
             is_stored,
             is_moved: false,
             seen: Seen::restore(stored.chunks),
+            forgotten: 0,
         }
     }
 
@@ -149,6 +151,11 @@ impl Watermark {
         self.handled(Some(date), Timestamp::MAX);
     }
 
+    /// How many ids were forgotten too early, since this was asked.
+    pub fn take_forgotten(&mut self) -> usize {
+        std::mem::take(&mut self.forgotten)
+    }
+
     /// Whether there is anything to store.
     pub fn is_changed(&self) -> bool {
         !self.is_stored || self.is_moved || self.seen.is_changed()
@@ -164,6 +171,7 @@ impl Watermark {
                 forgotten,
                 "too many changes inside the overlap: some may be published again, with their ids"
             );
+            self.forgotten += forgotten;
         }
         let (put_chunks, delete_chunks) = self.seen.take_changes();
         (self.is_stored, self.is_moved) = (true, false);

@@ -188,7 +188,10 @@ impl<O: Outside> Worker<'_, O> {
         let event = Event::new(self.instance, self.settings, Channel::Polling, change);
         let seen_id = target.seen_id(record, &event);
         match target.watermark.judge(seen_id, date, until) {
-            Verdict::Publish if is_wanted => Judgement::New(Box::new(event), seen_id),
+            Verdict::Publish if is_wanted => {
+                self.summary.undated += usize::from(date.is_none());
+                Judgement::New(Box::new(event), seen_id)
+            }
             Verdict::Publish => {
                 self.summary.filtered += 1;
                 // An object is judged alike each time, but of an entry Close may hide what was judged.
@@ -243,9 +246,8 @@ impl<O: Outside> Worker<'_, O> {
         for target in &mut job.targets {
             target.watermark.settle(self.close.until());
         }
-        let outcome = outcome?;
-        self.summary.published += outcome.published;
-        self.summary.unpublishable += outcome.unpublishable;
+        self.summary.count(events.len(), &outcome);
+        outcome?;
         Ok(())
     }
 
@@ -291,18 +293,19 @@ impl<O: Outside> Worker<'_, O> {
         }
     }
 
-    async fn commit(&self, target: &mut Target<'_>) -> Result<(), PollError> {
-        match target.take_commit() {
-            Some(commit) => Ok(self.outside.commit(self.lease, &commit).await?),
-            None => Ok(()),
-        }
+    async fn commit(&mut self, target: &mut Target<'_>) -> Result<(), PollError> {
+        let Some(commit) = target.take_commit() else {
+            return Ok(());
+        };
+        self.summary.forgotten += target.watermark.take_forgotten();
+        Ok(self.outside.commit(self.lease, &commit).await?)
     }
 
     /// Notes in a job's backfill, if it has one, that it never will go further.
     ///
     /// # Errors
     /// When that cannot be stored.
-    pub async fn give_up(&self, job: &mut Job<'_>, error: &PollError) -> Result<(), PollError> {
+    pub async fn give_up(&mut self, job: &mut Job<'_>, error: &PollError) -> Result<(), PollError> {
         for target in &mut job.targets {
             if target.give_up(error) {
                 self.commit(target).await?;

@@ -1,5 +1,6 @@
 //! Whether Close lets an instance poll.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Polls in a row that Close must refuse before only a probe is sent.
@@ -14,9 +15,21 @@ pub struct Health {
     /// What was refused in the last poll and why: `contacts: Unauthorized`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Until when everything that is polled had been read to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caught_up_at: Option<Timestamp>,
 }
 
 impl Health {
+    /// That of an instance that was changed: what Close refused before says nothing of it.
+    #[must_use]
+    pub fn renewed(&self) -> Self {
+        Self {
+            caught_up_at: self.caught_up_at,
+            ..Self::default()
+        }
+    }
+
     /// Whether nothing was refused in the last poll.
     pub fn is_valid(&self) -> bool {
         self.reason.is_none()

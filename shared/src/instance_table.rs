@@ -33,6 +33,9 @@ const NEXT_POLL_AT: &str = "nextPollAt";
 /// When an instance was last changed in a way that a poll which runs does not know of; gone with the next lease.
 const CHANGED_AT: &str = "changedAt";
 
+/// Since when an instance has been due, where it was dispatched and no poll of it has ended yet. It is in the index.
+const DUE_SINCE: &str = "dueSince";
+
 /// What was read of these may be old when the instance is written.
 const WRITTEN_BY_OTHERS: [&str; 3] = ["health", "backfill", "callback"];
 
@@ -59,8 +62,10 @@ pub struct InstanceTable {
 pub struct Due {
     /// Which.
     pub id: InstanceId,
-    /// Since when.
+    /// When it is to be dispatched.
     pub next_poll_at: Timestamp,
+    /// Since when it waits for its poll: longer, where it was dispatched before and that poll did not end.
+    pub since: Timestamp,
 }
 
 /// Some of the instances whose poll is due.
@@ -213,7 +218,12 @@ impl InstanceTable {
         for (name, value) in item {
             change.set(&name, value);
         }
-        change.remove("health");
+        let health = instance.health.renewed();
+        if health == Health::default() {
+            change.remove("health");
+        } else {
+            change.set("health", serde_dynamo::to_attribute_value(health)?);
+        }
         if instance.subscription_id.is_none() {
             change.remove("subscriptionId");
         }
@@ -290,9 +300,9 @@ impl InstanceTable {
     /// # Errors
     /// [`TableError::Conflict`] when somebody has.
     pub async fn defer(&self, due: Due, until: Timestamp) -> Result<(), TableError> {
-        let update = self
-            .update(due.id)
-            .update_expression("SET nextPollAt = :until");
+        let update = self.update(due.id).update_expression(
+            "SET nextPollAt = :until, dueSince = if_not_exists(dueSince, :read)",
+        );
         let update = update
             .condition_expression("nextPollAt = :read")
             .expression_attribute_values(":until", time(until))
@@ -395,7 +405,7 @@ impl InstanceTable {
         let update = self
             .update(lease.id)
             .update_expression(
-                "SET nextPollAt = :next, health = :health REMOVE leaseToken, leaseExpiresAt",
+                "SET nextPollAt = :next, health = :health REMOVE leaseToken, leaseExpiresAt, dueSince",
             )
             .condition_expression(format!("{HOLDS_LEASE} AND attribute_not_exists(changedAt)"))
             .expression_attribute_values(":next", time(next_poll_at))
@@ -411,7 +421,7 @@ impl InstanceTable {
         let update = self
             .update(lease.id)
             .update_expression(
-                "SET nextPollAt = changedAt REMOVE leaseToken, leaseExpiresAt, changedAt",
+                "SET nextPollAt = changedAt REMOVE leaseToken, leaseExpiresAt, changedAt, dueSince",
             )
             .condition_expression(HOLDS_LEASE)
             .expression_attribute_values(":token", AttributeValue::S(lease.token.clone()));
@@ -459,11 +469,13 @@ impl Change {
         for name in [NEXT_POLL_AT, CHANGED_AT] {
             self.set(name, time(now));
         }
+        self.remove(DUE_SINCE);
     }
 
     fn poll_no_more(&mut self) {
         let lease = ["leaseToken", "leaseExpiresAt"];
-        for name in [SHARD, NEXT_POLL_AT, CHANGED_AT].into_iter().chain(lease) {
+        let times = [NEXT_POLL_AT, CHANGED_AT, DUE_SINCE];
+        for name in [SHARD].into_iter().chain(times).chain(lease) {
             self.remove(name);
         }
     }
@@ -542,14 +554,14 @@ fn to_id(item: &Item) -> Result<InstanceId, TableError> {
 }
 
 fn to_due(item: &Item) -> Result<Due, TableError> {
-    let next_poll_at =
-        integer(item, NEXT_POLL_AT).and_then(|millis| Timestamp::from_millisecond(millis).ok());
-    let next_poll_at = next_poll_at.ok_or_else(|| {
+    let time = |key| Timestamp::from_millisecond(integer(item, key)?).ok();
+    let next_poll_at = time(NEXT_POLL_AT).ok_or_else(|| {
         TableError::Malformed("an entry of the index `due` has no nextPollAt".to_owned())
     })?;
     Ok(Due {
         id: to_id(item)?,
         next_poll_at,
+        since: time(DUE_SINCE).unwrap_or(next_poll_at),
     })
 }
 

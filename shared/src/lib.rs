@@ -25,6 +25,7 @@ pub mod instance;
 pub mod instance_id;
 pub mod instance_table;
 pub mod logging;
+pub mod metrics;
 pub mod poller_configuration;
 pub mod query_url;
 pub mod settings;

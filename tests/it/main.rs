@@ -10,6 +10,7 @@ mod close;
 mod forgeries;
 mod instances;
 mod listing;
+mod metrics;
 mod openapi;
 mod owner;
 mod polling;

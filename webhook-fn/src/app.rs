@@ -13,8 +13,10 @@ use serde::Serialize;
 use shared::clock::Clock;
 use shared::close::client::CloseClient;
 use shared::close::error::CloseError;
+use shared::event::Channel;
 use shared::event_bus::EventBus;
 use shared::instance_table::InstanceTable;
+use shared::metrics::{Measures, Metrics};
 use shared::watermark_table::WatermarkTable;
 
 use crate::authorization::Credentials;
@@ -26,10 +28,14 @@ use crate::instances::{backfill, change, create, delete, enabled, list, read};
 use crate::ledger_table::LedgerTable;
 use crate::receive::receive;
 use crate::reply::Reply;
+use crate::report::Tally;
 use crate::route::{self, Route};
 
 /// Close makes a subscription in well under a second, and the whole answer must come within the function's 10 s.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The function's name among the metrics.
+const SERVICE: &str = "webhook-fn";
 
 /// What the function works with, set up once.
 #[derive(Debug)]
@@ -48,6 +54,8 @@ pub struct App {
     pub bus: EventBus,
     /// Close.
     pub close: CloseClient,
+    /// What is measured.
+    pub metrics: Metrics,
 }
 
 /// A request as the handlers see it.
@@ -65,6 +73,8 @@ pub struct Call<'a> {
     pub clock: Clock,
     /// When Lambda ends the invocation.
     pub deadline: Timestamp,
+    /// X-Ray's header, so that what is published bears the trace of the request.
+    pub trace_header: Option<&'a str>,
 }
 
 impl App {
@@ -80,6 +90,7 @@ impl App {
             watermarks: WatermarkTable::new(aws, config.watermarks_table.clone()),
             ledger: LedgerTable::new(aws, config.ledger_table.clone()),
             bus: EventBus::new(aws, config.event_bus_name.clone(), config.event_max_bytes),
+            metrics: Metrics::new(config.metrics_namespace.clone(), SERVICE, Channel::Webhook),
             config,
         })
     }
@@ -94,7 +105,9 @@ pub async fn handle(app: &App, request: Request) -> Result<Answer, Infallible> {
         .lambda_context_ref()
         .map(|context| context.request_id.clone())
         .unwrap_or_default();
-    let answer = match answer(app, &request).await {
+    let clock = Clock::start();
+    let mut measures = Measures::default();
+    let answer = match answer(app, &request, clock, &mut measures).await {
         Ok(reply) => respond(reply.status, &request_id, &reply.body, reply.headers),
         Err(error) => {
             log(&error);
@@ -106,24 +119,29 @@ pub async fn handle(app: &App, request: Request) -> Result<Answer, Infallible> {
             )
         }
     };
+    app.metrics.write(measures, clock.now());
     Ok(Answer(answer))
 }
 
-async fn answer(app: &App, request: &Request) -> Result<Reply, HandlerError> {
+async fn answer(
+    app: &App,
+    request: &Request,
+    clock: Clock,
+    measures: &mut Measures,
+) -> Result<Reply, HandlerError> {
     let path = request.raw_http_path();
     let route = route::find(request.method(), path).ok_or(HandlerError::UnknownRoute)?;
-    let call = &Call::of(app, request);
+    let call = &Call::of(app, request, clock);
     let credentials = &Credentials::from_headers(request.headers());
     let body = match route {
         Route::Receive { encoded_id } => {
             // API Gateway has decoded its parameters; the path may not be.
             let parameters = request.path_parameters();
-            receive(
-                app,
-                call,
-                parameters.first("encodedId").unwrap_or(encoded_id),
-            )
-            .await?
+            let encoded_id = parameters.first("encodedId").unwrap_or(encoded_id);
+            let mut tally = Tally::default();
+            let answer = receive(app, call, encoded_id, &mut tally).await;
+            *measures = tally.measures(answer.as_ref().err());
+            answer?
         }
         Route::ListInstances => return list::list(app, call, credentials).await,
         Route::CreateInstance => create::create(app, call, credentials).await?,
@@ -141,11 +159,9 @@ async fn answer(app: &App, request: &Request) -> Result<Reply, HandlerError> {
 }
 
 impl<'a> Call<'a> {
-    fn of(app: &App, request: &'a Request) -> Self {
-        let clock = Clock::start();
-        let deadline = request
-            .lambda_context_ref()
-            .and_then(|context| i64::try_from(context.deadline).ok());
+    fn of(app: &App, request: &'a Request, clock: Clock) -> Self {
+        let context = request.lambda_context_ref();
+        let deadline = context.and_then(|context| i64::try_from(context.deadline).ok());
         Self {
             headers: request.headers(),
             query: request.query_string_parameters(),
@@ -158,6 +174,7 @@ impl<'a> Call<'a> {
             deadline: deadline
                 .and_then(|millis| Timestamp::from_millisecond(millis).ok())
                 .unwrap_or(clock.started()),
+            trace_header: context.and_then(|context| context.xray_trace_id.as_deref()),
             clock,
         }
     }

@@ -3,6 +3,7 @@
 use secrecy::SecretString;
 use shared::env::{ConfigError, Reader};
 use shared::event_bus::DEFAULT_MAX_BYTES;
+use shared::metrics::DEFAULT_NAMESPACE;
 use shared::settings::Policy;
 
 /// The environment of `webhook-fn`.
@@ -18,6 +19,8 @@ pub struct Config {
     pub ledger_table: String,
     /// `EVENT_MAX_BYTES`: what an entry may hold, default 983040.
     pub event_max_bytes: usize,
+    /// `METRICS_NAMESPACE`: the namespace of the metrics, default `closeio-events`.
+    pub metrics_namespace: String,
     /// `PUBLIC_URL`: what webhook URLs begin with; by default the request's own domain name, over https.
     pub public_url: Option<String>,
     /// `USER_SECRET`: what `Authorization: User …` must carry.
@@ -45,6 +48,9 @@ impl Config {
                 DEFAULT_MAX_BYTES,
                 "a number of bytes",
             ),
+            metrics_namespace: reader
+                .optional("METRICS_NAMESPACE")
+                .unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
             public_url: reader
                 .optional("PUBLIC_URL")
                 .map(|url| url.trim_end_matches('/').to_owned()),

@@ -9,7 +9,7 @@ use lambda_http::http::HeaderMap;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use shared::event::{Channel, Event, EventId};
-use shared::event_bus::PublishError;
+use shared::event_bus::{PublishError, Published};
 use shared::instance::Phase;
 use shared::instance_id::InstanceId;
 use shared::settings::{Policy, Settings};
@@ -18,6 +18,7 @@ use crate::app::{App, Call};
 use crate::error::HandlerError;
 use crate::instance_cache::Known;
 use crate::payload;
+use crate::report::Tally;
 use crate::signature::{self, SignatureError};
 
 /// What is left for the ledger and the answer when publishing has used up its time.
@@ -29,8 +30,14 @@ const LEDGER_TIMEOUT: Duration = Duration::from_millis(1_200);
 ///
 /// # Errors
 /// 4xx for what Close, or whoever sent it, would have to change; 5xx for what works when Close sends it again.
-pub async fn receive(app: &App, call: &Call<'_>, encoded_id: &str) -> Result<Value, HandlerError> {
+pub async fn receive(
+    app: &App,
+    call: &Call<'_>,
+    encoded_id: &str,
+    tally: &mut Tally,
+) -> Result<Value, HandlerError> {
     let id = InstanceId::from_base64(encoded_id)?;
+    tally.instance_id = Some(id);
     let events = admit_known(app, call, id).await?;
     let ids: Vec<_> = events.iter().map(|event| event.id).collect();
 
@@ -39,11 +46,13 @@ pub async fn receive(app: &App, call: &Call<'_>, encoded_id: &str) -> Result<Val
         .into_iter()
         .filter(|event| !recorded.contains(&event.id))
         .collect();
+    tally.duplicates = ids.len() - new.len();
     if new.is_empty() {
         tracing::info!(instance.id = %id, events = ?ids, "a webhook came again");
         return Ok(json!({"duplicate": true}));
     }
     let published = publish(app, call, &new).await;
+    tally.count(new.len(), &published);
     record(app, call, &new, published.as_ref().err()).await;
     published?;
     Ok(json!({"events": ids}))
@@ -139,21 +148,19 @@ async fn recorded(app: &App, call: &Call<'_>, ids: &[EventId]) -> HashSet<EventI
     }
 }
 
-async fn publish(app: &App, call: &Call<'_>, events: &[Event]) -> Result<(), PublishError> {
+async fn publish(app: &App, call: &Call<'_>, events: &[Event]) -> Result<Published, PublishError> {
     let stop_at = call
         .deadline
         .saturating_sub(ANSWER_MARGIN)
         .unwrap_or(call.deadline);
-    let published = app
-        .bus
-        .publish(events, call.clock.instant_at(stop_at))
-        .await?;
+    let bus = app.bus.traced(call.trace_header);
+    let published = bus.publish(events, call.clock.instant_at(stop_at)).await?;
     tracing::info!(
         published = published.published,
         unpublishable = published.unpublishable,
         "a webhook was published"
     );
-    Ok(())
+    Ok(published)
 }
 
 /// Records what is on the bus, also where the rest is not. If that fails, the webhook is still done.

@@ -91,6 +91,7 @@ async fn a_poll_that_began_before_a_change_says_nothing_about_it() {
     let late = Health {
         refusals: 7,
         reason: Some("leads: Unauthorized".to_owned()),
+        ..Health::default()
     };
     poll.end(ago(-3600), &late).await.unwrap();
 
@@ -123,7 +124,14 @@ async fn what_is_disabled_or_polls_no_more_is_not_due_and_has_no_lease() {
         .await;
     poll.end(ago(0), &Health::default()).await.unwrap_err();
     let item = world.items("InstancesTable").await.remove(0);
-    for name in ["shard", "nextPollAt", "changedAt", "leaseToken", "health"] {
+    for name in [
+        "shard",
+        "nextPollAt",
+        "changedAt",
+        "leaseToken",
+        "health",
+        "dueSince",
+    ] {
         assert_eq!(item.get(name), None, "{name}");
     }
     world.finish().await;

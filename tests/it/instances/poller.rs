@@ -59,6 +59,7 @@ pub(super) async fn refused(owner: &Owner<'_>, times: u32) {
     let health = Health {
         refusals: times,
         reason: Some("leads: Unauthorized".to_owned()),
+        ..Health::default()
     };
     let poll = Poll::begin(owner).await;
     poll.end(ago(-3600), &health).await.unwrap();

@@ -40,6 +40,7 @@ async fn refuse(world: &World, id: u64, refusals: u32) {
     let health = Health {
         refusals,
         reason: Some("leads: Unauthorized".to_owned()),
+        ..Health::default()
     };
     table.release(&lease, ago(0), &health).await.unwrap();
 }

@@ -8,6 +8,8 @@ use super::entry::Entry;
 const MAXIMUM_ENTRIES: usize = 10;
 /// At most so many bytes in a call, by EventBridge's own way of counting.
 const MAXIMUM_BYTES: usize = 1024 * 1024;
+/// At most so many characters in a trace header, and at least one.
+const MAXIMUM_TRACE_HEADER: usize = 500;
 
 /// A call refused as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,11 +40,19 @@ pub(super) fn check(entries: Vec<Entry>) -> Result<Vec<Entry>, Rejection> {
         code: "ValidationException",
         message,
     };
-    let constraint = |constraint| {
+    let unfit = |member: &str, constraint| {
         invalid(format!(
-            "1 validation error detected: Value at 'entries' failed to satisfy constraint: Member must have length {constraint}"
+            "1 validation error detected: Value at '{member}' failed to satisfy constraint: Member must have length {constraint}"
         ))
     };
+    let constraint = |constraint| unfit("entries", constraint);
+    let mut headers = entries
+        .iter()
+        .filter_map(|entry| entry.trace_header.as_ref());
+    if headers.any(|header| !(1..=MAXIMUM_TRACE_HEADER).contains(&header.chars().count())) {
+        let length = format!("between 1 and {MAXIMUM_TRACE_HEADER}");
+        return Err(unfit("traceHeader", length));
+    }
     let bytes: usize = entries.iter().map(Entry::bytes).sum();
     match entries.len() {
         0 => Err(constraint("greater than or equal to 1".to_owned())),

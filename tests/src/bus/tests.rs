@@ -113,12 +113,17 @@ async fn bad_calls_are_refused_whole() -> Result<()> {
         (vec![entry("{}"); 11], "ValidationException"),
         (vec![entry(&megabyte), entry("{}")], "ValidationException"),
         (vec![entry_with("Colour", "red")], "SerializationException"),
+        (vec![entry_with("TraceHeader", "")], "ValidationException"),
+        (
+            vec![entry_with("TraceHeader", "x".repeat(501))],
+            "ValidationException",
+        ),
     ] {
         let (status, answer) = harness.put(&entries).await?;
         assert_eq!((status, &answer["__type"]), (400, &json!(code)));
     }
     assert_eq!(harness.bus.events().snapshot().len(), 1);
-    assert_eq!(harness.bus.calls().snapshot().len(), 5);
+    assert_eq!(harness.bus.calls().snapshot().len(), 7);
     Ok(())
 }
 

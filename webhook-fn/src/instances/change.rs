@@ -3,7 +3,6 @@
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use shared::close::webhook::{CreatedSubscription, Status, SubscribedEvent};
-use shared::health::Health;
 use shared::instance::Instance;
 use shared::settings::{FieldError, Policy, Settings, field};
 use shared::table::TableError;
@@ -112,7 +111,7 @@ async fn apply(
         tags,
         configuration,
         // As `replace` stores it.
-        health: Health::default(),
+        health: old.health.renewed(),
         ..old.clone()
     };
     refuse_another_key(&new, &old_settings, &settings)?;

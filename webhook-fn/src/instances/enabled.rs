@@ -1,7 +1,6 @@
 //! `PUT /instances/{id}/enabled` and `DELETE /instances/{id}/enabled`
 
 use serde_json::Value;
-use shared::health::Health;
 use shared::instance::Instance;
 use shared::settings::{Policy, Settings};
 use shared::table::TableError;
@@ -54,7 +53,7 @@ async fn set(
         let new = Instance {
             disabled,
             // As `replace` stores it.
-            health: Health::default(),
+            health: old.health.renewed(),
             ..old
         };
         let is_polled = settings.poller.is_some() && !disabled;

@@ -27,7 +27,7 @@ pub fn to_json(instance: &Instance, settings: &Settings, public_url: &str) -> Va
         "tags": instance.tags,
         "webhookUrl": webhook_url(instance, public_url),
     });
-    if instance.health != Health::default() {
+    if instance.health != instance.health.renewed() {
         answer["polling"] = polling(&instance.health);
     }
     if let Some(found) = &instance.backfill {

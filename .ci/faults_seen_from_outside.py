@@ -1,0 +1,111 @@
+"""Faults that seen_from_outside.py is there for: what stands in the template, what is put in its place, what must come of it."""
+
+FAULTS = [
+    # Metrics that nobody emits.
+    ("MetricName: Heartbeat\n", "MetricName: HeartBeat\n", ["HeartbeatAlarm: poller-fn emits no HeartBeat"]),
+    (
+        "MetricName: WebhooksRejected\n      Dimensions:\n"
+        "        - { Name: Service, Value: webhook-fn }\n        - { Name: Channel, Value: webhook }\n",
+        "MetricName: WebhooksRejected\n      Dimensions:\n"
+        "        - { Name: Service, Value: poller-fn }\n        - { Name: Channel, Value: polling }\n",
+        ["WebhooksRejectedAlarm: poller-fn emits no WebhooksRejected"],
+    ),
+    (
+        "MetricName: DueBacklog\n      Dimensions:\n        - { Name: Service, Value: poller-fn }\n",
+        "MetricName: DueBacklog\n      Dimensions:\n        - { Name: Instance, Value: poller-fn }\n",
+        ["DueBacklogAlarm: DueBacklog has not the dimensions {'Instance': 'poller-fn', 'Channel': 'polling'}"],
+    ),
+    (
+        "METRICS_NAMESPACE: !Sub closeio-events/${AWS::StackName}",
+        "METRICS_NAMESPACE: closeio-events",
+        [
+            "PollerFunction: its metrics are not in the namespace of the alarms",
+            "WebhookFunction: its metrics are not in the namespace of the alarms",
+        ],
+    ),
+    (
+        "ApplicationLogLevel: TRACE",
+        "ApplicationLogLevel: !Ref LogLevel",
+        [
+            "PollerFunction: Lambda drops lines by their level, metrics among them",
+            "WebhookFunction: Lambda drops lines by their level, metrics among them",
+        ],
+    ),
+    # What AWS measures.
+    (
+        "Namespace: AWS/SQS\n",
+        "Namespace: AWS/SNS\n",
+        [
+            "PollerDeadLetterQueue: no alarm watches how many messages there are",
+            "PollerDeadLettersAlarm: AWS/SNS is not a namespace of the functions or of what the template has",
+        ],
+    ),
+    (
+        "Value: !GetAtt PollerDeadLetterQueue.QueueName",
+        "Value: !Ref PollerDeadLetterQueue",
+        [
+            "PollerDeadLetterQueue: no alarm watches how many messages there are",
+            "PollerDeadLettersAlarm: ApproximateNumberOfMessagesVisible has not the dimensions "
+            "{'QueueName': {'Ref': 'PollerDeadLetterQueue'}}",
+        ],
+    ),
+    (
+        "MetricName: Throttles\n      Dimensions:\n        - { Name: FunctionName, Value: !Ref PollerFunction }\n",
+        "MetricName: Throttled\n      Dimensions:\n        - { Name: FunctionName, Value: !Ref PollerFunction }\n",
+        ["PollerFunction: no alarm watches Throttles", "PollerThrottlesAlarm: AWS/Lambda has no Throttled"],
+    ),
+    # When it rings, and where.
+    ("      TreatMissingData: breaching\n", "", ["HeartbeatAlarm: TreatMissingData is not chosen"]),
+    (
+        "Period: 900\n      EvaluationPeriods: 3\n",
+        "Period: 900\n      EvaluationPeriods: 97\n",
+        ["PollLagAlarm: 87300 s is longer than an alarm may look back"],
+    ),
+    (
+        "EvaluationPeriods: 2\n      DatapointsToAlarm: 2\n",
+        "EvaluationPeriods: 2\n      DatapointsToAlarm: 3\n",
+        ["HeartbeatAlarm: more datapoints than periods"],
+    ),
+    (
+        "      # It is probed every 6 hours.\n      TreatMissingData: notBreaching\n"
+        "      AlarmActions: !If [HasAlarmEmail, [!Ref AlarmTopic], !Ref AWS::NoValue]\n",
+        "      TreatMissingData: notBreaching\n",
+        ["InstancesSuspendedAlarm: AlarmActions do not reach AlarmEmail"],
+    ),
+    (
+        "KmsMasterKeyId: !Ref AlarmKey",
+        "KmsMasterKeyId: alias/aws/sns",
+        ["AlarmTopic: it is not encrypted with a key of the template"],
+    ),
+    (
+        "            Condition:\n              StringEquals:\n                aws:SourceAccount: !Ref AWS::AccountId\n",
+        "",
+        ["AlarmKey: alarms of any account may use it", "AlarmTopicPolicy: alarms of any account may be sent"],
+    ),
+    # What is told of it.
+    (
+        " See HeartbeatAlarm in docs/operate.md.",
+        "",
+        ["HeartbeatAlarm: its description does not name its entry in docs/operate.md"],
+    ),
+    (
+        "  ApiFaultsAlarm:\n",
+        "  FaultsAlarm:\n",
+        [
+            "Dashboard: FaultsAlarm is not shown",
+            "FaultsAlarm: docs/operate.md has no entry of it",
+            "FaultsAlarm: its description does not name its entry in docs/operate.md",
+        ],
+    ),
+    (
+        '"DueBacklog", "Service"',
+        '"Backlog", "Service"',
+        ["Dashboard: DueBacklog is not shown", "Dashboard: poller-fn emits no Backlog"],
+    ),
+    ('"widgets": [', '"widgets": [,', ["Dashboard: the body is not a dashboard"]),
+    (
+        "DashboardName: !Sub ${AWS::StackName}-${AWS::Region}",
+        "DashboardName: !Ref AWS::StackName",
+        ["Dashboard: the stacks of two regions would have one name"],
+    ),
+]

@@ -1,0 +1,174 @@
+"""Asserts of the template's alarms and dashboard: they are about what the functions measure, and about all that matters."""
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+
+from resources import as_list, of_type
+
+ROOT = Path(__file__).parent.parent
+NAMESPACE = "closeio-events/${AWS::StackName}"
+# The dimension Channel of each Service.
+CHANNELS = {"webhook-fn": "webhook", "poller-fn": "polling"}
+# What AWS measures: the type of the resource that the one dimension names, and how it names it.
+OF_AWS = {
+    "AWS/Lambda": ("AWS::Lambda::Function", "FunctionName", "Ref"),
+    "AWS/SQS": ("AWS::SQS::Queue", "QueueName", "QueueName"),
+    "AWS/ApiGateway": ("AWS::ApiGatewayV2::Api", "ApiId", "Ref"),
+}
+METRICS_OF_AWS = {
+    "AWS/Lambda": {"ConcurrentExecutions", "Duration", "Errors", "Invocations", "Throttles"},
+    "AWS/SQS": {"ApproximateNumberOfMessagesVisible"},
+    "AWS/ApiGateway": {"4xx", "5xx", "Count"},
+}
+ACTIONS = {"Fn::If": ["HasAlarmEmail", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]}
+DAY = 86_400
+
+
+@cache
+def emitted() -> dict[str, set[str]]:
+    """The metrics that each function emits, as its source names them."""
+    known = re.search(r"pub enum Metric \{(.*?)\n\}", (ROOT / "shared/src/metrics.rs").read_text(), re.DOTALL)
+    known = set(re.findall(r"^    (\w+),$", known[1], re.MULTILINE))
+    found = {}
+    for service in CHANNELS:
+        sources = "".join(path.read_text() for path in sorted((ROOT / service / "src").rglob("*.rs")))
+        # Metrics::write counts cold starts for all.
+        found[service] = set(re.findall(r"\bMetric::(\w+)", sources)) & known | {"ColdStart"}
+    return found
+
+
+def metric_problems(resources, namespace, metric, dimensions):
+    """What is wrong with a metric as an alarm or a graph names it. `dimensions` maps names to values."""
+    if namespace == NAMESPACE:
+        service = dimensions.get("Service")
+        if dimensions != {"Service": service, "Channel": CHANNELS.get(service, "")}:
+            yield f"{metric} has not the dimensions {dimensions}"
+        elif metric not in emitted()[service]:
+            yield f"{service} emits no {metric}"
+    elif namespace in OF_AWS:
+        kind, dimension, _ = OF_AWS[namespace]
+        resource = resources.get(referred(namespace, dimensions.get(dimension)), {})
+        if metric not in METRICS_OF_AWS[namespace]:
+            yield f"{namespace} has no {metric}"
+        if len(dimensions) != 1 or resource.get("Type") != kind:
+            yield f"{metric} has not the dimensions {dimensions}"
+    else:
+        yield f"{namespace} is not a namespace of the functions or of what the template has"
+
+
+def referred(namespace, value):
+    """The logical id of the resource whose name a dimension's value is."""
+    attribute = OF_AWS[namespace][2]
+    if not isinstance(value, dict):
+        return None
+    if attribute == "Ref":
+        return value.get("Ref")
+    return value["Fn::GetAtt"][0] if value.get("Fn::GetAtt", ["", ""])[1] == attribute else None
+
+
+def alarms(resources):
+    runbook = (ROOT / "docs/operate.md").read_text()
+    for name, alarm in of_type(resources, "AWS::CloudWatch::Alarm"):
+        dimensions = {dimension["Name"]: dimension["Value"] for dimension in alarm["Dimensions"]}
+        for problem in metric_problems(resources, text(alarm["Namespace"]), alarm["MetricName"], dimensions):
+            yield f"{name}: {problem}"
+        for key in ("TreatMissingData", "DatapointsToAlarm"):
+            if key not in alarm:
+                yield f"{name}: {key} is not chosen"
+        for key in ("AlarmActions", "OKActions"):
+            if alarm.get(key) != ACTIONS:
+                yield f"{name}: {key} do not reach AlarmEmail"
+        span = alarm["Period"] * alarm["EvaluationPeriods"]
+        if span > (7 * DAY if alarm["Period"] >= 3600 else DAY):
+            yield f"{name}: {span} s is longer than an alarm may look back"
+        if alarm.get("DatapointsToAlarm", 0) > alarm["EvaluationPeriods"]:
+            yield f"{name}: more datapoints than periods"
+        if f"See {name} in docs/operate.md" not in alarm.get("AlarmDescription", ""):
+            yield f"{name}: its description does not name its entry in docs/operate.md"
+        if not re.search(rf"^### .*\b{name}\b", runbook, re.MULTILINE):
+            yield f"{name}: docs/operate.md has no entry of it"
+
+
+def text(namespace) -> str:
+    """A namespace as it is written, with or without `!Sub`."""
+    return namespace.get("Fn::Sub", "") if isinstance(namespace, dict) else namespace
+
+
+def alarmed(resources):
+    """Whatever can fail by itself has its alarms."""
+    found = set()
+    for _, alarm in of_type(resources, "AWS::CloudWatch::Alarm"):
+        if (namespace := text(alarm["Namespace"])) in OF_AWS:
+            for dimension in alarm["Dimensions"]:
+                found.add((alarm["MetricName"], referred(namespace, dimension["Value"])))
+    for name, _ in of_type(resources, "AWS::Lambda::Function"):
+        for metric in ("Errors", "Throttles"):
+            if (metric, name) not in found:
+                yield f"{name}: no alarm watches {metric}"
+    for name, _ in of_type(resources, "AWS::SQS::Queue"):
+        if "DeadLetter" in name and ("ApproximateNumberOfMessagesVisible", name) not in found:
+            yield f"{name}: no alarm watches how many messages there are"
+
+
+def namespaces(resources):
+    """Two stacks of one account must not add up to one metric."""
+    for name, function in of_type(resources, "AWS::Lambda::Function"):
+        if text(function["Environment"]["Variables"].get("METRICS_NAMESPACE", NAMESPACE)) != NAMESPACE:
+            yield f"{name}: its metrics are not in the namespace of the alarms"
+
+
+def dashboards(resources):
+    for name, dashboard in of_type(resources, "AWS::CloudWatch::Dashboard"):
+        if "AWS::Region" not in json.dumps(dashboard.get("DashboardName")):
+            yield f"{name}: the stacks of two regions would have one name"
+        try:
+            widgets = json.loads(dashboard["DashboardBody"]["Fn::Sub"])["widgets"]
+        except (KeyError, TypeError, ValueError):
+            yield f"{name}: the body is not a dashboard"
+            continue
+        shown = [metric for widget in widgets for metric in widget["properties"].get("metrics", [])]
+        for metric in shown:
+            yield from (f"{name}: {problem}" for problem in graph_problems(resources, metric))
+        own = {metric[1] for metric in shown if not metric[0].startswith("AWS/")}
+        for metric in sorted(set.union(*emitted().values()) - own):
+            yield f"{name}: {metric} is not shown"
+        listed = [alarm for widget in widgets for alarm in widget["properties"].get("alarms", [])]
+        for alarm, _ in of_type(resources, "AWS::CloudWatch::Alarm"):
+            if f"${{{alarm}.Arn}}" not in listed and "Condition" not in resources[alarm]:
+                yield f"{name}: {alarm} is not shown"
+
+
+def graph_problems(resources, metric):
+    """`[namespace, name, dimension, value, …, {…}]`, with references as `Fn::Sub` has them."""
+    namespace, name, *dimensions = [part for part in metric if isinstance(part, str)]
+    values = [unsubstituted(value) for value in dimensions[1::2]]
+    yield from metric_problems(resources, namespace, name, dict(zip(dimensions[::2], values)))
+
+
+def unsubstituted(value):
+    """`${Function}` as `Ref`, `${Queue.QueueName}` as `Fn::GetAtt`."""
+    match = re.fullmatch(r"\$\{(\w+)(?:\.(\w+))?\}", value)
+    if not match:
+        return value
+    return {"Fn::GetAtt": [match[1], match[2]]} if match[2] else {"Ref": match[1]}
+
+
+def topics(resources):
+    policies = [policy for _, policy in of_type(resources, "AWS::SNS::TopicPolicy")]
+    for name, topic in of_type(resources, "AWS::SNS::Topic"):
+        # CloudWatch cannot use the key that SNS has by itself.
+        key = topic.get("KmsMasterKeyId")
+        key = resources.get(key.get("Ref"), {}) if isinstance(key, dict) else {}
+        if key.get("Type") != "AWS::KMS::Key":
+            yield f"{name}: it is not encrypted with a key of the template"
+        if not any({"Ref": name} in policy["Topics"] for policy in policies):
+            yield f"{name}: it has no policy"
+    for name, policy in of_type(resources, "AWS::SNS::TopicPolicy"):
+        for statement in as_list(policy["PolicyDocument"]["Statement"]):
+            if "aws:SourceAccount" not in json.dumps(statement.get("Condition", {})):
+                yield f"{name}: alarms of any account may be sent"
+
+
+RULES = [alarms, alarmed, namespaces, dashboards, topics]

@@ -1,0 +1,243 @@
+//! What is measured, as lines in CloudWatch's embedded metric format.
+//!
+//! CloudWatch makes metrics of such lines by itself, so measuring takes no call and no permission. They are written
+//! whatever the log level is.
+
+use std::io::{self, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
+
+use crate::event::Channel;
+use crate::instance_id::InstanceId;
+
+/// The namespace where nothing says another. Stacks of one account and region need one each.
+pub const DEFAULT_NAMESPACE: &str = "closeio-events";
+
+/// By what a metric is told apart. An instance is none: each combination of values is paid for as a metric.
+const DIMENSIONS: [&str; 2] = ["Service", "Channel"];
+
+/// A metric, by its name in CloudWatch. docs/operate.md says what each is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Metric {
+    /// Processes that answer their first invocation.
+    ColdStart,
+    /// Polls that a tick asked for.
+    Dispatched,
+    /// How long the instance that has waited longest for its poll has done so, as a tick finds it.
+    DueBacklog,
+    /// Changes that were read or delivered again and left out.
+    EventsDuplicate,
+    /// Events that EventBridge accepted.
+    EventsPublished,
+    /// Events that EventBridge refuses in every form.
+    EventsUnpublishable,
+    /// Ticks of the schedule that looked for all that is due.
+    Heartbeat,
+    /// Polls in which Close refused something for good.
+    InstancesRefused,
+    /// Polls that leave their instance suspended.
+    InstancesSuspended,
+    /// Resources that a poll did not read to their end, but for want of time.
+    PollFailures,
+    /// How far behind a poll is with the resource that is furthest behind; nought where all were read to their end.
+    PollLagSeconds,
+    /// Requests to Close.
+    PollRequests,
+    /// Events that EventBridge did not accept in time. They are tried again: by the next poll, or when Close retries.
+    PublishFailures,
+    /// Requests that Close answered with 429.
+    RateLimited,
+    /// Ids of published events that had to be forgotten too early.
+    SeenForgotten,
+    /// Records without a date that can be read.
+    UndatedRecords,
+    /// Webhooks that were answered with 4xx.
+    WebhooksRejected,
+}
+
+/// How CloudWatch shows a metric's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Unit {
+    /// How many.
+    Count,
+    /// How long.
+    Seconds,
+}
+
+/// What one invocation has to report.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Measures {
+    instance_id: Option<InstanceId>,
+    values: Vec<(Metric, u64)>,
+}
+
+/// Writes what a function's invocations report.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    namespace: String,
+    service: &'static str,
+    channel: Channel,
+    is_cold: Arc<AtomicBool>,
+}
+
+/// A line in embedded metric format.
+struct Line<'a> {
+    metrics: &'a Metrics,
+    measures: &'a Measures,
+    now: Timestamp,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metadata<'a> {
+    timestamp: i64,
+    cloud_watch_metrics: [Directive<'a>; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive<'a> {
+    namespace: &'a str,
+    dimensions: [[&'a str; 2]; 1],
+    metrics: Vec<Definition>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Definition {
+    name: Metric,
+    unit: Unit,
+}
+
+impl Metric {
+    /// The unit of its values.
+    pub fn unit(self) -> Unit {
+        match self {
+            Self::DueBacklog | Self::PollLagSeconds => Unit::Seconds,
+            _ => Unit::Count,
+        }
+    }
+}
+
+impl Measures {
+    /// Those of an instance, by which the line can be found; it is no dimension.
+    pub fn of_instance(id: InstanceId) -> Self {
+        Self {
+            instance_id: Some(id),
+            values: Vec::new(),
+        }
+    }
+
+    /// Reports a value, nought too.
+    pub fn set(&mut self, metric: Metric, value: u64) {
+        self.values.push((metric, value));
+    }
+
+    /// Reports how often something happened, if it did: what never happens is not paid for.
+    pub fn count(&mut self, metric: Metric, times: usize) {
+        if 0 < times {
+            self.set(metric, u64::try_from(times).unwrap_or(u64::MAX));
+        }
+    }
+}
+
+impl Metrics {
+    /// Those of a service.
+    pub fn new(namespace: String, service: &'static str, channel: Channel) -> Self {
+        Self {
+            namespace,
+            service,
+            channel,
+            is_cold: Arc::new(AtomicBool::new(true)),
+        }
+    }
+
+    /// Writes a line, if there is anything to report; the first invocation of the process also reports that.
+    pub fn write(&self, mut measures: Measures, now: Timestamp) {
+        if self.is_cold.swap(false, Ordering::Relaxed) {
+            measures.count(Metric::ColdStart, 1);
+        }
+        if measures.values.is_empty() {
+            return;
+        }
+        let line = self.to_line(&measures, now);
+        // Nobody reads it where stdout is closed, and the work is done either way.
+        let _ = io::stdout().lock().write_all(line.as_bytes());
+    }
+
+    fn to_line(&self, measures: &Measures, now: Timestamp) -> String {
+        let line = Line {
+            metrics: self,
+            measures,
+            now,
+        };
+        let json = serde_json::to_string(&line);
+        json.map(|json| json + "\n").unwrap_or_default()
+    }
+}
+
+impl Serialize for Line<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let values = &self.measures.values;
+        let metrics = values.iter().map(|(name, _)| Definition {
+            name: *name,
+            unit: name.unit(),
+        });
+        let directive = Directive {
+            namespace: &self.metrics.namespace,
+            dimensions: [DIMENSIONS],
+            metrics: metrics.collect(),
+        };
+        let metadata = Metadata {
+            timestamp: self.now.as_millisecond(),
+            cloud_watch_metrics: [directive],
+        };
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("_aws", &metadata)?;
+        map.serialize_entry(DIMENSIONS[0], self.metrics.service)?;
+        map.serialize_entry(DIMENSIONS[1], &self.metrics.channel)?;
+        if let Some(id) = self.measures.instance_id {
+            map.serialize_entry("instanceId", &id)?;
+        }
+        for (metric, value) in values {
+            map.serialize_entry(metric, value)?;
+        }
+        map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::{Measures, Metric, Metrics};
+    use crate::event::Channel;
+
+    fn metrics() -> Metrics {
+        Metrics::new(
+            "closeio-events/test".to_owned(),
+            "poller-fn",
+            Channel::Polling,
+        )
+    }
+
+    #[test]
+    fn a_line_says_what_is_a_metric_and_of_what() {
+        let mut measures = Measures::of_instance(20931.try_into().unwrap());
+        measures.set(Metric::EventsPublished, 3);
+        measures.set(Metric::PollLagSeconds, 0);
+        measures.count(Metric::RateLimited, 0);
+        let now = Timestamp::from_millisecond(1_781_870_805_242).unwrap();
+        insta::assert_snapshot!(metrics().to_line(&measures, now), @r#"{"_aws":{"Timestamp":1781870805242,"CloudWatchMetrics":[{"Namespace":"closeio-events/test","Dimensions":[["Service","Channel"]],"Metrics":[{"Name":"EventsPublished","Unit":"Count"},{"Name":"PollLagSeconds","Unit":"Seconds"}]}]},"Service":"poller-fn","Channel":"polling","instanceId":20931,"EventsPublished":3,"PollLagSeconds":0}"#);
+    }
+
+    #[test]
+    fn what_did_not_happen_is_not_reported() {
+        let mut measures = Measures::default();
+        measures.count(Metric::RateLimited, 0);
+        assert_eq!(measures, Measures::default());
+    }
+}
