@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, Credentials, HttpClient, Region, SharedCredentialsProvider,
+};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_types::SdkConfig;
 use aws_types::origin::Origin;
@@ -30,6 +32,14 @@ const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 #[derive(Debug)]
 struct Endpoints(HashMap<String, String>);
 
+/// The HTTP client that the SDK is to use: it has none of its own here.
+///
+/// # Errors
+/// When the TLS library cannot be set up.
+pub fn http_client() -> reqwest::Result<impl HttpClient + 'static> {
+    http::Http::new()
+}
+
 /// Region, credentials and endpoints from the variables that Lambda sets and that every AWS SDK reads.
 ///
 /// Not by the crate aws-config: it looks for credentials in files, containers and services as well, and what it needs for
@@ -39,7 +49,7 @@ struct Endpoints(HashMap<String, String>);
 /// When the TLS library cannot be set up. What is missing or wrong is the reader's to tell.
 pub fn read_config(reader: &mut Reader) -> reqwest::Result<SdkConfig> {
     let mut builder = SdkConfig::builder()
-        .http_client(http::Http::new()?)
+        .http_client(http_client()?)
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(reader.required("AWS_REGION")))
         .credentials_provider(SharedCredentialsProvider::new(credentials(reader)))

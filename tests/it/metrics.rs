@@ -95,7 +95,7 @@ async fn a_poll_that_cannot_begin_is_measured_and_its_request_is_kept() {
     let fault = Fault::new(Failure::Internal, Calls::of("UpdateItem")).times(3);
     world.stack.store().fail(fault);
     let bus = EventBus::new(
-        &sdk::config(&world.stack.bus().url()),
+        &sdk::config(&world.stack.bus().url()).unwrap(),
         "local".to_owned(),
         usize::MAX,
     );

@@ -282,7 +282,7 @@ impl World {
     }
 
     pub(crate) fn instance_table(&self) -> InstanceTable {
-        let config = sdk::config(&self.stack.store().url());
+        let config = sdk::config(&self.stack.store().url()).unwrap();
         InstanceTable::new(&config, self.stack.store().table("InstancesTable").unwrap())
     }
 

@@ -1,17 +1,23 @@
 //! The AWS SDK, pointed at the stack.
 
+use anyhow::Result;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use aws_types::SdkConfig;
+use shared::aws;
 
 use crate::ids::REGION;
 
 /// A configuration whose every call goes to `endpoint`.
-pub fn config(endpoint: &str) -> SdkConfig {
+///
+/// # Errors
+/// When the TLS library cannot be set up.
+pub fn config(endpoint: &str) -> Result<SdkConfig> {
     let credentials = Credentials::new("test", "local", None, None, "local");
-    SdkConfig::builder()
+    let builder = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
+        .http_client(aws::http_client()?)
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .endpoint_url(endpoint)
-        .region(Region::new(REGION))
-        .build()
+        .region(Region::new(REGION));
+    Ok(builder.build())
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
@@ -19,8 +18,8 @@ use crate::aws_json::{Dialect, target};
 use crate::fault::{Calls, Fault, Plan};
 use crate::hold::Hold;
 use crate::http::{ANY_PORT, Connection, Server, bind};
-use crate::ids::REGION;
 use crate::journal::Journal;
+use crate::sdk;
 use crate::template::TableSpec;
 
 /// DynamoDB takes bodies of up to 16 MB.
@@ -36,6 +35,7 @@ const DIALECT: Dialect = Dialect {
 #[derive(Debug)]
 pub struct Store {
     shared: Arc<Shared>,
+    client: Client,
     server: Server,
     emulator: JoinHandle<()>,
 }
@@ -74,8 +74,10 @@ impl Store {
         let address = listener.local_addr()?;
         let emulator = tokio::spawn(dynoxide::server::serve_on(listener, database));
         let logical_id = |table: &TableSpec| (table.name.clone(), table.logical_id.clone());
+        let url = format!("http://{address}");
+        let client = Client::new(&sdk::config(&url)?);
         let shared = Arc::new(Shared {
-            emulator: format!("http://{address}"),
+            emulator: url,
             http: reqwest::Client::builder().no_proxy().build()?,
             calls: Journal::new(keep),
             plan: Plan::default(),
@@ -88,6 +90,7 @@ impl Store {
         let server = Server::start(bind(ANY_PORT).await?, router)?;
         Ok(Self {
             shared,
+            client,
             server,
             emulator,
         })
@@ -100,13 +103,7 @@ impl Store {
 
     /// A client of the emulator itself: its calls are neither counted nor failed.
     pub fn client(&self) -> Client {
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .credentials_provider(Credentials::new("test", "local", None, None, "local"))
-            .endpoint_url(&self.shared.emulator)
-            .region(Region::new(REGION))
-            .build();
-        Client::from_conf(config)
+        self.client.clone()
     }
 
     /// The name of a table, by its key in the template.

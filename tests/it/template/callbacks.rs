@@ -53,7 +53,7 @@ fn without_callbacks_nothing_of_them_is_deployed_and_all_else_is() {
 /// Puts an event on the bus as the functions do.
 async fn publish(world: &World, source: &'static str, detail: &Value) -> Arc<Event> {
     let bus = world.stack.template().buses[0].name.clone();
-    let config = sdk::config(&world.stack.bus().url());
+    let config = sdk::config(&world.stack.bus().url()).unwrap();
     let bus = EventBus::new(&config, bus, DEFAULT_MAX_BYTES);
     let entry = Entry::new(source, "lead.created", Timestamp::UNIX_EPOCH, detail);
     bus.publish_entries(&[entry], Instant::now() + PATIENCE)

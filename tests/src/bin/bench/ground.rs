@@ -133,7 +133,10 @@ impl Ground {
 /// The table of a stack's instances.
 pub(crate) fn instances(stack: &LocalStack) -> Result<InstanceTable> {
     let name = stack.store().table("InstancesTable")?;
-    Ok(InstanceTable::new(&sdk::config(&stack.store().url()), name))
+    Ok(InstanceTable::new(
+        &sdk::config(&stack.store().url())?,
+        name,
+    ))
 }
 
 /// A moment so long before now, in whole milliseconds as Close stamps.

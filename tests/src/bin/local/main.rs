@@ -231,7 +231,7 @@ async fn follow(
         .context("the template has no bus")?
         .name
         .clone();
-    let bus = EventBus::new(&sdk::config(&stack.bus().url()), bus, DEFAULT_MAX_BYTES);
+    let bus = EventBus::new(&sdk::config(&stack.bus().url())?, bus, DEFAULT_MAX_BYTES);
     loop {
         if let Err(broadcast::error::RecvError::Closed) = changes.recv().await {
             std::future::pending::<()>().await;

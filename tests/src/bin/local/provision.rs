@@ -65,7 +65,7 @@ impl Provision<'_> {
     pub(crate) async fn documented(&self) -> Result<()> {
         let store = self.stack.store();
         let table = store.table("InstancesTable")?;
-        let table = InstanceTable::new(&sdk::config(&store.url()), table);
+        let table = InstanceTable::new(&sdk::config(&store.url())?, table);
         let mut configuration = Configuration::default();
         for (key, value) in [
             ("username", "none"),
