@@ -39,7 +39,7 @@ pub struct KeysetWalk {
     read_since_anchor: usize,
     newest: Timestamp,
     expiries: u32,
-    run: Option<WindowWalk>,
+    run: Option<Box<WindowWalk>>,
     /// Up to where the walk has read everything, once it looks for what is dated far ahead alone.
     left_at: Option<Timestamp>,
     is_done: bool,
@@ -117,18 +117,7 @@ impl KeysetWalk {
             self.is_done = true;
             return Ok(Some(page.data));
         }
-        let settled = || dates.iter().copied().filter(|date| *date < self.settled);
-        if settled().last() < settled().next() {
-            return Err(PollError::OutOfOrder);
-        }
-        let is_within = dates.is_empty() || dates.iter().any(|date| *date < self.end);
-        match settled().max() {
-            Some(last) if self.anchor < last => self.anchor_at(last, &dates),
-            _ if page.cursor.is_some() && is_within && !is_cut_short => {
-                self.cursor.clone_from(&page.cursor);
-            }
-            _ => self.enter_run(),
-        }
+        self.go_on(&dates, page.cursor.as_ref().filter(|_| !is_cut_short))?;
         Ok(Some(page.data))
     }
 
@@ -170,6 +159,22 @@ impl KeysetWalk {
         }
     }
 
+    /// Chooses where to read behind a page of these dates.
+    fn go_on(&mut self, dates: &[Timestamp], cursor: Option<&String>) -> Result<(), PollError> {
+        let settled = dates.iter().filter(|date| **date < self.settled);
+        let settled: Vec<_> = settled.collect();
+        if settled.last() < settled.first() {
+            return Err(PollError::OutOfOrder);
+        }
+        let is_within = dates.is_empty() || dates.iter().any(|date| *date < self.end);
+        match settled.into_iter().max() {
+            Some(last) if self.anchor < *last => self.anchor_at(*last, dates),
+            _ if cursor.is_some() && is_within => self.cursor = cursor.cloned(),
+            _ => self.enter_run(),
+        }
+        Ok(())
+    }
+
     fn is_search(&self) -> bool {
         matches!(self.kind, Kind::Search(_))
     }
@@ -197,7 +202,7 @@ impl KeysetWalk {
         };
         self.cursor = None;
         let run = WindowWalk::new(self.kind, windows, self.created, self.limit);
-        self.run = Some(run);
+        self.run = Some(Box::new(run));
         self.leave_run();
     }
 

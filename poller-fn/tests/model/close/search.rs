@@ -50,7 +50,7 @@ impl Close {
         found.truncate(limit);
         let after = found.last().map(place).or(walk.after);
         let shown = found.iter().filter_map(|row| self.hydrated(*row));
-        let data: Vec<_> = shown.cloned().collect();
+        let data: Vec<_> = shown.map(ToOwned::to_owned).collect();
         (walk.after, walk.returned) = (after, walk.returned + found.len());
         let is_full = found.len() == usize::from(search.limit) && walk.returned < MAX_WALK;
         Ok(Page {
@@ -61,10 +61,10 @@ impl Close {
     }
 
     /// What an answer has of an object that it found as it was.
-    fn hydrated<'a>(&'a self, (number, found): (usize, &'a Version)) -> Option<&'a Box<RawValue>> {
+    fn hydrated<'a>(&'a self, (number, found): (usize, &'a Version)) -> Option<&'a RawValue> {
         let current = self.objects[number].versions.last();
         let version = current.filter(|_| self.quirks.is_search_behind);
-        version.unwrap_or(found).json.as_ref()
+        version.unwrap_or(found).json.as_deref()
     }
 
     /// The objects that an answer could hold.
