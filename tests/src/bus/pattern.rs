@@ -77,3 +77,28 @@ fn check_choices(choices: &[Value]) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_there_is_a_value_and_not_an_object() -> Result<()> {
+        let event = r#"{"detail":{"object":{"a":1},"value":1,"null":null}}"#;
+        for (member, exists) in [
+            ("value", true),
+            ("null", true),
+            ("object", false),
+            ("absent", false),
+        ] {
+            for asked in [true, false] {
+                let pattern = json!({"detail": {member: [{"exists": asked}]}});
+                let matches = Pattern::new(&pattern)?.matches(event);
+                assert_eq!(matches, asked == exists, "{member} {asked}");
+            }
+        }
+        Ok(())
+    }
+}
