@@ -130,7 +130,11 @@ async fn replay(world: &World) {
     let count = world.stack.bus().replay("outage-2026-06-19", ever);
     assert_eq!(count, world.events().len());
     let queued = world.stack.queue("CallbackQueue").unwrap().messages();
-    queued.wait_for_count(2, PATIENCE).await.unwrap();
+    let queued = queued.wait_for_count(2, PATIENCE).await.unwrap();
+    let event = |body: &str| serde_json::from_str::<Value>(body).unwrap();
+    let [first, again] = [event(&queued[0].body), event(&queued[1].body)];
+    assert_eq!(again["detail"], first["detail"]);
+    assert_eq!(again["replay-name"], "outage-2026-06-19");
 }
 
 /// What is read as it is now, and in the event log, by an administrator's key and by another.
