@@ -37,7 +37,8 @@ def schemas(resources):
         if len(schema["Content"]) > MAXIMUM_CONTENT or len(schema.get("Description", "")) > MAXIMUM_DESCRIPTION:
             yield f"{name}: it is too long for the registry"
         content = json.loads(schema["Content"])
-        yield from (f"{name}: {problem.message}" for problem in Draft4Validator(Draft4Validator.META_SCHEMA).iter_errors(content))
+        problems = Draft4Validator(Draft4Validator.META_SCHEMA).iter_errors(content)
+        yield from (f"{name}: {problem.message}" for problem in problems)
         yield from (f"{name}: draft-04 has no {keyword}" for keyword in sorted(keywords(content) - KEYWORDS))
 
 

@@ -1,4 +1,4 @@
-"""Faults of the archive and of the deployed schema: what stands in the template, what is put in its place, what must come of it."""
+"""Faults of the archive and of the deployed schema: what stands in the template, what replaces it, what comes of it."""
 
 FAULTS = [
     # The archive.
