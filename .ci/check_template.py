@@ -8,8 +8,9 @@ import re
 import sys
 from pathlib import Path
 
+import event_schema
 import seen_from_outside
-from resources import as_list, of_type
+from resources import as_list, of_type, references
 from translate import translate
 
 ALL = {"INSTANCES_TABLE", "RUST_LOG"}
@@ -25,14 +26,18 @@ CALLBACKS = "Callback"
 HAS_CALLBACKS = "HasCallbacks"
 TABLES = {"InstancesTable", "WatermarksTable", "LedgerTable"}
 XRAY = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+# What EventBridge gives KMS with each use of a key, for a bus and for its archives.
+BUS = "aws:events:event-bus:arn"
 METHODS = {"get", "put", "post", "patch", "delete"}
 NAMES = {
     "Name",
     "AlarmName",
     "AliasName",
+    "ArchiveName",
     "DashboardName",
     "LogGroupName",
     "QueueName",
+    "RegistryName",
     "RoleName",
     "TableName",
     "TopicName",
@@ -227,23 +232,6 @@ def conditional(template):
             yield f"{name}: it refers to {other}, which may not be there"
 
 
-def references(value) -> set[str]:
-    """The names that `Ref`, `Fn::GetAtt` and `Fn::Sub` have anywhere in a value."""
-    if isinstance(value, list):
-        return set().union(*map(references, value))
-    if not isinstance(value, dict):
-        return set()
-    found = set().union(*map(references, value.values()))
-    if isinstance(value.get("Ref"), str):
-        found.add(value["Ref"])
-    if "Fn::GetAtt" in value:
-        found.add(as_list(value["Fn::GetAtt"])[0])
-    if "Fn::Sub" in value:
-        text = as_list(value["Fn::Sub"])[0]
-        found |= set(re.findall(r"\$\{(\w+)", text))
-    return found
-
-
 # ---- Permissions
 
 
@@ -314,8 +302,27 @@ def key(resources):
             if name == "AlarmKey" and statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}:
                 if "aws:SourceAccount" not in json.dumps(statement.get("Condition", {})):
                     yield f"{name}: alarms of any account may use it"
+            elif name == "ArchiveKey" and statement["Principal"] == {"Service": "events.amazonaws.com"}:
+                context = statement.get("Condition", {}).get("StringEquals", {}).get(f"kms:EncryptionContext:{BUS}")
+                if statement["Action"] != "kms:DescribeKey" and context != {"Fn::GetAtt": ["EventBus", "Arn"]}:
+                    yield f"{name}: any bus may use it"
             elif statement["Principal"] != {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}:
                 yield f"{name}: its policy names another principal than the account"
+
+
+def archives(resources):
+    found = dict(of_type(resources, "AWS::Events::Archive"))
+    if not found:
+        yield "Archives: there is none"
+    for name, archive in found.items():
+        if archive.get("EventPattern") != {"source": ["closeio"]}:
+            yield f"{name}: it does not keep the changes, and nothing else"
+        if archive.get("KmsKeyIdentifier") != {"Fn::GetAtt": ["ArchiveKey", "Arn"]}:
+            yield f"{name}: it is not encrypted with its key"
+        if archive.get("RetentionDays") != {"Ref": "ArchiveRetentionDays"}:
+            yield f"{name}: it does not keep events for ArchiveRetentionDays"
+        if resources[name].get("Condition") != "HasArchive":
+            yield f"{name}: with 0 days, which AWS takes for ever, it would still be there"
 
 
 def logs(resources):
@@ -328,7 +335,8 @@ def names(resources):
     """Two stacks in one account and region must not meet in a name."""
     for name, resource in resources.items():
         for key in NAMES & resource.get("Properties", {}).keys():
-            if "AWS::StackName" not in json.dumps(resource["Properties"][key]):
+            value = resource["Properties"][key]
+            if not references(value) & resources.keys() and not re.search("AWS::Stack(Name|Id)", json.dumps(value)):
                 yield f"{name}: {key} is not made from the stack's name"
 
 
@@ -346,8 +354,10 @@ RULES = [
     tables,
     retained,
     key,
+    archives,
     logs,
     names,
+    *event_schema.RULES,
     *seen_from_outside.RULES,
 ]
 

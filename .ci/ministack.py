@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from resources import references
 from samtranslator.yaml_helper import yaml_parse
 
 REGION = "us-east-1"
@@ -104,8 +105,12 @@ def deploy(build: Path, url: str, parameters: dict[str, str], directory: Path) -
 def narrow(template: dict, build: Path) -> dict:
     """The template, as far as ministack can deploy it."""
     resources = template["Resources"]
-    for name in [name for name, resource in resources.items() if resource["Type"] in LACKING]:
+    lacking = {name for name, resource in resources.items() if resource["Type"] in LACKING}
+    for name in lacking:
         del resources[name]
+    outputs = template["Outputs"]
+    for name in [name for name, output in outputs.items() if references(output) & lacking]:
+        del outputs[name]
     # It makes secrets of any characters, whatever `GenerateSecretString` excludes; a comma ends one in a header.
     for name, secret in {"UserSecret": USER_SECRET, "OrganizationSecret": ORGANIZATION_SECRET}.items():
         del resources[name]["Properties"]["GenerateSecretString"]

@@ -7,6 +7,7 @@
 
 mod callbacks;
 mod close;
+mod consume;
 mod cost;
 mod forgeries;
 mod instances;
