@@ -12,8 +12,8 @@ import seen_from_outside
 from resources import as_list, of_type
 from translate import translate
 
-ALL = {"INSTANCES_TABLE", "RUST_LOG"}
-BOTH = ALL | {"EVENT_BUS_NAME", "WATERMARKS_TABLE", "CLOSE_BASE_URLS", "EVENT_MAX_BYTES", "METRICS_NAMESPACE"}
+ALL = {"INSTANCES_TABLE", "METRICS_NAMESPACE", "RUST_LOG"}
+BOTH = ALL | {"EVENT_BUS_NAME", "WATERMARKS_TABLE", "CLOSE_BASE_URLS", "EVENT_MAX_BYTES"}
 ENVIRONMENT = {
     "WebhookFunction": BOTH | {"LEDGER_TABLE", "PUBLIC_URL", "USER_SECRET", "ORGANIZATION_SECRET", "CALLBACKS_ENABLED"},
     "PollerFunction": BOTH | {"DISPATCH_PER_SECOND"},
@@ -228,19 +228,22 @@ def conditional(template):
 
 
 def references(value) -> set[str]:
-    """The names that `Ref`, `Fn::GetAtt` and `Fn::Sub` have anywhere in a value."""
+    """The names that `Ref`, `Fn::GetAtt` and `Fn::Sub` have anywhere in a value, but for what is there with callbacks only."""
     if isinstance(value, list):
         return set().union(*map(references, value))
     if not isinstance(value, dict):
         return set()
+    if as_list(value.get("Fn::If", ""))[0] == HAS_CALLBACKS:
+        return references(value["Fn::If"][2])
     found = set().union(*map(references, value.values()))
     if isinstance(value.get("Ref"), str):
         found.add(value["Ref"])
     if "Fn::GetAtt" in value:
         found.add(as_list(value["Fn::GetAtt"])[0])
     if "Fn::Sub" in value:
-        text = as_list(value["Fn::Sub"])[0]
-        found |= set(re.findall(r"\$\{(\w+)", text))
+        text, *parts = as_list(value["Fn::Sub"])
+        # What the value itself names is no resource.
+        found |= set(re.findall(r"\$\{(\w+)", text)) - set().union(*parts)
     return found
 
 
