@@ -146,7 +146,9 @@ pub(crate) fn start(binary: &Path, spec: FunctionSpec) -> Arc<Function> {
         sqs: "http://127.0.0.1:3".to_owned(),
     };
     let output = Arc::new(Journal::new(usize::MAX));
-    Arc::new(Function::new(spec, binary.to_owned(), &endpoints, output))
+    let measured = Arc::new(Journal::new(usize::MAX));
+    let function = Function::new(spec, binary.to_owned(), &endpoints, output, &measured);
+    Arc::new(function)
 }
 
 #[tokio::test]
