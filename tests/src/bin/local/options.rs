@@ -46,7 +46,7 @@ pub(crate) struct Options {
     /// Write to this file all that functions write and AWS would measure, one JSON a line.
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
-    /// Have things go wrong, one after another, for some four minutes: Close, the callback URL, Lambda.
+    /// Have things go wrong, one after another, for some four minutes: Close, the callback URL, EventBridge, Lambda.
     #[arg(long, conflicts_with_all = ["close", "callback"])]
     pub(crate) trouble: bool,
     /// Seed of the simulated changes.

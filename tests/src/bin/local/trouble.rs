@@ -9,6 +9,7 @@ use local_stack::close::faults::{Fault, RequestMatch};
 use local_stack::close::rate_limit::ThrottleBody;
 use local_stack::queue::message::Message;
 use local_stack::stack::LocalStack;
+use serde_json::json;
 use tokio::time::sleep;
 
 use crate::receiver::Receiver;
@@ -41,12 +42,21 @@ pub(crate) async fn make(
     receiver.set_down(false);
 
     sleep(QUIET).await;
-    // There is no place to run, then a process dies, and then a message is nobody's.
+    // EventBridge takes nothing.
+    stack.bus().refuse("ThrottlingException", |_| true);
+    sleep(Duration::from_secs(12)).await;
+    stack.bus().accept_all();
+
+    sleep(QUIET).await;
+    // There is no place to run, an invocation fails, and a message is nobody's.
     for function in ["WebhookFunction", "PollerFunction"] {
         stack.function(function)?.throttle(3);
     }
-    sleep(Duration::from_secs(5)).await;
-    stack.function("PollerFunction")?.kill().await;
+    // That it fails is what it is for.
+    let _ = stack
+        .function("PollerFunction")?
+        .invoke(&json!("nonsense"))
+        .await;
     stack
         .queue("CallbackQueue")?
         .send(Message::new("nobody's"))?;
