@@ -14,15 +14,13 @@ from collections import defaultdict
 from pathlib import Path
 
 import dashboard as boards
-import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+from matplotlib.ticker import MaxNLocator, MultipleLocator
 from PIL import Image
 from resources import of_type
 from seen_from_outside import text
 from translate import translate
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402, the backend comes first.
-from matplotlib.patches import FancyBboxPatch  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 STACK = "local"
@@ -92,14 +90,14 @@ def statistic(name: str, values: list[float]) -> float:
 # ---- Alarms
 
 
-def alarm_states(run: Run, alarm: dict, resources: dict) -> list[str]:
+def alarm_states(run: Run, alarm: dict, parameters: dict) -> list[str]:
     """The state at the end of each period of the run."""
     dimensions = [(entry["Name"], dimension(entry["Value"])) for entry in alarm["Dimensions"]]
     namespace = text(alarm["Namespace"]).replace("${AWS::StackName}", STACK)
     period = alarm["Period"]
     series = run.series(namespace, alarm["MetricName"], dimensions, alarm["Statistic"], period)
     threshold = alarm["Threshold"]
-    threshold = resources["parameters"][threshold["Ref"]] if isinstance(threshold, dict) else threshold
+    threshold = parameters[threshold["Ref"]]["Default"] if isinstance(threshold, dict) else threshold
 
     def is_bad(number: int) -> bool:
         if number not in series:
@@ -124,24 +122,24 @@ def dimension(value) -> str:
     return value
 
 
-def draw_alarms(axes, properties: dict, run: Run, resources: dict) -> None:
+def draw_alarms(axes, properties: dict, run: Run, template: dict) -> None:
     names = [arn.rsplit(f"{STACK}-", 1)[1] for arn in properties["alarms"]]
     columns = math.ceil(len(names) / 2)
     axes.set(xlim=(0, columns), ylim=(2, 0))
     axes.axis("off")
     for place, name in enumerate(names):
-        states = alarm_states(run, resources[name]["Properties"], resources)
+        states = alarm_states(run, template["Resources"][name]["Properties"], template["Parameters"])
         x, y = place % columns, place // columns
         edge, fill = STATES[states[-1]]
-        axes.add_patch(
-            FancyBboxPatch((x + 0.05, y + 0.1), 0.9, 0.8, boxstyle="round,pad=0,rounding_size=0.03", fc=fill, ec=edge, lw=1)
-        )
+        corners = "round,pad=0,rounding_size=0.03"
+        axes.add_patch(FancyBboxPatch((x + 0.05, y + 0.1), 0.9, 0.8, boxstyle=corners, fc=fill, ec=edge, lw=1))
         words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removesuffix("Alarm"))
         axes.text(x + 0.1, y + 0.3, words, fontsize=6.5, color=INK, va="center")
         axes.text(x + 0.1, y + 0.53, states[-1], fontsize=6.5, color=edge, va="center", weight="bold")
         step = 0.8 / len(states)
         for number, state in enumerate(states):
-            axes.barh(y + 0.75, step, 0.12, x + 0.1 + number * step, color=STATES[state][0], alpha=1 if state == "ALARM" else 0.35)
+            strength = 1 if state == "ALARM" else 0.35
+            axes.barh(y + 0.75, step, 0.12, x + 0.1 + number * step, color=STATES[state][0], alpha=strength)
 
 
 # ---- Graphs
@@ -168,19 +166,18 @@ def draw_metrics(axes, properties: dict, run: Run) -> None:
     for one in sides.values():
         finish_axis(one)
     axes.set_xlim(0, run.end / 3600)
-    axes.xaxis.set_major_locator(matplotlib.ticker.MultipleLocator(0.5))
+    axes.xaxis.set_major_locator(MultipleLocator(0.5))
     axes.xaxis.set_major_formatter(lambda hours, _: f"{int(hours)}:{int(hours % 1 * 60):02}")
     axes.grid(axis="y", color=LINE, lw=0.8)
-    axes.legend(
-        handles=lines, loc="upper left", bbox_to_anchor=(-0.04, -0.12), ncols=2, fontsize=6.5, frameon=False, labelcolor=INK,
-        handlelength=1, columnspacing=1, labelspacing=0.25,
-    )  # fmt: skip
+    place = {"loc": "upper left", "bbox_to_anchor": (-0.04, -0.12), "ncols": 2}
+    gaps = {"handlelength": 1, "columnspacing": 1, "labelspacing": 0.25}
+    axes.legend(handles=lines, fontsize=6.5, frameon=False, labelcolor=INK, **place, **gaps)
 
 
 def finish_axis(axes) -> None:
     _, top = axes.get_ylim()
     axes.set_ylim(0, max(top, 1))
-    axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.tick_params(labelsize=6.5, colors=FAINT, length=0)
     axes.set_axisbelow(True)
     for side in ("top", "left", "right"):
@@ -257,11 +254,11 @@ def draw_table(axes, properties: dict, run: Run) -> None:
 # ---- The whole
 
 
-def draw(body: dict, run: Run, resources: dict):
+def draw(body: dict, run: Run, template: dict) -> Figure:
     widgets = body["widgets"]
     rows = max(widget["y"] + widget["height"] for widget in widgets)
     width, height = 24 * WIDTH + GAP, rows * HEIGHT + GAP
-    figure = plt.figure(figsize=(width, height), facecolor=PAGE)
+    figure = Figure(figsize=(width, height), facecolor=PAGE)
 
     def axes(left, top, right, bottom):
         """From inches, counted from the upper left corner."""
@@ -275,32 +272,35 @@ def draw(body: dict, run: Run, resources: dict):
         for spine in card.spines.values():
             spine.set_color("#d5dbdb")
         properties = widget["properties"]
-        figure.text((left + 0.12) / width, 1 - (top + 0.19) / height, properties["title"], fontsize=9, color=INK, weight="bold", va="center")
+        place = ((left + 0.12) / width, 1 - (top + 0.19) / height)
+        figure.text(*place, properties["title"], fontsize=9, color=INK, weight="bold", va="center")
         if widget["type"] == "alarm":
-            draw_alarms(axes(left + 0.08, top + 0.34, right - 0.08, bottom - 0.04), properties, run, resources)
+            draw_alarms(axes(left + 0.08, top + 0.34, right - 0.08, bottom - 0.04), properties, run, template)
         elif widget["type"] == "metric":
             legend = 0.2 + 0.16 * math.ceil(len(properties["metrics"]) / 2)
-            margin = 0.45 if any(metric[-1].get("yAxis") == "right" for metric in properties["metrics"]) else 0.2
+            has_right_axis = any(metric[-1].get("yAxis") == "right" for metric in properties["metrics"])
+            margin = 0.45 if has_right_axis else 0.2
             draw_metrics(axes(left + 0.45, top + 0.45, right - margin, bottom - legend - 0.2), properties, run)
         else:
             draw_table(axes(left + 0.15, top + 0.36, right - 0.15, bottom - 0.08), properties, run)
     return figure
 
 
+def log_group(resources: dict, function: dict) -> str:
+    """The name of the log group that a function writes to."""
+    group = resources[function["LoggingConfig"]["LogGroup"]["Ref"]]
+    return text(group["Properties"]["LogGroupName"]).replace("${AWS::StackName}", STACK)
+
+
 def main() -> None:
     record, picture = map(Path, sys.argv[1:])
     template = translate((ROOT / "template.yaml").read_text())
     resources = template["Resources"]
-    groups = {
-        name: resources[function["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]["LogGroupName"]["Fn::Sub"].replace("${AWS::StackName}", STACK)
-        for name, function in of_type(resources, "AWS::Lambda::Function")
-    }
-    run = Run(record, groups)
+    functions = of_type(resources, "AWS::Lambda::Function")
+    run = Run(record, {name: log_group(resources, function) for name, function in functions})
     (_, dashboard), *_ = of_type(resources, "AWS::CloudWatch::Dashboard")
     body = boards.deployed(boards.body(dashboard, has_callbacks=True), resources, STACK)
-    parameters = {name: parameter.get("Default") for name, parameter in template["Parameters"].items()}
-    figure = draw(body, run, resources | {"parameters": parameters})
-    figure.savefig(picture, dpi=DOTS)
+    draw(body, run, template).savefig(picture, dpi=DOTS)
     # Few colours make a small file.
     Image.open(picture).convert("RGB").quantize(96, dither=Image.Dither.NONE).save(picture, optimize=True)
 

@@ -139,7 +139,11 @@ FAULTS = [
     ),
     # What CloudWatch refuses or moves.
     ('"widgets": [', '"widgets": [,', ["Dashboard: the body is not a dashboard"]),
-    ('"widgets": [', '"widget": [], "widgets": [', ["Dashboard: $: Additional properties are not allowed ('widget' was unexpected)"]),
+    (
+        '"widgets": [',
+        '"widget": [], "widgets": [',
+        ["Dashboard: $: Additional properties are not allowed ('widget' was unexpected)"],
+    ),
     (
         '"x": 8, "y": 15, "width": 8',
         '"x": 8, "y": 15, "width": 9',

@@ -44,21 +44,20 @@ pub(crate) async fn make(
     sleep(QUIET).await;
     // EventBridge takes nothing.
     stack.bus().refuse("ThrottlingException", |_| true);
-    sleep(Duration::from_secs(12)).await;
+    sleep(Duration::from_secs(20)).await;
     stack.bus().accept_all();
 
     sleep(QUIET).await;
-    // There is no place to run, an invocation fails, and a message is nobody's.
-    for function in ["WebhookFunction", "PollerFunction"] {
-        stack.function(function)?.throttle(3);
-    }
+    // An invocation fails, then there is no place to run, and a message is nobody's.
+    let (poller, webhook) = (
+        stack.function("PollerFunction")?,
+        stack.function("WebhookFunction")?,
+    );
     // That it fails is what it is for.
-    let _ = stack
-        .function("PollerFunction")?
-        .invoke(&json!("nonsense"))
-        .await;
-    stack
-        .queue("CallbackQueue")?
-        .send(Message::new("nobody's"))?;
+    let _ = poller.invoke(&json!("nonsense")).await;
+    poller.throttle(3);
+    webhook.throttle(3);
+    let queue = stack.queue("CallbackQueue")?;
+    queue.send(Message::new("nobody's"))?;
     std::future::pending().await
 }
