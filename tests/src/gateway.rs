@@ -65,11 +65,14 @@ impl Gateway {
         functions: &[Arc<Function>],
         meter: Meter,
     ) -> Result<Self> {
-        let routes = Routes::new(functions)?;
+        let front = Front {
+            routes: Routes::new(functions)?,
+            meter,
+        };
         let router = Router::new()
             .fallback(answer)
             .layer(DefaultBodyLimit::max(MAXIMUM_BODY))
-            .with_state(Arc::new(Front { routes, meter }));
+            .with_state(Arc::new(front));
         let server = Server::start(entrance.0, router)?;
         Ok(Self { server })
     }

@@ -67,7 +67,11 @@ async fn each_notification_is_counted_with_its_instance() {
     let lines = lines(&stage.world, CALLBACK);
     for line in &lines {
         let is_delivered = line.value("CallbacksDelivered").is_some();
-        assert_eq!(line.value("CallbackLagSeconds").is_some(), is_delivered);
+        let lag = line.values.get("CallbackLagSeconds");
+        assert_eq!(
+            lag.map(|(unit, _)| unit.as_str()),
+            is_delivered.then_some("Seconds")
+        );
         assert_eq!(line.namespace, "closeio-events/local");
         assert_eq!(line.dimensions["Service"], "callback-fn");
         assert_eq!(line.dimensions["Channel"], "callback");

@@ -165,6 +165,18 @@ async fn answers_and_errors_come_back_and_the_process_is_used_again() -> Result<
 }
 
 #[tokio::test]
+async fn what_finds_no_place_to_run_is_refused_and_the_next_is_not() -> Result<()> {
+    let script = Script::new()?;
+    let function = function(&script.0, SOON, &[]);
+    function.throttle(1);
+    let error = FunctionError::new("TooManyRequestsException", "Rate Exceeded.");
+    assert_eq!(function.invoke(&json!(1)).await, Err(error));
+    assert_eq!(function.process_count(), 0);
+    assert_eq!(function.invoke(&json!(2)).await, Ok(json!(2)));
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_environment_is_lambdas_and_the_templates_alone() -> Result<()> {
     let script = Script::new()?;
     let function = function(&script.0, SOON, &[("OWN", "value")]);
