@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
+import dashboard
 import ministack
 from botocore.config import Config
 
@@ -119,6 +120,7 @@ def main() -> None:
         ministack.deploy(build, url, parameters, directory)
         print(f"deployed in {time.monotonic() - started:.0f} s")
         stack = Stack(url)
+        show(stack)
         webhook(stack, close)
         poll(stack, close)
 
@@ -133,6 +135,14 @@ def simulated_close(local: Path, directory: Path) -> Iterator[dict]:
         finally:
             process.send_signal(signal.SIGINT)
             process.wait()
+
+
+def show(stack: Stack) -> None:
+    """The dashboard is one that CloudWatch takes, after CloudFormation has put it together."""
+    name = stack.resources["Dashboard"]
+    body = json.loads(stack.client("cloudwatch").get_dashboard(DashboardName=name)["DashboardBody"])
+    expect("the dashboard", list(dashboard.problems(body)), [], body)
+    print(f"dashboard: {len(body['widgets'])} widgets")
 
 
 def webhook(stack: Stack, close: dict) -> None:

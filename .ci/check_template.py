@@ -13,8 +13,8 @@ import seen_from_outside
 from resources import as_list, of_type, references
 from translate import translate
 
-ALL = {"INSTANCES_TABLE", "RUST_LOG"}
-BOTH = ALL | {"EVENT_BUS_NAME", "WATERMARKS_TABLE", "CLOSE_BASE_URLS", "EVENT_MAX_BYTES", "METRICS_NAMESPACE"}
+ALL = {"INSTANCES_TABLE", "METRICS_NAMESPACE", "RUST_LOG"}
+BOTH = ALL | {"EVENT_BUS_NAME", "WATERMARKS_TABLE", "CLOSE_BASE_URLS", "EVENT_MAX_BYTES"}
 ENVIRONMENT = {
     "WebhookFunction": BOTH | {"LEDGER_TABLE", "PUBLIC_URL", "USER_SECRET", "ORGANIZATION_SECRET", "CALLBACKS_ENABLED"},
     "PollerFunction": BOTH | {"DISPATCH_PER_SECOND"},
@@ -228,7 +228,7 @@ def conditional(template):
     for name, entry in (resources | outputs).items():
         if entry.get("Condition") == HAS_CALLBACKS:
             continue
-        for other in sorted(references(entry) & named):
+        for other in sorted(references(entry, without=HAS_CALLBACKS) & named):
             yield f"{name}: it refers to {other}, which may not be there"
 
 

@@ -14,18 +14,21 @@ def as_list(value) -> list:
     return value if isinstance(value, list) else [value]
 
 
-def references(value) -> set[str]:
-    """The names that `Ref`, `Fn::GetAtt` and `Fn::Sub` have anywhere in a value."""
+def references(value, without: str = "") -> set[str]:
+    """The names that `Ref`, `Fn::GetAtt` and `Fn::Sub` have anywhere in a value, where the condition `without` does not hold."""
     if isinstance(value, list):
-        return set().union(*map(references, value))
+        return set().union(*(references(part, without) for part in value))
     if not isinstance(value, dict):
         return set()
-    found = set().union(*map(references, value.values()))
+    if "Fn::If" in value and value["Fn::If"][0] == without:
+        return references(value["Fn::If"][2], without)
+    found = set().union(*(references(part, without) for part in value.values()))
     if isinstance(value.get("Ref"), str):
         found.add(value["Ref"])
     if "Fn::GetAtt" in value:
         found.add(as_list(value["Fn::GetAtt"])[0])
     if "Fn::Sub" in value:
-        text = as_list(value["Fn::Sub"])[0]
-        found |= set(re.findall(r"\$\{(\w+)", text))
+        text, *parts = as_list(value["Fn::Sub"])
+        # What the value itself names is no resource.
+        found |= set(re.findall(r"\$\{(\w+)", text)) - set().union(*parts)
     return found
