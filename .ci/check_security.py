@@ -30,7 +30,7 @@ def check(checkov: str, templates: list[Path]) -> dict[Path, list[str]]:
     for failed in results.get("failed_checks", []):
         problems[by_path[Path(failed["file_abs_path"])]].append(describe(failed, failed["check_name"]))
     for skipped in results.get("skipped_checks", []):
-        if skipped["check_result"]["suppress_comment"] == NO_REASON:
+        if skipped["check_result"]["suppress_comment"] in ("", NO_REASON):
             problems[by_path[Path(skipped["file_abs_path"])]].append(describe(skipped, "accepted without a reason"))
     return problems
 

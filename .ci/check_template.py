@@ -12,7 +12,7 @@ from pathlib import Path
 import seen_from_outside
 from cfnlint.schema import ResourceNotFoundError
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
-from resources import as_list, of_type
+from resources import as_list, of_type, references
 from translate import translate
 
 ALL = {"INSTANCES_TABLE", "RUST_LOG"}
@@ -217,23 +217,6 @@ def conditional(template):
             continue
         for other in sorted(references(entry) & named):
             yield f"{name}: it refers to {other}, which may not be there"
-
-
-def references(value) -> set[str]:
-    """The names that `Ref`, `Fn::GetAtt` and `Fn::Sub` have anywhere in a value."""
-    if isinstance(value, list):
-        return set().union(*map(references, value))
-    if not isinstance(value, dict):
-        return set()
-    found = set().union(*map(references, value.values()))
-    if isinstance(value.get("Ref"), str):
-        found.add(value["Ref"])
-    if "Fn::GetAtt" in value:
-        found.add(as_list(value["Fn::GetAtt"])[0])
-    if "Fn::Sub" in value:
-        text = as_list(value["Fn::Sub"])[0]
-        found |= set(re.findall(r"\$\{(\w+)", text))
-    return found
 
 
 # ---- Permissions
