@@ -113,8 +113,9 @@ class Stack:
         cloudformation.delete_stack(StackName=stack)
         waiter = cloudformation.get_waiter("stack_delete_complete")
         waiter.wait(StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": DELETE_SECONDS})
-        left = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
-        return {one["LogicalResourceId"] for one in left if one["ResourceStatus"] != "DELETE_COMPLETE"}
+        pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack)
+        events = [event for page in pages for event in page["StackEvents"]]
+        return {event["LogicalResourceId"] for event in events if event["ResourceStatus"] == "DELETE_SKIPPED"}
 
 
 def expect(what: str, found: object, expected: object, about: object) -> None:

@@ -143,7 +143,11 @@ def narrow(template: dict, build: Path) -> dict:
         function["Properties"]["CodeUri"] = str((build / function["Properties"]["CodeUri"]).resolve())
         # The receiver of callbacks is on this machine.
         function["Properties"]["Environment"]["Variables"]["CALLBACK_ALLOW_LOOPBACK"] = "true"
-        resources.update(routes(name, function["Properties"].get("Events", {})))
+        events = function["Properties"].get("Events", {})
+        resources.update(routes(name, events))
+        # It takes the parameter's text for the number, and then reads no queue at all.
+        for scaling in (event["Properties"]["ScalingConfig"] for event in events.values() if event["Type"] == "SQS"):
+            scaling["MaximumConcurrency"] = template["Parameters"][scaling["MaximumConcurrency"]["Ref"]]["Default"]
     return template
 
 
