@@ -59,15 +59,15 @@ FAULTS = [
     # Seen by the translator alone.
     (
         "      MemorySize: !Ref PollerMemory\n",
-        "      MemorySiez: !Ref PollerMemory\n",
-        {TRANSLATOR: "property MemorySiez not defined"},
+        "      MemorySizes: !Ref PollerMemory\n",
+        {TRANSLATOR: "property MemorySizes not defined"},
     ),
     (
         "      Role: !GetAtt PollerRole.Arn\n",
-        "      Policies: [{ DynamoDBCrudPolcy: { TableName: !Ref InstancesTable } }]\n",
+        "      Policies: [{ DynamoDBCrudsPolicy: { TableName: !Ref InstancesTable } }]\n",
         {TRANSLATOR: "Policy at index 0"},
     ),
-    ("          Type: Schedule\n", "          Type: Schedul\n", {TRANSLATOR: "Event Type is: Schedul."}),
+    ("          Type: Schedule\n", "          Type: Plan\n", {TRANSLATOR: "Event Type is: Plan."}),
     # Seen by AWS's validation and by us, but not by cfn-lint.
     (
         "EventPattern:\n        source: [closeio.poller]\n        detail-type: [poll.requested]\n",
@@ -84,8 +84,8 @@ FAULTS = [
     # Seen by the linters.
     (
         "    Type: AWS::SNS::Subscription\n",
-        "    Type: AWS::SNS::Subscripton\n",
-        {LINT: "AWS::SNS::Subscripton", LINT_TRANSLATED: "AWS::SNS::Subscripton", AWS: "AWS::SNS::Subscripton"},
+        "    Type: AWS::SNS::Subscriber\n",
+        {LINT: "AWS::SNS::Subscriber", LINT_TRANSLATED: "AWS::SNS::Subscriber", AWS: "AWS::SNS::Subscriber"},
     ),
     (
         "      MessageRetentionPeriod: 1209600 # 14 days",
