@@ -340,7 +340,7 @@ def name_properties(kind) -> set[str]:
 
 
 def of_the_stack(resources, value) -> bool:
-    return "AWS::StackName" in json.dumps(value) or bool(references(value) & resources.keys())
+    return bool(re.search("AWS::Stack(Name|Id)", json.dumps(value)) or references(value) & resources.keys())
 
 
 RULES = [
