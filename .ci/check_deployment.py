@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import dashboard
 import ministack
 from deployed import Stack, expect
 from receiver import receiving
@@ -40,6 +41,7 @@ def main() -> None:
         deploy = partial(deployed, build, directory, url, parameters)
         stack = deploy("closeio-events", ministack.REGION)
         ministack.expect_lacking(stack.client("cloudformation"))
+        show(stack)
         webhook(stack, close)
         poll(stack, close)
         callback(stack, close)
@@ -65,6 +67,14 @@ def simulated_close(local: Path, directory: Path) -> Iterator[dict]:
         finally:
             process.send_signal(signal.SIGINT)
             process.wait()
+
+
+def show(stack: Stack) -> None:
+    """The dashboard is one that CloudWatch takes, after CloudFormation has put it together."""
+    name = stack.resources["Dashboard"]
+    body = json.loads(stack.client("cloudwatch").get_dashboard(DashboardName=name)["DashboardBody"])
+    expect("the dashboard", list(dashboard.problems(body)), [], body)
+    print(f"dashboard: {len(body['widgets'])} widgets")
 
 
 def webhook(stack: Stack, close: dict) -> None:

@@ -15,8 +15,8 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from resources import as_list, of_type, references
 from translate import translate
 
-ALL = {"INSTANCES_TABLE", "RUST_LOG"}
-BOTH = ALL | {"EVENT_BUS_NAME", "WATERMARKS_TABLE", "CLOSE_BASE_URLS", "EVENT_MAX_BYTES", "METRICS_NAMESPACE"}
+ALL = {"INSTANCES_TABLE", "METRICS_NAMESPACE", "RUST_LOG"}
+BOTH = ALL | {"EVENT_BUS_NAME", "WATERMARKS_TABLE", "CLOSE_BASE_URLS", "EVENT_MAX_BYTES"}
 ENVIRONMENT = {
     "WebhookFunction": BOTH | {"LEDGER_TABLE", "PUBLIC_URL", "USER_SECRET", "ORGANIZATION_SECRET", "CALLBACKS_ENABLED"},
     "PollerFunction": BOTH | {"DISPATCH_PER_SECOND"},
@@ -215,8 +215,19 @@ def conditional(template):
     for name, entry in (resources | outputs).items():
         if entry.get("Condition") == HAS_CALLBACKS:
             continue
-        for other in sorted(references(entry) & named):
+        for other in sorted(references(without_callbacks(entry)) & named):
             yield f"{name}: it refers to {other}, which may not be there"
+
+
+def without_callbacks(value):
+    """What is left of a value where there are no callbacks."""
+    if isinstance(value, list):
+        return [without_callbacks(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if as_list(value.get("Fn::If", ""))[0] == HAS_CALLBACKS:
+        return without_callbacks(value["Fn::If"][2])
+    return {key: without_callbacks(one) for key, one in value.items()}
 
 
 # ---- Permissions

@@ -1,5 +1,6 @@
 """Faults that seen_from_outside.py is there for: what stands in the template, what is put in its place, what must come of it."""
 
+FUNCTIONS = ["CallbackFunction", "PollerFunction", "WebhookFunction"]
 FAULTS = [
     # Metrics that nobody emits.
     ("MetricName: Heartbeat\n", "MetricName: HeartBeat\n", ["HeartbeatAlarm: poller-fn emits no HeartBeat"]),
@@ -18,27 +19,33 @@ FAULTS = [
     (
         "METRICS_NAMESPACE: !Sub closeio-events/${AWS::StackName}",
         "METRICS_NAMESPACE: closeio-events",
-        [
-            "PollerFunction: its metrics are not in the namespace of the alarms",
-            "WebhookFunction: its metrics are not in the namespace of the alarms",
-        ],
+        [f"{function}: its metrics are not in the namespace of the alarms" for function in FUNCTIONS],
     ),
     (
         "ApplicationLogLevel: TRACE",
         "ApplicationLogLevel: !Ref LogLevel",
-        [
-            "PollerFunction: Lambda drops lines by their level, metrics among them",
-            "WebhookFunction: Lambda drops lines by their level, metrics among them",
-        ],
+        [f"{function}: Lambda drops lines by their level, metrics among them" for function in FUNCTIONS],
     ),
     # What AWS measures.
     (
         "Namespace: AWS/SQS\n",
         "Namespace: AWS/SNS\n",
         [
+            "CallbackDeadLetterQueue: no alarm watches how many messages there are",
+            "CallbackQueue: no alarm watches how long events wait for their first attempt",
             "PollerDeadLetterQueue: no alarm watches how many messages there are",
-            "PollerDeadLettersAlarm: AWS/SNS is not a namespace of the functions or of what the template has",
+            *(
+                f"{alarm}: AWS/SNS is not a namespace of the functions or of what the template has"
+                for alarm in ("CallbackAgeAlarm", "CallbackDeadLettersAlarm", "PollerDeadLettersAlarm")
+            ),
         ],
+    ),
+    (
+        "MetricName: ApproximateAgeOfOldestMessage\n      Dimensions:\n"
+        "        - { Name: QueueName, Value: !GetAtt CallbackQueue.QueueName }\n",
+        "MetricName: ApproximateAgeOfOldestMessage\n      Dimensions:\n"
+        "        - { Name: QueueName, Value: !GetAtt CallbackRetryQueue.QueueName }\n",
+        ["CallbackQueue: no alarm watches how long events wait for their first attempt"],
     ),
     (
         "Value: !GetAtt PollerDeadLetterQueue.QueueName",
@@ -93,6 +100,7 @@ FAULTS = [
         "  FaultsAlarm:\n",
         [
             "Dashboard: FaultsAlarm is not shown",
+            "Dashboard: it refers to ApiFaultsAlarm, which may not be there",
             "FaultsAlarm: docs/operate.md has no entry of it",
             "FaultsAlarm: its description does not name its entry in docs/operate.md",
         ],
@@ -102,7 +110,60 @@ FAULTS = [
         '"Backlog", "Service"',
         ["Dashboard: DueBacklog is not shown", "Dashboard: poller-fn emits no Backlog"],
     ),
+    # A metric of another function of the same package.
+    (
+        '"CallbacksDelivered", "Service", "callback-fn", "Channel", "callback"',
+        '"CallbacksDelivered", "Service", "webhook-fn", "Channel", "webhook"',
+        ["Dashboard: webhook-fn emits no CallbacksDelivered"],
+    ),
+    # What is there with EnableCallbacks only.
+    (
+        '"${PollerDeadLettersAlarm.Arn}"${CallbackAlarms}',
+        '"${PollerDeadLettersAlarm.Arn}", "${CallbackAgeAlarm.Arn}"',
+        [
+            "Dashboard: it refers to CallbackAgeAlarm, which may not be there",
+            *(f"Dashboard: Callback{what}Alarm is not shown" for what in ("DeadLetters", "Errors", "Throttles")),
+        ],
+    ),
+    (
+        "CallbackWidgets: !If\n            - HasCallbacks\n",
+        "CallbackWidgets: !If\n            - HasAlarmEmail\n",
+        [
+            "Dashboard: it refers to CallbackDeadLetterQueue, which may not be there",
+            "Dashboard: it refers to CallbackFunction, which may not be there",
+            "Dashboard: it refers to CallbackLogs, which may not be there",
+            "Dashboard: it refers to CallbackQueue, which may not be there",
+            "Dashboard: it refers to CallbackRetryQueue, which may not be there",
+            "Dashboard: the body is not a dashboard",
+        ],
+    ),
+    # What CloudWatch refuses or moves.
     ('"widgets": [', '"widgets": [,', ["Dashboard: the body is not a dashboard"]),
+    (
+        '"widgets": [',
+        '"widget": [], "widgets": [',
+        ["Dashboard: $: Additional properties are not allowed ('widget' was unexpected)"],
+    ),
+    (
+        '"x": 8, "y": 15, "width": 8',
+        '"x": 8, "y": 15, "width": 9',
+        ["Dashboard: poller-fn: it lies over API and dead letters"],
+    ),
+    (
+        '"x": 16, "y": 15, "width": 8',
+        '"x": 16, "y": 15, "width": 9',
+        ["Dashboard: API and dead letters: it ends beyond the 24th column"],
+    ),
+    (
+        '"y": 33, "width": 16, "height": 6',
+        '"y": 34, "width": 16, "height": 6',
+        ["Dashboard: Instances whose callback URL fails: there is nothing above it"],
+    ),
+    (
+        '"title": "Polls",\n                "region": "${AWS::Region}",\n',
+        '"title": "Polls",\n',
+        ["Dashboard: $.widgets[5].properties: 'region' is a required property"],
+    ),
     (
         "DashboardName: !Sub ${AWS::StackName}-${AWS::Region}",
         "DashboardName: !Ref AWS::StackName",

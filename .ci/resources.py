@@ -26,6 +26,7 @@ def references(value) -> set[str]:
     if "Fn::GetAtt" in value:
         found.add(as_list(value["Fn::GetAtt"])[0])
     if "Fn::Sub" in value:
-        text = as_list(value["Fn::Sub"])[0]
-        found |= set(re.findall(r"\$\{(\w+)", text))
+        text, *parts = as_list(value["Fn::Sub"])
+        # What the value itself names is no resource.
+        found |= set(re.findall(r"\$\{(\w+)", text)) - set().union(*parts)
     return found

@@ -5,12 +5,19 @@ import re
 from functools import cache
 from pathlib import Path
 
+import dashboard as boards
 from resources import as_list, of_type
 
 ROOT = Path(__file__).parent.parent
 NAMESPACE = "closeio-events/${AWS::StackName}"
 # The dimension Channel of each Service.
-CHANNELS = {"webhook-fn": "webhook", "poller-fn": "polling"}
+CHANNELS = {"webhook-fn": "webhook", "poller-fn": "polling", "callback-fn": "callback"}
+# The sources of each Service, and what among them is another one's.
+SOURCES = {
+    "webhook-fn": ("webhook-fn/src", "webhook-fn/src/callback"),
+    "poller-fn": ("poller-fn/src", None),
+    "callback-fn": ("webhook-fn/src/callback", None),
+}
 # What AWS measures: the type of the resource that the one dimension names, and how it names it.
 OF_AWS = {
     "AWS/Lambda": ("AWS::Lambda::Function", "FunctionName", "Ref"),
@@ -19,7 +26,12 @@ OF_AWS = {
 }
 METRICS_OF_AWS = {
     "AWS/Lambda": {"ConcurrentExecutions", "Duration", "Errors", "Invocations", "Throttles"},
-    "AWS/SQS": {"ApproximateNumberOfMessagesVisible"},
+    "AWS/SQS": {
+        "ApproximateAgeOfOldestMessage",
+        "ApproximateNumberOfMessagesDelayed",
+        "ApproximateNumberOfMessagesNotVisible",
+        "ApproximateNumberOfMessagesVisible",
+    },
     "AWS/ApiGateway": {"4xx", "5xx", "Count"},
 }
 ACTIONS = {"Fn::If": ["HasAlarmEmail", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]}
@@ -32,8 +44,9 @@ def emitted() -> dict[str, set[str]]:
     known = re.search(r"pub enum Metric \{(.*?)\n\}", (ROOT / "shared/src/metrics.rs").read_text(), re.DOTALL)
     known = set(re.findall(r"^    (\w+),$", known[1], re.MULTILINE))
     found = {}
-    for service in CHANNELS:
-        sources = "".join(path.read_text() for path in sorted((ROOT / service / "src").rglob("*.rs")))
+    for service, (folder, other) in SOURCES.items():
+        paths = [path for path in sorted((ROOT / folder).rglob("*.rs")) if not other or ROOT / other not in path.parents]
+        sources = "".join(path.read_text() for path in paths)
         # Metrics::write counts cold starts for all.
         found[service] = set(re.findall(r"\bMetric::(\w+)", sources)) & known | {"ColdStart"}
     return found
@@ -77,6 +90,8 @@ def alarms(resources):
         for key in ("TreatMissingData", "DatapointsToAlarm"):
             if key not in alarm:
                 yield f"{name}: {key} is not chosen"
+        if alarm["Period"] % 60:
+            yield f"{name}: what is measured once a minute has no period of {alarm['Period']} s"
         for key in ("AlarmActions", "OKActions"):
             if alarm.get(key) != ACTIONS:
                 yield f"{name}: {key} do not reach AlarmEmail"
@@ -110,6 +125,9 @@ def alarmed(resources):
     for name, _ in of_type(resources, "AWS::SQS::Queue"):
         if "DeadLetter" in name and ("ApproximateNumberOfMessagesVisible", name) not in found:
             yield f"{name}: no alarm watches how many messages there are"
+    # What waits for another attempt is meant to be old.
+    if ("ApproximateAgeOfOldestMessage", "CallbackQueue") not in found:
+        yield "CallbackQueue: no alarm watches how long events wait for their first attempt"
 
 
 def namespaces(resources):
@@ -123,21 +141,39 @@ def dashboards(resources):
     for name, dashboard in of_type(resources, "AWS::CloudWatch::Dashboard"):
         if "AWS::Region" not in json.dumps(dashboard.get("DashboardName")):
             yield f"{name}: the stacks of two regions would have one name"
-        try:
-            widgets = json.loads(dashboard["DashboardBody"]["Fn::Sub"])["widgets"]
-        except (KeyError, TypeError, ValueError):
-            yield f"{name}: the body is not a dashboard"
-            continue
-        shown = [metric for widget in widgets for metric in widget["properties"].get("metrics", [])]
-        for metric in shown:
-            yield from (f"{name}: {problem}" for problem in graph_problems(resources, metric))
-        own = {metric[1] for metric in shown if not metric[0].startswith("AWS/")}
-        for metric in sorted(set.union(*emitted().values()) - own):
-            yield f"{name}: {metric} is not shown"
-        listed = [alarm for widget in widgets for alarm in widget["properties"].get("alarms", [])]
-        for alarm, _ in of_type(resources, "AWS::CloudWatch::Alarm"):
-            if f"${{{alarm}.Arn}}" not in listed and "Condition" not in resources[alarm]:
-                yield f"{name}: {alarm} is not shown"
+        for has_callbacks in (True, False):
+            there = {
+                key: resource
+                for key, resource in resources.items()
+                if has_callbacks or resource.get("Condition") != "HasCallbacks"
+            }
+            for problem in body_problems(there, dashboard, has_callbacks):
+                yield f"{name}: {problem}"
+
+
+def body_problems(resources, dashboard, has_callbacks):
+    """What is wrong with the body where these are all resources that there are."""
+    try:
+        text = boards.body(dashboard, has_callbacks)
+        widgets = json.loads(text)["widgets"]
+    except (KeyError, TypeError, ValueError):
+        yield "the body is not a dashboard"
+        return
+    if missing := boards.missing(text, resources):
+        yield f"it refers to {', '.join(sorted(missing))}, which may not be there"
+    else:
+        yield from boards.problems(boards.deployed(text, resources, "stack"))
+    shown = [metric for widget in widgets for metric in widget["properties"].get("metrics", [])]
+    for metric in shown:
+        yield from graph_problems(resources, metric)
+    own = {metric[1] for metric in shown if not metric[0].startswith("AWS/")}
+    services = [service for service in CHANNELS if has_callbacks or service != "callback-fn"]
+    for metric in sorted(set().union(*(emitted()[service] for service in services)) - own):
+        yield f"{metric} is not shown"
+    listed = [alarm for widget in widgets for alarm in widget["properties"].get("alarms", [])]
+    for alarm, _ in of_type(resources, "AWS::CloudWatch::Alarm"):
+        if f"${{{alarm}.Arn}}" not in listed:
+            yield f"{alarm} is not shown"
 
 
 def graph_problems(resources, metric):

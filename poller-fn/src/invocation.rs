@@ -10,11 +10,10 @@ use serde_json::Value;
 use shared::clock::Clock;
 use shared::close::client::CloseClient;
 use shared::close::error::CloseError;
-use shared::event::Channel;
 use shared::event_bus::EventBus;
 use shared::instance_id::InstanceId;
 use shared::instance_table::InstanceTable;
-use shared::metrics::{Measures, Metrics};
+use shared::metrics::{Measures, Metrics, Service};
 use shared::watermark_table::WatermarkTable;
 
 use crate::config::Config;
@@ -31,9 +30,6 @@ const SCHEDULED: &str = "Scheduled Event";
 
 /// Close answers a search in well under a second; a page of large leads may take some.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The function's name among the metrics.
-const SERVICE: &str = "poller-fn";
 
 /// What the function works with, set up once.
 #[derive(Debug, Clone)]
@@ -90,7 +86,7 @@ impl Poller {
             instances: InstanceTable::new(aws, config.instances_table.clone()),
             watermarks: WatermarkTable::new(aws, config.watermarks_table.clone()),
             bus: EventBus::new(aws, config.event_bus_name.clone(), config.event_max_bytes),
-            metrics: Metrics::new(config.metrics_namespace.clone(), SERVICE, Channel::Polling),
+            metrics: Metrics::new(config.metrics_namespace.clone(), Service::Poller),
             config,
         })
     }

@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
-use crate::event::Channel;
 use crate::instance_id::InstanceId;
 
 /// The namespace where nothing says another. Stacks of one account and region need one each.
@@ -22,6 +21,14 @@ const DIMENSIONS: [&str; 2] = ["Service", "Channel"];
 /// A metric, by its name in CloudWatch. docs/operate.md says what each is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Metric {
+    /// How long before its notification was delivered an event had reached the queue.
+    CallbackLagSeconds,
+    /// Notifications that a callback URL took.
+    CallbacksDelivered,
+    /// Notifications that are not tried again.
+    CallbacksGivenUp,
+    /// Notifications that failed and wait for another attempt.
+    CallbacksPutOff,
     /// Processes that answer their first invocation.
     ColdStart,
     /// Polls that a tick asked for.
@@ -58,6 +65,17 @@ pub enum Metric {
     WebhooksRejected,
 }
 
+/// A function, as metrics tell it from the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// Receives what Close sends.
+    Webhook,
+    /// Asks Close.
+    Poller,
+    /// Delivers what either published, so that its Channel is its own.
+    Callback,
+}
+
 /// How CloudWatch shows a metric's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Unit {
@@ -78,8 +96,7 @@ pub struct Measures {
 #[derive(Debug, Clone)]
 pub struct Metrics {
     namespace: String,
-    service: &'static str,
-    channel: Channel,
+    service: Service,
     is_cold: Arc<AtomicBool>,
 }
 
@@ -116,8 +133,19 @@ impl Metric {
     /// The unit of its values.
     pub fn unit(self) -> Unit {
         match self {
-            Self::DueBacklog | Self::PollLagSeconds => Unit::Seconds,
+            Self::CallbackLagSeconds | Self::DueBacklog | Self::PollLagSeconds => Unit::Seconds,
             _ => Unit::Count,
+        }
+    }
+}
+
+impl Service {
+    /// The values of the dimensions.
+    fn dimensions(self) -> [&'static str; 2] {
+        match self {
+            Self::Webhook => ["webhook-fn", "webhook"],
+            Self::Poller => ["poller-fn", "polling"],
+            Self::Callback => ["callback-fn", "callback"],
         }
     }
 }
@@ -146,11 +174,10 @@ impl Measures {
 
 impl Metrics {
     /// Those of a service.
-    pub fn new(namespace: String, service: &'static str, channel: Channel) -> Self {
+    pub fn new(namespace: String, service: Service) -> Self {
         Self {
             namespace,
             service,
-            channel,
             is_cold: Arc::new(AtomicBool::new(true)),
         }
     }
@@ -197,8 +224,9 @@ impl Serialize for Line<'_> {
         };
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("_aws", &metadata)?;
-        map.serialize_entry(DIMENSIONS[0], self.metrics.service)?;
-        map.serialize_entry(DIMENSIONS[1], &self.metrics.channel)?;
+        for (name, value) in DIMENSIONS.iter().zip(self.metrics.service.dimensions()) {
+            map.serialize_entry(name, value)?;
+        }
         if let Some(id) = self.measures.instance_id {
             map.serialize_entry("instanceId", &id)?;
         }
@@ -213,15 +241,10 @@ impl Serialize for Line<'_> {
 mod tests {
     use jiff::Timestamp;
 
-    use super::{Measures, Metric, Metrics};
-    use crate::event::Channel;
+    use super::{Measures, Metric, Metrics, Service};
 
     fn metrics() -> Metrics {
-        Metrics::new(
-            "closeio-events/test".to_owned(),
-            "poller-fn",
-            Channel::Polling,
-        )
+        Metrics::new("closeio-events/test".to_owned(), Service::Poller)
     }
 
     #[test]

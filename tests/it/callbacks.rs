@@ -11,6 +11,7 @@ use crate::world::{PATIENCE, World};
 
 mod crowd;
 mod delivery;
+mod measured;
 mod receiver;
 mod refusals;
 mod retries;

@@ -2,17 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use local_stack::fault::{Calls, Failure, Fault};
-use local_stack::sdk;
-use serde_json::json;
-use shared::event::Entry;
-use shared::event_bus::EventBus;
-
-use crate::world::{PATIENCE, World, ago};
+use crate::world::World;
 
 mod alarm;
 mod documented;
-mod line;
+pub(crate) mod line;
+mod of_aws;
 mod polls;
 mod ticks;
 mod traces;
@@ -23,29 +18,49 @@ use line::{Line, last, lines};
 const POLLER: &str = "PollerFunction";
 const WEBHOOK: &str = "WebhookFunction";
 
-/// The alarms that the tests below set off.
-const TESTED: [&str; 10] = [
-    "DueBacklogAlarm",
-    "HeartbeatAlarm",
-    "InstancesRefusedAlarm",
-    "InstancesSuspendedAlarm",
-    "PollLagAlarm",
-    "PollerPublishFailuresAlarm",
-    "PollerUnpublishableAlarm",
-    "WebhookPublishFailuresAlarm",
-    "WebhookUnpublishableAlarm",
-    "WebhooksRejectedAlarm",
+pub(crate) const CALLBACK: &str = "CallbackFunction";
+
+/// The tests that set alarms off.
+const TESTS: [&str; 4] = [
+    include_str!("metrics/of_aws.rs"),
+    include_str!("metrics/polls.rs"),
+    include_str!("metrics/ticks.rs"),
+    include_str!("metrics/webhooks.rs"),
 ];
 
-fn is_reached<'a>(name: &str, lines: impl IntoIterator<Item = &'a Line>) -> bool {
-    assert!(TESTED.contains(&name), "{name}");
+/// Whether a period with these lines is a bad one to an alarm.
+pub(crate) fn is_reached<'a>(name: &str, lines: impl IntoIterator<Item = &'a Line>) -> bool {
     alarm::Alarm::of(name).is_reached_by(lines)
 }
 
+/// What a test demands of an alarm: that it is set off by these lines.
+#[track_caller]
+fn assert_reached<'a>(name: &str, lines: impl IntoIterator<Item = &'a Line>) {
+    let lines: Vec<_> = lines.into_iter().collect();
+    let is_reached = is_reached(name, lines.iter().copied());
+    assert!(is_reached, "{name} by {lines:#?}");
+}
+
+/// The alarms of which a source demands that they are set off.
+fn demanded(source: &'static str) -> impl Iterator<Item = &'static str> {
+    let calls = source.split("assert_reached(").skip(1);
+    calls.filter_map(|call| call.trim_start().strip_prefix('"')?.split('"').next())
+}
+
 #[test]
-fn each_alarm_on_what_the_functions_measure_is_tested() {
-    let tested: BTreeSet<_> = TESTED.map(str::to_owned).into();
-    assert_eq!(alarm::names(), tested);
+fn each_alarm_of_the_template_is_set_off_by_a_test() {
+    let tested: BTreeSet<_> = TESTS.into_iter().flat_map(demanded).collect();
+    let names = alarm::names();
+    assert_eq!(tested, names.iter().map(String::as_str).collect());
+}
+
+#[test]
+fn an_alarm_is_about_whole_minutes_and_needs_no_more_than_it_looks_at() {
+    for name in alarm::names() {
+        let [period, evaluated, needed] = alarm::timing(&name);
+        assert!(period % 60 == 0 && 0 < period, "{name}");
+        assert!(0 < needed && needed <= evaluated, "{name}");
+    }
 }
 
 #[tokio::test]
@@ -84,28 +99,5 @@ async fn a_process_is_counted_as_cold_once() {
         let cold = lines.iter().filter_map(|line| line.value("ColdStart"));
         assert_eq!((lines.len(), cold.collect::<Vec<_>>()), (count, vec![1.0]));
     }
-    world.finish().await;
-}
-
-#[tokio::test]
-async fn a_poll_that_cannot_begin_is_measured_and_its_request_is_kept() {
-    let world = World::start().await;
-    let id = world.polling(&["leads"]).await;
-    // As often as the SDK tries.
-    let fault = Fault::new(Failure::Internal, Calls::of("UpdateItem")).times(3);
-    world.stack.store().fail(fault);
-    let bus = EventBus::new(
-        &sdk::config(&world.stack.bus().url()).unwrap(),
-        "local".to_owned(),
-        usize::MAX,
-    );
-    let detail = json!({"instanceId": id});
-    let request = Entry::new("closeio.poller", "poll.requested", ago(0), &detail);
-    let soon = tokio::time::Instant::now() + PATIENCE;
-    assert_eq!(bus.publish_entries(&[request], soon).await, [0]);
-
-    let queue = world.stack.queue("PollerDeadLetterQueue").unwrap();
-    queue.messages().wait_for_count(1, PATIENCE).await.unwrap();
-    assert_eq!(last(&world, POLLER).value("PollFailures"), Some(1.0));
     world.finish().await;
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use crate::clock;
@@ -17,6 +18,8 @@ use crate::template::TargetSpec;
 
 /// Lambda waits 1 min before the first retry and 2 min before the second.
 pub(crate) const RETRY_DELAYS: [Duration; 2] = [Duration::from_mins(1), Duration::from_mins(2)];
+/// Lambda tries again after a second what was throttled, and then ever more rarely.
+const THROTTLED_DELAY: Duration = Duration::from_secs(1);
 /// The largest asynchronous invocation.
 const MAXIMUM_PAYLOAD: usize = 1024 * 1024;
 
@@ -115,7 +118,7 @@ impl Delivery {
         let mut attempts = 0;
         let mut error = None;
         while attempts <= limits.maximum_retries {
-            let admitted = tokio::time::timeout_at(expiry, function.admit()).await;
+            let admitted = tokio::time::timeout_at(expiry, find_place(function)).await;
             let waited_too_long = 0 < attempts && expiry <= Instant::now();
             let (Ok(permit), false) = (admitted, waited_too_long) else {
                 return give_up(
@@ -147,6 +150,14 @@ impl Delivery {
             error,
         );
     }
+}
+
+/// An event that is throttled stays in Lambda's own queue. That is no attempt.
+async fn find_place(function: &Function) -> Option<OwnedSemaphorePermit> {
+    while function.is_throttled() {
+        tokio::time::sleep(THROTTLED_DELAY).await;
+    }
+    function.admit().await
 }
 
 /// Sends the record of a given-up event to the function's destination.

@@ -5,11 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 mod environment;
 mod process;
@@ -20,6 +22,7 @@ pub(crate) use environment::Endpoints;
 use process::Process;
 use sandbox::{Outcome, Sandbox};
 
+use crate::cloudwatch::{Datapoint, Meter};
 use crate::journal::Journal;
 use crate::template::FunctionSpec;
 
@@ -37,6 +40,9 @@ pub struct Function {
     idle: Mutex<Vec<Sandbox>>,
     processes: Mutex<Vec<Weak<Process>>>,
     output: Arc<Journal<Line>>,
+    meter: Meter,
+    /// How many invocations will find no place.
+    throttles: AtomicUsize,
 }
 
 /// A line that a function wrote to stdout or stderr.
@@ -94,6 +100,7 @@ impl Function {
         binary: PathBuf,
         endpoints: &Endpoints,
         output: Arc<Journal<Line>>,
+        measured: &Arc<Journal<Datapoint>>,
     ) -> Self {
         let concurrency = spec
             .concurrency
@@ -101,6 +108,8 @@ impl Function {
         Self {
             environment: environment::full(&spec, endpoints),
             permits: Arc::new(Semaphore::new(concurrency.unwrap_or(DEFAULT_CONCURRENCY))),
+            meter: Meter::of_function(&spec.name, measured),
+            throttles: AtomicUsize::new(0),
             spec,
             binary,
             idle: Mutex::default(),
@@ -122,6 +131,11 @@ impl Function {
         serde_json::from_str(&answer).map_err(|_| {
             FunctionError::new("Runtime.InvalidResponse", format!("not JSON: {answer}"))
         })
+    }
+
+    /// Has the next `count` invocations find no place to run, as when the account's concurrency is used up.
+    pub fn throttle(&self, count: usize) {
+        self.throttles.fetch_add(count, Ordering::Relaxed);
     }
 
     /// Kills all of its processes now, as when a machine dies: invocations in flight fail.
@@ -189,10 +203,24 @@ impl Function {
         self.permits.clone().acquire_owned().await.ok()
     }
 
+    /// Whether an invocation finds no place to run; if so, it is counted.
+    pub(crate) fn is_throttled(&self) -> bool {
+        let take = |left: usize| left.checked_sub(1);
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        let is_throttled = self.throttles.fetch_update(set, fetch, take).is_ok();
+        if is_throttled {
+            self.meter.note("Throttles", 1.0);
+        }
+        is_throttled
+    }
+
     pub(crate) async fn run(
         self: &Arc<Self>,
         invocation: Invocation,
     ) -> Result<String, FunctionError> {
+        if self.is_throttled() {
+            return Err(throttled());
+        }
         match self.admit().await {
             Some(permit) => self.run_admitted(permit, invocation).await,
             None => Err(closed()),
@@ -207,11 +235,28 @@ impl Function {
     ) -> Result<String, FunctionError> {
         let function = self.clone();
         let running = tokio::spawn(async move {
+            let started = Instant::now();
             let outcome = function.run_in_sandbox(&invocation).await;
+            function.measure(started, outcome.is_err());
             drop(permit);
             outcome
         });
         running.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    fn measure(&self, started: Instant, is_error: bool) {
+        let places = self
+            .spec
+            .concurrency
+            .and_then(|limit| usize::try_from(limit).ok());
+        let places = places.unwrap_or(DEFAULT_CONCURRENCY);
+        let running = places.saturating_sub(self.permits.available_permits());
+        let running = f64::from(u32::try_from(running).unwrap_or(u32::MAX));
+        self.meter.note("Invocations", 1.0);
+        self.meter.note("Errors", f64::from(u8::from(is_error)));
+        self.meter
+            .note("Duration", 1_000.0 * started.elapsed().as_secs_f64());
+        self.meter.note("ConcurrentExecutions", running);
     }
 
     async fn run_in_sandbox(&self, invocation: &Invocation) -> Result<String, FunctionError> {
@@ -271,6 +316,10 @@ impl Function {
 
 fn closed() -> FunctionError {
     FunctionError::new("Lambda.Closed", "the local stack has been shut down")
+}
+
+fn throttled() -> FunctionError {
+    FunctionError::new("TooManyRequestsException", "Rate Exceeded.")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -21,6 +21,7 @@ mod route;
 
 use route::Routes;
 
+use crate::cloudwatch::Meter;
 use crate::function::{Function, Invocation};
 use crate::http::{Connection, Server, bind};
 
@@ -34,6 +35,13 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct Gateway {
     server: Server,
+}
+
+/// What each request needs.
+#[derive(Debug)]
+struct Front {
+    routes: Routes,
+    meter: Meter,
 }
 
 /// A port that is taken before the functions start, so that their environment can name it.
@@ -52,11 +60,19 @@ impl Entrance {
 
 impl Gateway {
     /// Opens the front door to the routes of `functions`.
-    pub(crate) fn start(entrance: Entrance, functions: &[Arc<Function>]) -> Result<Self> {
+    pub(crate) fn start(
+        entrance: Entrance,
+        functions: &[Arc<Function>],
+        meter: Meter,
+    ) -> Result<Self> {
+        let front = Front {
+            routes: Routes::new(functions)?,
+            meter,
+        };
         let router = Router::new()
             .fallback(answer)
             .layer(DefaultBodyLimit::max(MAXIMUM_BODY))
-            .with_state(Arc::new(Routes::new(functions)?));
+            .with_state(Arc::new(front));
         let server = Server::start(entrance.0, router)?;
         Ok(Self { server })
     }
@@ -67,10 +83,20 @@ impl Gateway {
 }
 
 async fn answer(
-    State(routes): State<Arc<Routes>>,
+    State(front): State<Arc<Front>>,
     ConnectInfo(connection): ConnectInfo<Connection>,
     request: Request,
 ) -> Response {
+    let response = find_answer(&front.routes, &connection, request).await;
+    let status = response.status();
+    let is = |counted: bool| f64::from(u8::from(counted));
+    front.meter.note("Count", 1.0);
+    front.meter.note("4xx", is(status.is_client_error()));
+    front.meter.note("5xx", is(status.is_server_error()));
+    response
+}
+
+async fn find_answer(routes: &Routes, connection: &Connection, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Some(found) = routes.find(&parts.method, parts.uri.path()) else {
         return message(StatusCode::NOT_FOUND, "Not Found");

@@ -3,7 +3,7 @@
 //! [`stack::LocalStack`] reads `template.yaml` ([`template`]), creates its tables in an embedded DynamoDB ([`store`]),
 //! serves `PutEvents` for its bus ([`bus`]) and SQS for its queues ([`queue`], [`sqs`]), and runs the built function
 //! binaries through the Lambda Runtime API ([`function`]), behind an HTTP API, a schedule ([`schedule`]) and what feeds them
-//! from queues. [`close`] simulates Close.
+//! from queues. What AWS would measure of all that is in [`cloudwatch`]. [`close`] simulates Close.
 
 mod aws_json;
 mod background;
@@ -11,6 +11,7 @@ pub mod binaries;
 pub mod bus;
 mod clock;
 pub mod close;
+pub mod cloudwatch;
 mod delivery;
 pub mod fault;
 pub mod function;

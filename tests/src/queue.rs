@@ -110,6 +110,15 @@ impl Queue {
         self.lock().depth(self.clock.now())
     }
 
+    /// The age of the oldest message, as SQS measures it: what was received three times counts no longer. `None` if there is
+    /// none.
+    pub fn oldest_age(&self) -> Option<Duration> {
+        let now = self.clock.now();
+        let sent_at = self.lock().oldest()?;
+        let age = u64::try_from(now - sent_at).unwrap_or_default();
+        Some(Duration::from_millis(age))
+    }
+
     /// The messages that the queue holds now, in the order in which they came.
     pub fn contents(&self) -> Vec<Held> {
         let mut state = self.lock();

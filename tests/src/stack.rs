@@ -13,6 +13,7 @@ pub use builder::Builder;
 
 use crate::background::Background;
 use crate::bus::Bus;
+use crate::cloudwatch::{self, Datapoint};
 use crate::delivery::{Delivery, Targets};
 use crate::function::{Function, FunctionError, Invocation, Line};
 use crate::gateway::Gateway;
@@ -35,6 +36,7 @@ pub struct LocalStack {
     targets: Arc<Targets>,
     gateway: Gateway,
     output: Arc<Journal<Line>>,
+    measured: Arc<Journal<Datapoint>>,
     delivery: Delivery,
     ticking: Background,
     mappings: Mappings,
@@ -116,6 +118,18 @@ impl LocalStack {
     /// All that the functions wrote to stdout and stderr.
     pub fn output(&self) -> &Journal<Line> {
         &self.output
+    }
+
+    /// What AWS would have measured, but for queues, of which there is what [`LocalStack::look_at_queues`] has seen.
+    pub fn measured(&self) -> &Journal<Datapoint> {
+        &self.measured
+    }
+
+    /// Measures all queues once, as SQS does each minute.
+    pub fn look_at_queues(&self) {
+        for queue in self.targets.queues.values() {
+            cloudwatch::look_at(queue, &self.measured);
+        }
     }
 
     /// Ticks the schedule once: invokes its function, and waits for the answer.

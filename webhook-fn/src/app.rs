@@ -13,10 +13,9 @@ use serde::Serialize;
 use shared::clock::Clock;
 use shared::close::client::CloseClient;
 use shared::close::error::CloseError;
-use shared::event::Channel;
 use shared::event_bus::EventBus;
 use shared::instance_table::InstanceTable;
-use shared::metrics::{Measures, Metrics};
+use shared::metrics::{Measures, Metrics, Service};
 use shared::watermark_table::WatermarkTable;
 
 use crate::authorization::Credentials;
@@ -33,9 +32,6 @@ use crate::route::{self, Route};
 
 /// Close makes a subscription in well under a second, and the whole answer must come within the function's 10 s.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// The function's name among the metrics.
-const SERVICE: &str = "webhook-fn";
 
 /// What the function works with, set up once.
 #[derive(Debug)]
@@ -90,7 +86,7 @@ impl App {
             watermarks: WatermarkTable::new(aws, config.watermarks_table.clone()),
             ledger: LedgerTable::new(aws, config.ledger_table.clone()),
             bus: EventBus::new(aws, config.event_bus_name.clone(), config.event_max_bytes),
-            metrics: Metrics::new(config.metrics_namespace.clone(), SERVICE, Channel::Webhook),
+            metrics: Metrics::new(config.metrics_namespace.clone(), Service::Webhook),
             config,
         })
     }

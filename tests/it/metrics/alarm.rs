@@ -9,7 +9,7 @@ use super::line::Line;
 const TEMPLATE: &str = include_str!("../../../template.yaml");
 const STACK: &str = "local";
 
-/// An alarm on a metric of ours.
+/// An alarm on a metric, of ours or of AWS.
 #[derive(Debug)]
 pub(super) struct Alarm {
     metric: String,
@@ -28,7 +28,7 @@ impl Alarm {
         let properties = &documents[0]["Resources"][name]["Properties"];
         let text = |key: &str| text(&properties[key]).to_owned();
         let dimension = |node: &Yaml| {
-            let part = |key: &str| node[key].as_str().unwrap().to_owned();
+            let part = |key: &str| named(&node[key]);
             (part("Name"), part("Value"))
         };
         let dimensions = properties["Dimensions"].as_sequence().unwrap();
@@ -65,16 +65,37 @@ impl Alarm {
     }
 }
 
-/// The names of all alarms on metrics of ours.
+/// The names of all alarms.
 pub(super) fn names() -> BTreeSet<String> {
     let documents = Yaml::load_from_str(TEMPLATE).unwrap();
     let resources = documents[0]["Resources"].as_mapping().unwrap();
-    let ours = resources.iter().filter(|(_, resource)| {
-        resource["Type"].as_str() == Some("AWS::CloudWatch::Alarm")
-            && text(&resource["Properties"]["Namespace"]).starts_with("closeio-events/")
-    });
-    ours.map(|(name, _)| name.as_str().unwrap().to_owned())
+    let is_alarm = |kind: &Yaml| kind.as_str() == Some("AWS::CloudWatch::Alarm");
+    let alarms = resources
+        .iter()
+        .filter(|(_, resource)| is_alarm(&resource["Type"]));
+    alarms
+        .map(|(name, _)| name.as_str().unwrap().to_owned())
         .collect()
+}
+
+/// The period of an alarm in seconds, at how many it looks, and how many of these must be bad.
+pub(super) fn timing(name: &str) -> [i64; 3] {
+    let documents = Yaml::load_from_str(TEMPLATE).unwrap();
+    let properties = &documents[0]["Resources"][name]["Properties"];
+    ["Period", "EvaluationPeriods", "DatapointsToAlarm"]
+        .map(|key| properties[key].as_integer().unwrap())
+}
+
+/// A dimension's value: as it stands there, or what the stack gives for a reference to a resource.
+fn named(node: &Yaml) -> String {
+    match node.get_tagged_node() {
+        None => node.as_str().unwrap().to_owned(),
+        Some(reference) => {
+            let name = reference.as_str().unwrap();
+            let name = name.strip_suffix(".QueueName").unwrap_or(name);
+            format!("{STACK}-{name}")
+        }
+    }
 }
 
 /// A number, or the default of the parameter that is named.

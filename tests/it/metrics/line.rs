@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
+use local_stack::cloudwatch::Datapoint;
+
 use crate::world::{World, ago};
 
 /// What CloudWatch demands of a line. Source: its specification of the embedded metric format.
@@ -47,30 +49,51 @@ static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
 
 /// What one line says.
 #[derive(Debug)]
-pub(super) struct Line {
-    pub(super) namespace: String,
-    pub(super) dimensions: BTreeMap<String, String>,
+pub(crate) struct Line {
+    pub(crate) namespace: String,
+    pub(crate) dimensions: BTreeMap<String, String>,
     /// By metric, the unit and the value.
-    pub(super) values: BTreeMap<String, (String, f64)>,
-    pub(super) instance: Option<u64>,
+    pub(crate) values: BTreeMap<String, (String, f64)>,
+    pub(crate) instance: Option<u64>,
 }
 
 impl Line {
     /// A metric's value, if the line has it.
-    pub(super) fn value(&self, metric: &str) -> Option<f64> {
+    pub(crate) fn value(&self, metric: &str) -> Option<f64> {
         self.values.get(metric).map(|(_, value)| *value)
     }
 }
 
+/// What AWS has measured up to now, with a look at all queues.
+pub(crate) fn of_aws(world: &World) -> Vec<Line> {
+    world.stack.look_at_queues();
+    let measured = world.stack.measured().snapshot();
+    measured.iter().map(|datapoint| of(datapoint)).collect()
+}
+
+fn of(datapoint: &Datapoint) -> Line {
+    let (name, value) = &datapoint.dimension;
+    let measured = (
+        datapoint.metric.to_owned(),
+        ("None".to_owned(), datapoint.value),
+    );
+    Line {
+        namespace: datapoint.namespace.to_owned(),
+        dimensions: [((*name).to_owned(), value.clone())].into(),
+        values: [measured].into(),
+        instance: None,
+    }
+}
+
 /// What a function has measured up to now, oldest first.
-pub(super) fn lines(world: &World, function: &str) -> Vec<Line> {
+pub(crate) fn lines(world: &World, function: &str) -> Vec<Line> {
     let output = world.stack.function(function).unwrap().output();
     let lines = output.iter().filter(|line| line.contains("\"_aws\""));
     lines.map(|line| read(line)).collect()
 }
 
 /// The last of them.
-pub(super) fn last(world: &World, function: &str) -> Line {
+pub(crate) fn last(world: &World, function: &str) -> Line {
     lines(world, function).pop().unwrap()
 }
 

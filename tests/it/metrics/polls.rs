@@ -9,7 +9,7 @@ use serde_json::json;
 use shared::health::Health;
 use shared::instance_table::Lease;
 
-use super::{POLLER, is_reached, last, lines};
+use super::{POLLER, assert_reached, is_reached, last, lines};
 use crate::world::{API_KEY, World, ago};
 
 /// A search at Close.
@@ -78,7 +78,7 @@ async fn who_has_not_been_read_to_the_end_lags_until_that_is_done() {
     // Contacts have not been read since January; leads have.
     assert_eq!(summary["failed"], json!({"contacts": "CloseUnavailable"}));
     let line = last(&world, POLLER);
-    assert!(is_reached("PollLagAlarm", [&line]), "{line:?}");
+    assert_reached("PollLagAlarm", [&line]);
     assert_eq!(line.value("PollFailures"), Some(1.0));
 
     world.close.clear_faults();
@@ -124,7 +124,7 @@ async fn whom_close_refuses_is_no_lag_but_an_alarm_of_its_own_until_it_is_suspen
     world.poll(id).await;
 
     let line = last(&world, POLLER);
-    assert!(is_reached("InstancesRefusedAlarm", [&line]));
+    assert_reached("InstancesRefusedAlarm", [&line]);
     assert!(!is_reached("InstancesSuspendedAlarm", [&line]));
     assert_eq!(line.value("PollLagSeconds"), None);
 
@@ -133,7 +133,7 @@ async fn whom_close_refuses_is_no_lag_but_an_alarm_of_its_own_until_it_is_suspen
     for _ in 0..2 {
         world.poll(id).await;
         let line = last(&world, POLLER);
-        assert!(is_reached("InstancesSuspendedAlarm", [&line]), "{line:?}");
+        assert_reached("InstancesSuspendedAlarm", [&line]);
         assert!(!is_reached("InstancesRefusedAlarm", [&line]));
         assert_eq!(line.value("PollLagSeconds"), None);
     }
@@ -173,10 +173,7 @@ async fn what_the_bus_does_not_take_from_a_poll_is_an_alarm() {
     world.poll(id).await;
 
     let line = last(&world, POLLER);
-    assert!(
-        is_reached("PollerPublishFailuresAlarm", [&line]),
-        "{line:?}"
-    );
+    assert_reached("PollerPublishFailuresAlarm", [&line]);
     assert_eq!(line.value("PublishFailures"), Some(1.0));
     assert_eq!(line.value("EventsPublished"), Some(0.0));
 
@@ -201,7 +198,7 @@ async fn what_the_bus_refuses_in_every_form_from_a_poll_is_an_alarm() {
     world.poll(id).await;
 
     let line = last(&world, POLLER);
-    assert!(is_reached("PollerUnpublishableAlarm", [&line]), "{line:?}");
+    assert_reached("PollerUnpublishableAlarm", [&line]);
     assert!(!is_reached("PollerPublishFailuresAlarm", [&line]));
     world.finish().await;
 }

@@ -6,7 +6,7 @@ use local_stack::fault::{Calls, Failure, Fault};
 use shared::health::Health;
 use shared::instance_table::Lease;
 
-use super::{POLLER, is_reached, last, lines};
+use super::{POLLER, assert_reached, is_reached, last, lines};
 use crate::world::{World, ago};
 
 /// Makes an instance due since then.
@@ -34,7 +34,7 @@ async fn a_tick_that_fails_is_no_heartbeat() {
 
     let lines = lines(&world, POLLER);
     assert_eq!(lines.len(), 1, "{lines:?}");
-    assert!(is_reached("HeartbeatAlarm", &lines[1..]));
+    assert_reached("HeartbeatAlarm", &lines[1..]);
     world.finish().await;
 }
 
@@ -53,14 +53,14 @@ async fn how_long_an_instance_has_waited_is_known_though_it_is_asked_for_again_a
 
     world.stack.tick().await.unwrap();
     let line = last(&world, POLLER);
-    assert!(is_reached("DueBacklogAlarm", [&line]), "{line:?}");
+    assert_reached("DueBacklogAlarm", [&line]);
     assert_eq!(line.value("Dispatched"), Some(1.0));
 
     // It is due again five minutes later.
     make_due(&world, id, ago(5)).await;
     world.stack.tick().await.unwrap();
     let line = tick_line(&world);
-    assert!(is_reached("DueBacklogAlarm", [&line]), "{line:?}");
+    assert_reached("DueBacklogAlarm", [&line]);
 
     // A poll has ended.
     table

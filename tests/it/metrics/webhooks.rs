@@ -2,7 +2,7 @@
 
 use reqwest::StatusCode;
 
-use super::{WEBHOOK, is_reached, last};
+use super::{WEBHOOK, assert_reached, is_reached, last};
 use crate::world::{SIGNATURE_KEY, World};
 
 const INSTANCE: u64 = 20_931;
@@ -37,10 +37,7 @@ async fn what_the_bus_does_not_take_from_a_webhook_is_an_alarm() {
     // What API Gateway counts for ApiFaultsAlarm.
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     let line = last(&world, WEBHOOK);
-    assert!(
-        is_reached("WebhookPublishFailuresAlarm", [&line]),
-        "{line:?}"
-    );
+    assert_reached("WebhookPublishFailuresAlarm", [&line]);
     assert_eq!(line.value("EventsPublished"), None);
     assert!(!is_reached("WebhooksRejectedAlarm", [&line]));
     world.finish().await;
@@ -56,7 +53,7 @@ async fn what_the_bus_refuses_in_every_form_from_a_webhook_is_an_alarm() {
 
     assert_eq!(answer.status, StatusCode::OK);
     let line = last(&world, WEBHOOK);
-    assert!(is_reached("WebhookUnpublishableAlarm", [&line]), "{line:?}");
+    assert_reached("WebhookUnpublishableAlarm", [&line]);
     assert!(!is_reached("WebhookPublishFailuresAlarm", [&line]));
     world.finish().await;
 }
@@ -73,7 +70,7 @@ async fn a_webhook_that_is_refused_is_counted_and_another_request_is_not() {
         let answer = world.deliver(url, &[], body).await;
         assert_eq!(answer.status, status);
         let line = last(&world, WEBHOOK);
-        assert!(is_reached("WebhooksRejectedAlarm", [&line]), "{line:?}");
+        assert_reached("WebhooksRejectedAlarm", [&line]);
     }
     let lines = super::lines(&world, WEBHOOK).len();
     let answer = world.call("GET", "/instances/12", None, "").await;

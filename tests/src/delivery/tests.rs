@@ -12,6 +12,7 @@ const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:local-Dead";
 async fn check(
     payload: &str,
     maximum_age: Duration,
+    throttles: usize,
     runs: usize,
     condition: Option<&str>,
 ) -> Result<()> {
@@ -45,6 +46,8 @@ async fn check(
     } else {
         None
     };
+    // What is throttled waits, and that is no attempt.
+    function.throttle(throttles);
     delivery.invoke(&function, &targets, invocation).await;
     drop(busy);
     let line = format!("asked to {payload}");
@@ -71,15 +74,33 @@ async fn check(
 
 #[tokio::test]
 async fn success_leaves_no_record() -> Result<()> {
-    check("1", SOON, 1, None).await
+    check("1", SOON, 0, 1, None).await
+}
+
+#[tokio::test]
+async fn a_throttled_event_is_tried_again() -> Result<()> {
+    check("1", SOON, 1, 1, None).await?;
+    check(r#""fail""#, SOON, 1, 2, Some("RetriesExhausted")).await
+}
+
+#[tokio::test]
+async fn one_that_is_throttled_for_too_long_is_recorded() -> Result<()> {
+    check(
+        "1",
+        Duration::from_millis(100),
+        1,
+        0,
+        Some("EventAgeExceeded"),
+    )
+    .await
 }
 
 #[tokio::test]
 async fn failure_is_tried_again_and_then_recorded() -> Result<()> {
-    check(r#""fail""#, SOON, 2, Some("RetriesExhausted")).await
+    check(r#""fail""#, SOON, 0, 2, Some("RetriesExhausted")).await
 }
 
 #[tokio::test]
 async fn an_event_that_waited_too_long_is_recorded() -> Result<()> {
-    check("1", Duration::ZERO, 0, Some("EventAgeExceeded")).await
+    check("1", Duration::ZERO, 0, 0, Some("EventAgeExceeded")).await
 }

@@ -146,7 +146,9 @@ pub(crate) fn start(binary: &Path, spec: FunctionSpec) -> Arc<Function> {
         sqs: "http://127.0.0.1:3".to_owned(),
     };
     let output = Arc::new(Journal::new(usize::MAX));
-    Arc::new(Function::new(spec, binary.to_owned(), &endpoints, output))
+    let measured = Arc::new(Journal::new(usize::MAX));
+    let function = Function::new(spec, binary.to_owned(), &endpoints, output, &measured);
+    Arc::new(function)
 }
 
 #[tokio::test]
@@ -160,6 +162,18 @@ async fn answers_and_errors_come_back_and_the_process_is_used_again() -> Result<
     function
         .wait_for_output(SOON, |line| line == r#"asked to "fail""#)
         .await
+}
+
+#[tokio::test]
+async fn what_finds_no_place_to_run_is_refused_and_the_next_is_not() -> Result<()> {
+    let script = Script::new()?;
+    let function = function(&script.0, SOON, &[]);
+    function.throttle(1);
+    let error = FunctionError::new("TooManyRequestsException", "Rate Exceeded.");
+    assert_eq!(function.invoke(&json!(1)).await, Err(error));
+    assert_eq!(function.process_count(), 0);
+    assert_eq!(function.invoke(&json!(2)).await, Ok(json!(2)));
+    Ok(())
 }
 
 #[tokio::test]

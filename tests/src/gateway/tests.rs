@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::*;
 use crate::function::tests::{Script, spec, start};
 use crate::http::ANY_PORT;
+use crate::journal::Journal;
 use crate::template::{FunctionSpec, RouteSpec};
 
 struct Harness {
@@ -24,8 +25,9 @@ impl Harness {
         let script = Script::new()?;
         let function = start(&script.0, FunctionSpec { routes, ..spec() });
         let entrance = Entrance::bind(ANY_PORT).await?;
+        let measured = Arc::new(Journal::new(usize::MAX));
         Ok(Self {
-            gateway: Gateway::start(entrance, &[function])?,
+            gateway: Gateway::start(entrance, &[function], Meter::of_api("api", &measured))?,
             http: reqwest::Client::builder().no_proxy().build()?,
             _script: script,
         })

@@ -204,6 +204,13 @@ impl State {
         }
     }
 
+    /// When the oldest message was sent that has not been received three times.
+    /// Source: docs.aws.amazon.com, SQS, "Available CloudWatch metrics", `ApproximateAgeOfOldestMessage`.
+    pub(super) fn oldest(&self) -> Option<i64> {
+        let counted = self.messages.values().filter(|stored| stored.receives < 3);
+        counted.map(|stored| stored.sent_at).min()
+    }
+
     /// When the next message can be received that cannot be yet.
     pub(super) fn next_due(&self) -> Option<i64> {
         self.later.first().map(|(due, _)| *due)

@@ -12,6 +12,7 @@ use super::{LocalStack, workspace};
 use crate::background::Background;
 use crate::binaries::{self, Binaries, Progress};
 use crate::bus::Bus;
+use crate::cloudwatch::Meter;
 use crate::delivery::{Delivery, RETRY_DELAYS, Targets};
 use crate::function::{Endpoints, Function};
 use crate::gateway::{Entrance, Gateway};
@@ -181,13 +182,15 @@ impl Builder {
             sqs: sqs.url(),
         };
         let output = Arc::new(Journal::new(self.keep));
+        let measured = Arc::new(Journal::new(self.keep));
         let mut functions = Vec::new();
         for spec in &template.functions {
             let binary = binaries.get(&spec.binary);
             let binary = binary
                 .with_context(|| format!("no binary {}", spec.binary))?
                 .clone();
-            let function = Function::new(spec.clone(), binary, &endpoints, output.clone());
+            let (spec, output) = (spec.clone(), output.clone());
+            let function = Function::new(spec, binary, &endpoints, output, &measured);
             functions.push(Arc::new(function));
         }
         let by_arn = functions.iter();
@@ -197,8 +200,9 @@ impl Builder {
             queues,
         });
         bus.set_rules(template.rules.clone(), targets.clone())?;
+        let meter = Meter::of_api(&self.api_id(&template), &measured);
         let stack = LocalStack {
-            gateway: Gateway::start(entrance, &functions)?,
+            gateway: Gateway::start(entrance, &functions, meter)?,
             ticking: Background::default(),
             mappings: Mappings::start(&functions, &targets)?,
             template,
@@ -208,10 +212,19 @@ impl Builder {
             functions,
             targets,
             output,
+            measured,
             delivery,
         };
         stack.start_schedules(self.schedule);
         Ok(stack)
+    }
+
+    /// Named as the template's references to it are; SAM has a name of its own for one that is not declared.
+    fn api_id(&self, template: &Template) -> String {
+        let mut resources = template.resources.iter();
+        let api = resources.find(|(_, kind)| *kind == "AWS::Serverless::HttpApi");
+        let name = api.map_or("ServerlessHttpApi", |(name, _)| name);
+        format!("{}-{name}", self.inputs.stack_name)
     }
 
     fn read_template(&mut self, entrance: &Entrance) -> Result<Template> {

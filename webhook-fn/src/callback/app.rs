@@ -11,6 +11,7 @@ use reqwest::Client;
 use shared::clock::Clock;
 use shared::instance_id::InstanceId;
 use shared::instance_table::InstanceTable;
+use shared::metrics::{Measures, Metrics, Service};
 use tokio::time::Instant;
 
 use super::config::Config;
@@ -21,6 +22,7 @@ use super::message::{Answer, Message, SqsEvent};
 use super::queues::Queues;
 use super::reason::Reason;
 use super::recent::Recent;
+use super::report;
 
 /// What the function works with, set up once.
 #[derive(Debug)]
@@ -35,6 +37,8 @@ pub struct App {
     pub http: Client,
     /// What was learned of them just now.
     pub recent: Recent,
+    /// What is measured.
+    pub metrics: Metrics,
 }
 
 /// An event and the message that it came in.
@@ -79,6 +83,7 @@ impl App {
             queues: Queues::new(aws, &config),
             http: deliver::client(config.allow_loopback)?,
             recent: Recent::default(),
+            metrics: Metrics::new(config.metrics_namespace.clone(), Service::Callback),
             config,
         })
     }
@@ -94,6 +99,8 @@ pub async fn handle(app: &App, event: LambdaEvent<SqsEvent>) -> Result<Answer, I
         clock,
         deadline: Instant::now() + ATTEMPT_TIMEOUT,
     };
+    // Of a process that is new, whatever becomes of its first batch.
+    app.metrics.write(Measures::default(), clock.started());
     let messages = read(app, event.payload, clock.started());
     let (early, due): (Vec<_>, Vec<_>) = messages
         .iter()
@@ -108,7 +115,12 @@ pub async fn handle(app: &App, event: LambdaEvent<SqsEvent>) -> Result<Answer, I
     // As late as can be: what hides a message is counted from here.
     join_all(early.iter().map(|message| hide(app, message, &clock))).await;
 
-    let fates: Vec<_> = delivered.into_iter().chain(given_up).flatten().collect();
+    let given_up: Vec<_> = given_up.into_iter().flatten().collect();
+    let now = clock.now();
+    app.metrics
+        .write(report::measures(None, &given_up, now), now);
+    let delivered = delivered.into_iter().flatten();
+    let fates: Vec<_> = delivered.chain(given_up).collect();
     summarize(&fates, early.len());
     let kept = fates.into_iter().filter(|(_, fate)| *fate == Fate::Kept);
     let kept = kept.map(|(message, _)| message).chain(early);

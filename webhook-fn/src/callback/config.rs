@@ -1,6 +1,7 @@
 //! The function's settings.
 
 use shared::env::{ConfigError, Reader};
+use shared::metrics::DEFAULT_NAMESPACE;
 
 /// The environment of `callback-fn`.
 #[derive(Debug)]
@@ -11,6 +12,8 @@ pub struct Config {
     pub retry_queue_url: String,
     /// `CALLBACK_DEAD_LETTER_QUEUE_URL`: where those end that are given up.
     pub dead_letter_queue_url: String,
+    /// `METRICS_NAMESPACE`: the namespace of the metrics, default `closeio-events`.
+    pub metrics_namespace: String,
     /// `CALLBACK_ALLOW_LOOPBACK`: `true` to deliver over http and to this machine too, for local use; default `false`.
     pub allow_loopback: bool,
 }
@@ -25,6 +28,9 @@ impl Config {
             instances_table: reader.required("INSTANCES_TABLE"),
             retry_queue_url: reader.required("CALLBACK_RETRY_QUEUE_URL"),
             dead_letter_queue_url: reader.required("CALLBACK_DEAD_LETTER_QUEUE_URL"),
+            metrics_namespace: reader
+                .optional("METRICS_NAMESPACE")
+                .unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
             allow_loopback: reader.parsed("CALLBACK_ALLOW_LOOPBACK", false, "true or false"),
         };
         reader.finish(config)

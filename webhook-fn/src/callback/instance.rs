@@ -14,7 +14,7 @@ use super::decide::{self, Known, Outcome};
 use super::deliver::{self, Request};
 use super::message::Message;
 use super::reason::Reason;
-use super::{notification, signature};
+use super::{notification, report, signature};
 
 /// Requests to one callback URL at a time. They begin in the order of the queue, which itself keeps none.
 const AT_ONCE: usize = 5;
@@ -49,14 +49,17 @@ pub async fn deliver_to<'a>(
     };
     let handled = stream::iter(notices).map(|notice| delivery.handle(notice));
     let handled: Vec<_> = handled.buffered(AT_ONCE).collect().await;
-    report(id, &handled);
+    let now = turn.clock.now();
+    log(id, &handled);
     if let Ok(known) = &known {
         note(app, known, notices, &handled, turn).await;
     }
     let messages = notices.iter().map(|notice| notice.message);
-    messages
-        .zip(handled.into_iter().map(|(_, fate)| fate))
-        .collect()
+    let fates = handled.into_iter().map(|(_, fate)| fate);
+    let fates: Vec<_> = messages.zip(fates).collect();
+    app.metrics
+        .write(report::measures(Some(id), &fates, now), now);
+    fates
 }
 
 impl Delivery<'_> {
@@ -140,7 +143,7 @@ impl Delivery<'_> {
 }
 
 /// One line for all that were not delivered.
-fn report(id: InstanceId, handled: &[(Outcome, Fate)]) {
+fn log(id: InstanceId, handled: &[(Outcome, Fate)]) {
     let reason = handled.iter().rev().find_map(|(outcome, _)| match outcome {
         Outcome::Delivered => None,
         Outcome::Again(_, reason) | Outcome::Dead(reason) => Some(reason),

@@ -3,7 +3,8 @@
 //! [`app::handle`] takes a batch of messages. Each is an [`event`] and how often it was tried ([`message`]); those of one
 //! instance go together ([`instance`]). What becomes of each is decided without doing anything ([`decide`]): it is delivered
 //! ([`deliver`]), as a [`notification`] with its [`signature`], never to an address that is not public ([`resolver`]); tried
-//! again later ([`schedule`]); or given up, for a [`reason`]. Both of the latter are messages again ([`queues`]).
+//! again later ([`schedule`]); or given up, for a [`reason`]. Both of the latter are messages again ([`queues`]). How many went
+//! where is measured ([`report`]).
 
 pub mod app;
 pub mod config;
@@ -16,6 +17,7 @@ pub mod notification;
 pub mod queues;
 pub mod reason;
 pub mod recent;
+pub mod report;
 pub mod resolver;
 pub mod schedule;
 pub mod signature;

@@ -4,8 +4,10 @@ mod alone;
 mod options;
 mod provision;
 mod receiver;
+mod record;
 mod screen;
 mod signature;
+mod trouble;
 mod watch;
 
 use std::process::ExitCode;
@@ -23,7 +25,7 @@ use local_stack::sdk;
 use local_stack::stack::LocalStack;
 use options::Options;
 use provision::{ORGANIZATION_SECRET, Provision, SIGNATURE_KEY, USER_SECRET};
-use receiver::Outcome;
+use receiver::{Outcome, Receiver};
 use screen::Screen;
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -57,7 +59,7 @@ async fn main() -> Result<ExitCode> {
     if options.no_callbacks {
         stack.disable_mappings();
     }
-    let (callback_url, callbacks) = callbacks(&options).await?;
+    let (callback_url, receiver, callbacks) = callbacks(&options).await?;
     let sources = Sources {
         events: stack.bus().events().subscribe(),
         lines: stack.output().subscribe(),
@@ -75,10 +77,24 @@ async fn main() -> Result<ExitCode> {
             _ => std::future::pending().await,
         }
     };
+    let trouble = async {
+        if let (true, Some(simulated), Some(receiver)) = (options.trouble, &simulated, &receiver) {
+            return trouble::make(&stack, &simulated.close, receiver).await;
+        }
+        std::future::pending().await
+    };
+    let recording = async {
+        match &options.record {
+            Some(path) => record::record(&stack, path).await,
+            None => std::future::pending().await,
+        }
+    };
     let end = options.run_for.map(|time| Instant::now() + time);
     let heard = tokio::select! {
         result = watch(sources, &screen, end) => result?,
         result = follow => result?,
+        result = trouble => match result? {},
+        result = recording => match result? {},
     };
     stack.shutdown().await?;
     if options.run_for.is_none() || simulated.is_none() {
@@ -94,12 +110,14 @@ async fn main() -> Result<ExitCode> {
 }
 
 /// Where callbacks go, and what comes there if that is here.
-async fn callbacks(options: &Options) -> Result<(String, Option<UnboundedReceiver<Outcome>>)> {
+async fn callbacks(
+    options: &Options,
+) -> Result<(String, Option<Receiver>, Option<UnboundedReceiver<Outcome>>)> {
     if let Some(url) = &options.callback {
-        return Ok((url.clone(), None));
+        return Ok((url.clone(), None, None));
     }
-    let (url, callbacks) = receiver::start().await?;
-    Ok((url, Some(callbacks)))
+    let (url, receiver, callbacks) = receiver::start().await?;
+    Ok((url, Some(receiver), Some(callbacks)))
 }
 
 /// A Close with one organization.

@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
@@ -42,6 +43,12 @@ pub(crate) struct Options {
     /// Run the simulated Close and nothing else, with data that does not change; print where it is, as one line of JSON.
     #[arg(long, conflicts_with = "close")]
     pub(crate) close_alone: bool,
+    /// Write to this file all that functions write and AWS would measure, one JSON a line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// Have things go wrong, one after another, for some four minutes: Close, the callback URL, EventBridge, Lambda.
+    #[arg(long, conflicts_with_all = ["close", "callback"])]
+    pub(crate) trouble: bool,
     /// Seed of the simulated changes.
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub(crate) seed: u64,

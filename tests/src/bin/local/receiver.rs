@@ -1,6 +1,8 @@
 //! What stands at the callback URL of the instances: it takes their notifications, verifies them and hands them on.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result, bail};
 use axum::Router;
@@ -33,31 +35,47 @@ pub(crate) struct Notification {
 /// What came of a request: a notification, or why it was refused.
 pub(crate) type Outcome = Result<Notification>;
 
-/// Serves until the program ends. Returns the URL, and what comes there.
-pub(crate) async fn start() -> Result<(String, UnboundedReceiver<Outcome>)> {
+/// What stands at the callback URL.
+#[derive(Debug, Clone)]
+pub(crate) struct Receiver {
+    sender: UnboundedSender<Outcome>,
+    is_down: Arc<AtomicBool>,
+}
+
+impl Receiver {
+    /// While it is down, it answers 503 to everything.
+    pub(crate) fn set_down(&self, is_down: bool) {
+        self.is_down.store(is_down, Ordering::Relaxed);
+    }
+}
+
+/// Serves until the program ends. Returns the URL, itself, and what comes there.
+pub(crate) async fn start() -> Result<(String, Receiver, UnboundedReceiver<Outcome>)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let url = format!("http://{}{PATH}", listener.local_addr()?);
-    let (sender, receiver) = mpsc::unbounded_channel();
-    let router = Router::new().route(PATH, post(take)).with_state(sender);
+    let (sender, outcomes) = mpsc::unbounded_channel();
+    let is_down = Arc::default();
+    let receiver = Receiver { sender, is_down };
+    let router = Router::new().route(PATH, post(take));
+    let router = router.with_state(receiver.clone());
     tokio::spawn(async move {
         // Serving never ends by itself; accept errors are retried inside.
         let _ = axum::serve(listener, router).await;
     });
-    Ok((url, receiver))
+    Ok((url, receiver, outcomes))
 }
 
-async fn take(
-    State(sender): State<UnboundedSender<Outcome>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> StatusCode {
+async fn take(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    if receiver.is_down.load(Ordering::Relaxed) {
+        return StatusCode::SERVICE_UNAVAILABLE;
+    }
     let outcome = read(&headers, &body);
     let status = match outcome {
         Ok(_) => StatusCode::OK,
         Err(_) => StatusCode::UNAUTHORIZED,
     };
     // Nobody listens any more when the program is about to end.
-    let _ = sender.send(outcome);
+    let _ = receiver.sender.send(outcome);
     status
 }
 

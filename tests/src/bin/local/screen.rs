@@ -33,12 +33,13 @@ impl Screen {
         Ok(())
     }
 
-    /// A line that a function wrote, if it is about trouble.
+    /// A line that a function wrote, if it is about trouble. What it measures has no level.
     pub(crate) fn trouble(&self, function: &str, line: &str) -> Result<()> {
         let record: Value = serde_json::from_str(line).unwrap_or(Value::Null);
         let text = match record["level"].as_str() {
             Some("WARN" | "ERROR") => fields(&record["fields"]),
             Some(_) => return Ok(()),
+            None if !record["_aws"].is_null() => return Ok(()),
             None => line.to_owned(),
         };
         writeln!(

@@ -1,0 +1,103 @@
+//! What is measured of notifications, by instance.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::receiver::Reply;
+use super::{DEAD_LETTERS, FIRST, RETRIES, Stage};
+use crate::metrics::line::{lines, of_aws};
+use crate::metrics::{CALLBACK, is_reached};
+use crate::world::PATIENCE;
+
+impl Stage {
+    /// Waits for a line that measures `metric` of an instance.
+    async fn measured(&self, id: u64, metric: &str) {
+        let (id, metric) = (format!("\"instanceId\":{id},"), format!("\"{metric}\":1"));
+        let function = self.world.stack.function(CALLBACK).unwrap();
+        let wanted = |line: &str| line.contains(&id) && line.contains(&metric);
+        function.wait_for_output(PATIENCE, wanted).await.unwrap();
+    }
+
+    /// The sums of what was measured of an instance, but for its lag.
+    fn sums(&self, id: u64) -> BTreeMap<String, f64> {
+        let mut sums = BTreeMap::new();
+        for line in lines(&self.world, CALLBACK) {
+            if line.instance != Some(id) {
+                continue;
+            }
+            for (name, (_, value)) in line.values {
+                if name != "CallbackLagSeconds" {
+                    *sums.entry(name).or_default() += value;
+                }
+            }
+        }
+        sums
+    }
+}
+
+#[tokio::test]
+async fn each_notification_is_counted_with_its_instance() {
+    let stage = Stage::start().await;
+    stage.receiver.reply("/gone", [Reply::status(410)]);
+    stage
+        .receiver
+        .reply("/down", [Reply::status(500), Reply::status(200)]);
+    let [up, gone, down] = [
+        stage.instance("/up", json!({})).await,
+        stage.instance("/gone", json!({})).await,
+        stage.instance("/down", json!({})).await,
+    ];
+    for called in [&up, &gone, &down] {
+        stage.publish(called, "1").await;
+    }
+    stage.measured(up.id, "CallbacksDelivered").await;
+    stage.measured(gone.id, "CallbacksGivenUp").await;
+    stage.measured(down.id, "CallbacksPutOff").await;
+    stage.drained(FIRST).await;
+    stage.make_due().await;
+    stage.measured(down.id, "CallbacksDelivered").await;
+
+    let sums = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), 1.0)).collect();
+    assert_eq!(stage.sums(up.id), sums(&["CallbacksDelivered"]));
+    assert_eq!(stage.sums(gone.id), sums(&["CallbacksGivenUp"]));
+    let both = ["CallbacksDelivered", "CallbacksPutOff"];
+    assert_eq!(stage.sums(down.id), sums(&both));
+    let lines = lines(&stage.world, CALLBACK);
+    for line in &lines {
+        let is_delivered = line.value("CallbacksDelivered").is_some();
+        let lag = line.values.get("CallbackLagSeconds");
+        assert_eq!(
+            lag.map(|(unit, _)| unit.as_str()),
+            is_delivered.then_some("Seconds")
+        );
+        assert_eq!(line.namespace, "closeio-events/local");
+        assert_eq!(line.dimensions["Service"], "callback-fn");
+        assert_eq!(line.dimensions["Channel"], "callback");
+    }
+    assert!(lines[0].value("ColdStart").is_some(), "{lines:?}");
+    stage.drained(RETRIES).await;
+    stage.finish().await;
+}
+
+#[tokio::test]
+async fn one_dead_receiver_is_seen_and_does_not_mean_that_notifications_fall_behind() {
+    let stage = Stage::start().await;
+    stage.receiver.reply("/dead", [Reply::status(500)]);
+    let dead = stage.instance("/dead", json!({})).await;
+    stage.publish(&dead, "1").await;
+    stage.measured(dead.id, "CallbacksPutOff").await;
+    stage.drained(FIRST).await;
+    stage.world.stack.disable_mappings();
+    stage.queue(RETRIES).advance(Duration::from_hours(1));
+
+    let lines = of_aws(&stage.world);
+    let ages = lines
+        .iter()
+        .filter_map(|line| line.value("ApproximateAgeOfOldestMessage"));
+    assert!(3_600.0 <= ages.fold(0.0, f64::max));
+    assert!(!is_reached("CallbackAgeAlarm", &lines));
+    assert_eq!(stage.queue(DEAD_LETTERS).messages().snapshot().len(), 0);
+    stage.finish().await;
+}

@@ -1,0 +1,177 @@
+//! What AWS measures by itself, and the alarms on that.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use local_stack::cloudwatch::Datapoint;
+use local_stack::fault::{Calls, Failure, Fault};
+use local_stack::queue::message::Message;
+use local_stack::sdk;
+use reqwest::StatusCode;
+use serde_json::json;
+use shared::event::Entry;
+use shared::event_bus::EventBus;
+
+use super::line::of_aws;
+use super::{CALLBACK, POLLER, WEBHOOK, assert_reached, is_reached, last};
+use crate::world::{PATIENCE, World, ago};
+
+/// Invokes a function with what it cannot read.
+async fn fail(world: &World, function: &str) {
+    let function = world.stack.function(function).unwrap();
+    function.invoke(&json!("nonsense")).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn an_invocation_that_fails_is_an_alarm_of_its_function() {
+    let world = World::start().await;
+    world.stack.tick().await.unwrap();
+    assert!(!is_reached("PollerErrorsAlarm", &of_aws(&world)));
+
+    fail(&world, WEBHOOK).await;
+    let lines = of_aws(&world);
+    assert_reached("WebhookErrorsAlarm", &lines);
+    assert!(!is_reached("PollerErrorsAlarm", &lines));
+
+    fail(&world, POLLER).await;
+    let lines = of_aws(&world);
+    assert_reached("PollerErrorsAlarm", &lines);
+    assert!(!is_reached("CallbackErrorsAlarm", &lines));
+
+    fail(&world, CALLBACK).await;
+    assert_reached("CallbackErrorsAlarm", &of_aws(&world));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_request_that_finds_no_place_to_run_is_an_alarm_and_a_fault_of_the_api() {
+    let world = World::start().await;
+    let answer = world.call("GET", "/instances/12", None, "").await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    let lines = of_aws(&world);
+    assert!(!is_reached("ApiFaultsAlarm", &lines));
+    assert!(!is_reached("WebhookThrottlesAlarm", &lines));
+
+    world.stack.function(WEBHOOK).unwrap().throttle(1);
+    let answer = world.call("GET", "/instances/12", None, "").await;
+
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    let lines = of_aws(&world);
+    assert_reached("ApiFaultsAlarm", &lines);
+    assert_reached("WebhookThrottlesAlarm", &lines);
+    assert!(!is_reached("WebhookErrorsAlarm", &lines));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_tick_that_finds_no_place_to_run_is_an_alarm() {
+    let world = World::start().await;
+    world.stack.tick().await.unwrap();
+    assert!(!is_reached("PollerThrottlesAlarm", &of_aws(&world)));
+
+    world.stack.function(POLLER).unwrap().throttle(1);
+    world.stack.tick().await.unwrap_err();
+
+    let lines = of_aws(&world);
+    assert_reached("PollerThrottlesAlarm", &lines);
+    assert!(!is_reached("PollerErrorsAlarm", &lines));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_poll_that_cannot_begin_is_measured_and_its_request_is_kept() {
+    let world = World::start().await;
+    let id = world.polling(&["leads"]).await;
+    assert!(!is_reached("PollerDeadLettersAlarm", &of_aws(&world)));
+    // As often as the SDK tries.
+    let fault = Fault::new(Failure::Internal, Calls::of("UpdateItem")).times(3);
+    world.stack.store().fail(fault);
+    let bus = EventBus::new(
+        &sdk::config(&world.stack.bus().url()).unwrap(),
+        "local".to_owned(),
+        usize::MAX,
+    );
+    let detail = json!({"instanceId": id});
+    let request = Entry::new("closeio.poller", "poll.requested", ago(0), &detail);
+    let soon = tokio::time::Instant::now() + PATIENCE;
+    assert_eq!(bus.publish_entries(&[request], soon).await, [0]);
+
+    let queue = world.stack.queue("PollerDeadLetterQueue").unwrap();
+    queue.messages().wait_for_count(1, PATIENCE).await.unwrap();
+    assert_eq!(last(&world, POLLER).value("PollFailures"), Some(1.0));
+    let lines = of_aws(&world);
+    assert_reached("PollerDeadLettersAlarm", &lines);
+    assert!(!is_reached("CallbackDeadLettersAlarm", &lines));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_batch_that_finds_no_place_to_run_is_an_alarm_and_comes_again() {
+    let world = World::start().await;
+    world.stack.function(CALLBACK).unwrap().throttle(1);
+    assert!(!is_reached("CallbackThrottlesAlarm", &of_aws(&world)));
+    let queue = world.stack.queue("CallbackQueue").unwrap();
+    // What is no event of ours is given up.
+    queue.send(Message::new("nonsense")).unwrap();
+
+    let is_throttle = |datapoint: &Arc<Datapoint>| datapoint.metric == "Throttles";
+    let measured = world.stack.measured();
+    let throttled = measured.wait_for(PATIENCE, |all| all.iter().any(is_throttle));
+    throttled.await.unwrap();
+    let lines = of_aws(&world);
+    assert_reached("CallbackThrottlesAlarm", &lines);
+    assert!(!is_reached("CallbackDeadLettersAlarm", &lines));
+
+    queue.advance(queue.spec.visibility_timeout);
+    let dead_letters = world.stack.queue("CallbackDeadLetterQueue").unwrap();
+    let given_up = dead_letters.messages().wait_for_count(1, PATIENCE);
+    given_up.await.unwrap();
+    assert_reached("CallbackDeadLettersAlarm", &of_aws(&world));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn events_that_wait_for_their_first_callback_are_an_alarm_until_they_are_gone() {
+    let world = World::start().await;
+    world.stack.disable_mappings();
+    let queue = world.stack.queue("CallbackQueue").unwrap();
+    queue.send(Message::new("nonsense")).unwrap();
+    queue.advance(Duration::from_secs(599));
+    assert!(!is_reached("CallbackAgeAlarm", &of_aws(&world)));
+
+    queue.advance(Duration::from_secs(1));
+    assert_reached("CallbackAgeAlarm", &of_aws(&world));
+
+    world.stack.enable_mappings();
+    let is_empty = |depth| depth == local_stack::queue::state::Depth::default();
+    queue.wait_for(PATIENCE, is_empty).await.unwrap();
+    world.stack.measured().clear();
+    assert!(!is_reached("CallbackAgeAlarm", &of_aws(&world)));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_message_that_always_fails_ages_until_it_has_been_received_three_times() {
+    let world = World::start().await;
+    let queue = world.stack.queue("CallbackQueue").unwrap();
+    let function = world.stack.function(CALLBACK).unwrap();
+    function.throttle(3);
+    queue.send(Message::new("nonsense")).unwrap();
+    let moment = Duration::from_secs(5);
+    for received in 1..=3 {
+        let measured = world.stack.measured();
+        let is_enough = |all: &[Arc<Datapoint>]| {
+            let refused = all.iter().filter(|one| one.metric == "Throttles");
+            refused.count() == received
+        };
+        measured.wait_for(PATIENCE, is_enough).await.unwrap();
+        // Just before it is shown again.
+        let visibility = queue.spec.visibility_timeout;
+        queue.advance(visibility.saturating_sub(moment));
+        assert_eq!(queue.oldest_age().is_some(), received < 3);
+        let is_reached = is_reached("CallbackAgeAlarm", &of_aws(&world));
+        assert_eq!(is_reached, 2 <= received);
+        queue.advance(moment);
+    }
+    world.finish().await;
+}
