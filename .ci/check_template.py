@@ -9,6 +9,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import event_schema
 import seen_from_outside
 from cfnlint.schema import ResourceNotFoundError
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
@@ -28,6 +29,8 @@ CALLBACKS = "Callback"
 HAS_CALLBACKS = "HasCallbacks"
 TABLES = {"InstancesTable", "WatermarksTable", "LedgerTable"}
 XRAY = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+# What EventBridge gives KMS with each use of a key, for a bus and for its archives.
+BUS = "aws:events:event-bus:arn"
 METHODS = {"get", "put", "post", "patch", "delete"}
 
 
@@ -305,6 +308,10 @@ def key(resources):
             if name == "AlarmKey" and statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}:
                 if "aws:SourceAccount" not in json.dumps(statement.get("Condition", {})):
                     yield f"{name}: alarms of any account may use it"
+            elif name == "ArchiveKey" and statement["Principal"] == {"Service": "events.amazonaws.com"}:
+                context = statement.get("Condition", {}).get("StringEquals", {}).get(f"kms:EncryptionContext:{BUS}")
+                if statement["Action"] != "kms:DescribeKey" and context != {"Fn::GetAtt": ["EventBus", "Arn"]}:
+                    yield f"{name}: any bus may use it"
             elif statement["Principal"] != {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}:
                 yield f"{name}: its policy names another principal than the account"
 
@@ -318,6 +325,21 @@ def logs_key_problems(resources, statement):
     groups = {prefix + group["LogGroupName"].get("Fn::Sub", "") for _, group in of_type(resources, "AWS::Logs::LogGroup")}
     if {arn["Fn::Sub"] for arn in as_list(arns)} != groups:
         yield "the log groups that may use it are not those of the template"
+
+
+def archives(resources):
+    found = dict(of_type(resources, "AWS::Events::Archive"))
+    if not found:
+        yield "Archives: there is none"
+    for name, archive in found.items():
+        if archive.get("EventPattern") != {"source": ["closeio"]}:
+            yield f"{name}: it does not keep the changes, and nothing else"
+        if archive.get("KmsKeyIdentifier") != {"Fn::GetAtt": ["ArchiveKey", "Arn"]}:
+            yield f"{name}: it is not encrypted with its key"
+        if archive.get("RetentionDays") != {"Ref": "ArchiveRetentionDays"}:
+            yield f"{name}: it does not keep events for ArchiveRetentionDays"
+        if resources[name].get("Condition") != "HasArchive":
+            yield f"{name}: with 0 days, which AWS takes for ever, it would still be there"
 
 
 def logs(resources):
@@ -368,8 +390,10 @@ RULES = [
     tables,
     retained,
     key,
+    archives,
     logs,
     names,
+    *event_schema.RULES,
     *seen_from_outside.RULES,
 ]
 

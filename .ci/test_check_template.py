@@ -6,6 +6,8 @@ Usage: python -m unittest (in this folder)
 import unittest
 from pathlib import Path
 
+import event_schema
+import faults_event_schema
 import faults_seen_from_outside
 from check_template import check
 from translate import translate
@@ -282,11 +284,20 @@ FAULTS = [
         "  PollerDeadLetterQueue:\n    Type: AWS::SQS::Queue\n    DeletionPolicy: Retain\n",
         ["PollerDeadLetterQueue: it outlives the stack, which docs/deploy.md does not say"],
     ),
+    *faults_event_schema.FAULTS,
     *faults_seen_from_outside.FAULTS,
 ]
 
 
 class CheckTemplate(unittest.TestCase):
+    def test_the_schema_is_copied_into_its_place_alone(self):
+        schema = '{\n  "type": "object",\n\n  "title": "Another \\\\1"\n}\n'
+        copied = translate(event_schema.copied(TEMPLATE, schema))
+        self.assertEqual(copied["Resources"]["EventSchema"]["Properties"].pop("Content"), schema)
+        before = translate(TEMPLATE)
+        self.assertEqual(before["Resources"]["EventSchema"]["Properties"].pop("Content"), event_schema.SCHEMA.read_text())
+        self.assertEqual(copied, before)
+
     def test_the_template_itself_has_no_problem(self):
         self.assertEqual(check(translate(TEMPLATE)), [])
 

@@ -31,7 +31,7 @@ def translate(text: str) -> dict:
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
         # What `sam deploy` uploads. The translator refuses a local path.
-        if resource["Type"] == "AWS::Serverless::Function":
+        if resource["Type"] == "AWS::Serverless::Function" and "InlineCode" not in properties:
             properties["CodeUri"] = "s3://bucket/key"
     return transform(template, {}, NoManagedPolicies(), passthrough_metadata=True)
 

@@ -7,6 +7,7 @@
 
 mod callbacks;
 mod close;
+mod consume;
 mod forgeries;
 mod instances;
 mod listing;

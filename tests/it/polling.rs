@@ -17,7 +17,7 @@ use crate::world::{PATIENCE, World, ago, query, texts};
 mod backfill;
 mod dispatch;
 mod event_log;
-mod health;
+pub(crate) mod health;
 mod kills;
 mod objects;
 

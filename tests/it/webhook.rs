@@ -19,7 +19,7 @@ mod signature;
 const INSTANCE: u64 = 20931;
 
 /// A recorded body as it would be delivered, whole.
-fn sample(name: &str) -> String {
+pub(crate) fn sample(name: &str) -> String {
     let path = samples().join(format!("{name}.json"));
     let text = std::fs::read_to_string(path).unwrap();
     if name.starts_with("event-") {
@@ -35,7 +35,7 @@ fn samples() -> &'static Path {
 }
 
 /// The names of all recorded bodies.
-fn sample_names() -> Vec<String> {
+pub(crate) fn sample_names() -> Vec<String> {
     let files = samples().read_dir().unwrap();
     let stem = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
     let names = files.map(|file| stem(&file.unwrap().path()));

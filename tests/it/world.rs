@@ -34,7 +34,8 @@ pub(crate) const ORGANIZATION_SECRET: &str = "organization-secret-of-the-tests";
 pub(crate) const SIGNATURE_KEY: &str =
     "b9260244ef33625f9b4b26a27db08758cdd39478b852c73f2d33ab042eb8abb4";
 
-static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
+/// The published schema of an event.
+pub(crate) static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
     let schema = include_str!("../../docs/event.schema.json");
     let schema = serde_json::from_str(schema).unwrap();
     jsonschema::draft4::options()

@@ -1,8 +1,9 @@
-//! EventBridge: `PutEvents`, as strict as AWS, and the rules of the template.
+//! EventBridge: `PutEvents`, as strict as AWS, and the rules and archives of the template.
 //!
 //! A call is checked as a whole (`request`), then entry by entry ([`entry`]). What is accepted becomes an event in the
-//! journal and goes to the targets of the rules that match it (`rules`, `delivery`).
+//! journal, goes to the targets of the rules that match it (`rules`, `delivery`), and is kept for replays (`archive`).
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
@@ -11,14 +12,18 @@ use axum::body::Bytes;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use jiff::Timestamp;
 use serde_json::json;
 
+mod archive;
 mod detail;
 pub mod entry;
 pub mod event;
+pub mod pattern;
 mod request;
 mod rules;
 
+use archive::Archive;
 use entry::{Entry, Refusal};
 use event::Event;
 use rules::Rules;
@@ -30,7 +35,7 @@ use crate::fault::{Calls, Fault, Plan};
 use crate::hold::Hold;
 use crate::http::{ANY_PORT, Connection, Server, bind};
 use crate::journal::Journal;
-use crate::template::{BusSpec, RuleSpec};
+use crate::template::{ArchiveSpec, BusSpec, RuleSpec};
 
 const OPERATION: &str = "PutEvents";
 
@@ -51,6 +56,7 @@ pub struct Bus {
 struct Shared {
     buses: Vec<BusSpec>,
     rules: Mutex<Arc<Rules>>,
+    archives: Vec<Archive>,
     delivery: Delivery,
     background: Background,
     events: Journal<Event>,
@@ -92,12 +98,16 @@ impl Bus {
     /// Starts the service, without rules: their targets need its address first. It keeps about `keep` events and calls.
     pub(crate) async fn start(
         buses: Vec<BusSpec>,
+        archives: Vec<ArchiveSpec>,
         delivery: Delivery,
         keep: usize,
     ) -> Result<Self> {
+        let archives = archives.into_iter();
+        let archives = archives.map(|spec| Archive::new(spec, keep));
         let shared = Arc::new(Shared {
             buses,
             rules: Mutex::default(),
+            archives: archives.collect::<Result<_>>()?,
             delivery,
             background: Background::default(),
             events: Journal::new(keep),
@@ -130,11 +140,17 @@ impl Bus {
         &self.shared.events
     }
 
-    /// Delivers an event once more, as a replay of an archive does. It is no new one, so it is not among [`Bus::events`].
-    pub fn replay(&self, event: &Event, name: &str) {
-        let mut replayed = event.clone();
-        replayed.replay_name = Some(name.to_owned());
-        self.shared.deliver(&replayed);
+    /// Delivers what the archives have of a span once more, under a replay's name. Returns how many events that are. They
+    /// are no new ones, so they are neither among [`Bus::events`] nor archived again.
+    pub fn replay(&self, name: &str, span: Range<Timestamp>) -> usize {
+        let archives = self.shared.archives.iter();
+        let events: Vec<_> = archives.flat_map(|archive| archive.within(&span)).collect();
+        for event in &events {
+            let mut replayed = Event::clone(event);
+            replayed.replay_name = Some(name.to_owned());
+            self.shared.deliver(&replayed);
+        }
+        events.len()
     }
 
     /// The calls up to now, refused ones too.
@@ -258,12 +274,15 @@ impl Shared {
         asked
     }
 
-    /// Files the event and sends it to the targets; an event for an unknown bus is dropped, as AWS drops it.
+    /// Files and archives the event and sends it to the targets; an event for an unknown bus is dropped, as AWS drops it.
     fn accept(&self, event: Event) -> String {
         let id = event.id.clone();
         if self.buses.iter().any(|bus| bus.name == event.bus) {
             let event = Arc::new(event);
             self.events.push_shared(event.clone());
+            for archive in &self.archives {
+                archive.offer(&event);
+            }
             self.deliver(&event);
         }
         id

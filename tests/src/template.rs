@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
+mod archives;
 mod conditions;
 mod events;
 mod functions;
@@ -53,6 +54,8 @@ pub struct Template {
     pub buses: Vec<BusSpec>,
     /// The rules on those buses.
     pub rules: Vec<RuleSpec>,
+    /// The archives of those buses.
+    pub archives: Vec<ArchiveSpec>,
     /// The SQS queues.
     pub queues: Vec<QueueSpec>,
     /// All resources that the conditions let in, as key and type.
@@ -170,6 +173,17 @@ pub struct RuleSpec {
     pub targets: Vec<TargetSpec>,
 }
 
+/// An archive of a bus.
+#[derive(Debug, Clone)]
+pub struct ArchiveSpec {
+    /// Its key in `Resources`.
+    pub logical_id: String,
+    /// The name of its bus.
+    pub bus: String,
+    /// The pattern of the events that it keeps, as JSON.
+    pub pattern: Value,
+}
+
 /// One target of a rule.
 #[derive(Debug, Clone)]
 pub struct TargetSpec {
@@ -260,11 +274,13 @@ impl Template {
         resources::check_types(&resolver)?;
         let secrets = Secrets::read(&resolver, &inputs.secrets)?;
         let queues = queues::read(&resolver)?;
+        let buses = events::read_buses(&resolver)?;
         Ok(Self {
             functions: functions::read(&resolver, &secrets, &queues)?,
             tables: tables::read(&resolver)?,
-            buses: events::read_buses(&resolver)?,
             rules: events::read_rules(&resolver)?,
+            archives: archives::read(&resolver, &buses)?,
+            buses,
             queues,
             resources: resources::included_types(&resolver)?,
             secrets,

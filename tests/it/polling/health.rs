@@ -30,7 +30,7 @@ async fn wait(world: &World, id: u64) -> SignedDuration {
 }
 
 /// Makes it look as if Close had refused so many polls.
-async fn refuse(world: &World, id: u64, refusals: u32) {
+pub(crate) async fn refuse(world: &World, id: u64, refusals: u32) {
     let table = world.instance_table();
     let lease = Lease {
         id: id.try_into().unwrap(),

@@ -1,5 +1,6 @@
 //! `PutEvents` over HTTP: the limits, the refusals, the faults and the rules.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -9,6 +10,7 @@ use super::*;
 use crate::delivery::RETRY_DELAYS;
 use crate::fault::Failure;
 use crate::queue::Queue;
+use crate::queue::message::Message;
 use crate::queue::tests::queue;
 use crate::template::TargetSpec;
 
@@ -27,12 +29,17 @@ impl Harness {
             logical_id: "EventBus".to_owned(),
             name: "main".to_owned(),
         }];
+        let archives = vec![ArchiveSpec {
+            logical_id: "Archive".to_owned(),
+            bus: "main".to_owned(),
+            pattern: json!({"source": ["closeio"]}),
+        }];
         let delivery = Delivery {
             retry_delays: RETRY_DELAYS,
         };
         let queue = queue("Letters");
         Ok(Self {
-            bus: Bus::start(buses, delivery, usize::MAX).await?,
+            bus: Bus::start(buses, archives, delivery, usize::MAX).await?,
             queue,
             http: reqwest::Client::builder().no_proxy().build()?,
         })
@@ -277,18 +284,47 @@ async fn rules_deliver_what_matches_and_nothing_else() -> Result<()> {
 async fn a_replayed_event_says_so() -> Result<()> {
     let harness = Harness::start().await?;
     harness.put(&[entry("{}")]).await?;
+    harness
+        .put(&[entry_with("Source", "closeio.poller")])
+        .await?;
     let event = harness.bus.events().snapshot()[0].clone();
+    let ever = || Timestamp::UNIX_EPOCH..Timestamp::MAX;
     harness.set_rule(&json!({"replay-name": [{"exists": false}]}))?;
-    harness.bus.replay(&event, "again");
+    assert_eq!(harness.bus.replay("again", ever()), 1);
     harness.set_rule(&json!({"replay-name": ["again"]}))?;
-    harness.bus.replay(&event, "again");
+    // It is not archived again.
+    assert_eq!(harness.bus.replay("again", ever()), 1);
     let letters = harness.queue.messages().wait_for_count(1, SOON).await?;
     let letter: Value = serde_json::from_str(&letters[0].body)?;
     assert_eq!(
         (&letter["id"], &letter["replay-name"]),
         (&json!(event.id), &json!("again"))
     );
-    assert_eq!(harness.bus.events().snapshot().len(), 1);
+    assert_eq!(harness.bus.events().snapshot().len(), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_replay_has_what_is_dated_in_its_span_minute_by_minute() -> Result<()> {
+    let harness = Harness::start().await?;
+    harness.set_rule(&json!({"replay-name": ["again"]}))?;
+    for second in [179, 60, 180, 59, 61] {
+        harness.put(&[entry_with("Time", second)]).await?;
+    }
+    let moment = |second| Timestamp::from_second(second).expect("in range");
+    assert_eq!(harness.bus.replay("again", moment(60)..moment(180)), 3);
+    let letters = harness.queue.messages().wait_for_count(3, SOON).await?;
+    let time = |letter: &Message| {
+        let letter: Value = serde_json::from_str(&letter.body)?;
+        Ok(letter["time"].as_str().unwrap_or_default().to_owned())
+    };
+    let times: Result<BTreeSet<_>> = letters.iter().map(|letter| time(letter)).collect();
+    let expected = [
+        "1970-01-01T00:01:00Z",
+        "1970-01-01T00:01:01Z",
+        "1970-01-01T00:02:59Z",
+    ];
+    assert_eq!(times?, expected.map(str::to_owned).into());
     Ok(())
 }
 

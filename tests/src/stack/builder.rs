@@ -173,7 +173,8 @@ impl Builder {
         let delivery = Delivery {
             retry_delays: self.retry_delays,
         };
-        let bus = Bus::start(template.buses.clone(), delivery.clone(), self.keep).await?;
+        let (buses, archives) = (template.buses.clone(), template.archives.clone());
+        let bus = Bus::start(buses, archives, delivery.clone(), self.keep).await?;
         let queues = self.queues(&template);
         let sqs = Sqs::start(queues.values().cloned(), self.keep).await?;
         let endpoints = Endpoints {

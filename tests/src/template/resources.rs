@@ -11,8 +11,9 @@ use super::resolve::Resolver;
 use crate::ids::{ACCOUNT, REGION};
 
 /// What the stack runs. Each has a reader in this module's siblings.
-const LOCAL_TYPES: [&str; 7] = [
+const LOCAL_TYPES: [&str; 8] = [
     "AWS::DynamoDB::Table",
+    "AWS::Events::Archive",
     "AWS::Events::EventBus",
     "AWS::Events::Rule",
     "AWS::SQS::Queue",
@@ -22,13 +23,12 @@ const LOCAL_TYPES: [&str; 7] = [
 ];
 
 /// What is deployed but changes nothing that runs locally.
-const NO_EFFECT_TYPES: [&str; 20] = [
+const NO_EFFECT_TYPES: [&str; 19] = [
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::CompositeAlarm",
     "AWS::CloudWatch::Dashboard",
     "AWS::EventSchemas::Registry",
     "AWS::EventSchemas::Schema",
-    "AWS::Events::Archive",
     "AWS::Events::EventBusPolicy",
     "AWS::IAM::ManagedPolicy",
     "AWS::IAM::Policy",
@@ -164,6 +164,7 @@ fn find<'t>(resolver: &'t Resolver, line: usize, name: &str) -> Result<(String, 
 fn physical_name(resolver: &Resolver, name: &str, kind: &str, resource: &Node) -> Result<String> {
     let property = match kind {
         "AWS::DynamoDB::Table" => "TableName",
+        "AWS::Events::Archive" => "ArchiveName",
         "AWS::IAM::Role" => "RoleName",
         "AWS::KMS::Alias" => "AliasName",
         "AWS::Lambda::Permission" | "AWS::KMS::Key" | "AWS::Serverless::HttpApi" => "",
@@ -184,6 +185,7 @@ fn arn(resolver: &Resolver, name: &str, kind: &str, resource: &Node) -> Result<S
     let physical = physical_name(resolver, name, kind, resource)?;
     let tail = match kind {
         "AWS::DynamoDB::Table" => format!("dynamodb:{REGION}:{ACCOUNT}:table/{physical}"),
+        "AWS::Events::Archive" => format!("events:{REGION}:{ACCOUNT}:archive/{physical}"),
         "AWS::Events::EventBus" => format!("events:{REGION}:{ACCOUNT}:event-bus/{physical}"),
         "AWS::Events::Rule" => {
             let bus = resource

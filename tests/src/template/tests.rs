@@ -171,6 +171,48 @@ fn what_the_stack_would_have_to_guess_is_refused_with_its_line() {
     }
 }
 
+const ARCHIVE: &str = "
+Resources:
+  Bus: {Type: AWS::Events::EventBus, Properties: {Name: bus}}
+  Archive:
+    Type: AWS::Events::Archive
+    Properties:
+      SourceArn: !GetAtt Bus.Arn
+      EventPattern: {source: [a]}
+      RetentionDays: 30
+";
+
+#[test]
+fn archives_are_read_and_what_would_be_kept_for_ever_is_refused() -> Result<()> {
+    let template = read_queues(ARCHIVE)?;
+    let archive = template.archives.first().context("no archive")?;
+    assert_eq!(archive.bus, "bus");
+    assert_eq!(archive.pattern.to_string(), r#"{"source":["a"]}"#);
+    for (find, replace, expect) in [
+        (
+            "RetentionDays: 30",
+            "RetentionDays: 0",
+            "line 9: expected RetentionDays from 1 to 4294967295, but found 0",
+        ),
+        (
+            "!GetAtt Bus.Arn",
+            "!Ref Bus",
+            "line 7: expected the ARN of a bus of the template",
+        ),
+        (
+            "RetentionDays: 30",
+            "Retention: 30",
+            "line 9: the local stack does not know the property Retention",
+        ),
+    ] {
+        let error = read_queues(&ARCHIVE.replace(find, replace)).expect_err("must be refused");
+        assert_eq!(error.to_string(), expect);
+    }
+    let nameless = ARCHIVE.replace("RetentionDays: 30", "Description: text");
+    assert!(read_queues(&nameless).is_err());
+    Ok(())
+}
+
 const QUEUES: &str = "
 Resources:
   Letters:
@@ -311,5 +353,23 @@ fn the_projects_own_template_can_be_run() -> Result<()> {
         ids(tables.collect()),
         "InstancesTable LedgerTable WatermarksTable"
     );
+    let archives = template.archives.iter();
+    let archives = archives.map(|archive| archive.pattern.to_string());
+    assert_eq!(archives.collect::<Vec<_>>(), [r#"{"source":["closeio"]}"#]);
+    Ok(())
+}
+
+#[test]
+fn with_0_days_there_is_no_archive_and_nothing_of_it() -> Result<()> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
+    let inputs = Inputs {
+        stack_name: "local".to_owned(),
+        parameters: [("ArchiveRetentionDays".to_owned(), "0".to_owned())].into(),
+        ..Inputs::default()
+    };
+    let template = Template::load(&path, &inputs)?;
+    assert!(template.archives.is_empty());
+    let mut names = template.resources.keys();
+    assert!(!names.any(|name| name.contains("Archive")));
     Ok(())
 }
