@@ -322,8 +322,9 @@ def logs_key_problems(resources, statement):
         yield "another than CloudWatch Logs may use it for logs"
     arns = statement.get("Condition", {}).get("ArnEquals", {}).get("kms:EncryptionContext:aws:logs:arn", [])
     prefix = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:"
-    groups = {prefix + group["LogGroupName"].get("Fn::Sub", "") for _, group in of_type(resources, "AWS::Logs::LogGroup")}
-    if {arn["Fn::Sub"] for arn in as_list(arns)} != groups:
+    names = [group["LogGroupName"] for _, group in of_type(resources, "AWS::Logs::LogGroup")]
+    groups = [{"Fn::Sub": prefix + (name if isinstance(name, str) else name["Fn::Sub"])} for name in names]
+    if sorted(map(json.dumps, as_list(arns))) != sorted(map(json.dumps, groups)):
         yield "the log groups that may use it are not those of the template"
 
 

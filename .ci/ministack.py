@@ -131,7 +131,7 @@ def narrow(template: dict, build: Path) -> dict:
     """The template, as far as ministack can deploy it."""
     resources = template["Resources"]
     lacking = {name for name, resource in resources.items() if resource["Type"] in LACKING}
-    for name in lacking:
+    for name in sorted(lacking):
         print(f"{name} is not deployed here: ministack has no {resources.pop(name)['Type']}")
     template["Outputs"] = {name: one for name, one in template["Outputs"].items() if not references(one) & lacking}
     # It makes secrets of any characters, whatever `GenerateSecretString` excludes; a comma ends one in a header.

@@ -253,7 +253,7 @@ FAULTS = [
     ),
     (
         "LogGroupName: !Sub /aws/lambda/${AWS::StackName}-poller",
-        "LogGroupName: !Sub /aws/lambda/${AWS::Region}-poller",
+        "LogGroupName: /aws/lambda/poller",
         [
             "PollerLogs: LogGroupName is not made from the stack's name",
             "TablesKey: the log groups that may use it are not those of the template",
