@@ -194,7 +194,7 @@ FAULTS = [
     (
         'iam::${AWS::AccountId}:root"',
         'iam::111122223333:root"',
-        [f"{key}: its policy names another principal than the account" for key in ("AlarmKey", "TablesKey")],
+        [f"{key}: its policy names another principal than the account" for key in ("AlarmKey", "ArchiveKey", "TablesKey")],
     ),
     # Tables.
     (
