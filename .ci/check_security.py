@@ -1,4 +1,4 @@
-"""Has checkov look for weaknesses in templates, offline. What is accepted says so in place, in the resource's `Metadata`, with a reason.
+"""Has checkov look for weaknesses in templates, offline. What is accepted says so in the resource's `Metadata`, and why.
 
 Usage: check_security.py CHECKOV TEMPLATE...
 
