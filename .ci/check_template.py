@@ -218,19 +218,8 @@ def conditional(template):
     for name, entry in (resources | outputs).items():
         if entry.get("Condition") == HAS_CALLBACKS:
             continue
-        for other in sorted(references(without_callbacks(entry)) & named):
+        for other in sorted(references(entry, without=HAS_CALLBACKS) & named):
             yield f"{name}: it refers to {other}, which may not be there"
-
-
-def without_callbacks(value):
-    """What is left of a value where there are no callbacks."""
-    if isinstance(value, list):
-        return [without_callbacks(one) for one in value]
-    if not isinstance(value, dict):
-        return value
-    if as_list(value.get("Fn::If", ""))[0] == HAS_CALLBACKS:
-        return without_callbacks(value["Fn::If"][2])
-    return {key: without_callbacks(one) for key, one in value.items()}
 
 
 # ---- Permissions

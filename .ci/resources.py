@@ -14,13 +14,15 @@ def as_list(value) -> list:
     return value if isinstance(value, list) else [value]
 
 
-def references(value) -> set[str]:
-    """The names that `Ref`, `Fn::GetAtt` and `Fn::Sub` have anywhere in a value."""
+def references(value, without: str = "") -> set[str]:
+    """The names that `Ref`, `Fn::GetAtt` and `Fn::Sub` have anywhere in a value, where the condition `without` does not hold."""
     if isinstance(value, list):
-        return set().union(*map(references, value))
+        return set().union(*(references(part, without) for part in value))
     if not isinstance(value, dict):
         return set()
-    found = set().union(*map(references, value.values()))
+    if "Fn::If" in value and value["Fn::If"][0] == without:
+        return references(value["Fn::If"][2], without)
+    found = set().union(*(references(part, without) for part in value.values()))
     if isinstance(value.get("Ref"), str):
         found.add(value["Ref"])
     if "Fn::GetAtt" in value:

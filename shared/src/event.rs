@@ -278,7 +278,7 @@ impl fmt::Display for EventId {
 
 impl fmt::Debug for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "EventId({self})")
+        fmt::Display::fmt(self, f)
     }
 }
 

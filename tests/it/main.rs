@@ -8,6 +8,7 @@
 mod callbacks;
 mod close;
 mod consume;
+mod cost;
 mod forgeries;
 mod instances;
 mod listing;

@@ -1,6 +1,5 @@
 //! What AWS measures by itself where the stack plays AWS's part: of functions, of the API and of queues.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -49,11 +48,7 @@ impl Datapoint {
             ((*name).to_owned(), value.as_str().into()),
             (self.metric.to_owned(), self.value.into()),
         ];
-        fields
-            .into_iter()
-            .collect::<BTreeMap<_, _>>()
-            .into_iter()
-            .collect()
+        Value::Object(fields.into_iter().collect())
     }
 }
 
@@ -126,6 +121,6 @@ mod tests {
             value: 1.0,
             at: Timestamp::from_millisecond(1_781_870_805_242).unwrap(),
         };
-        insta::assert_snapshot!(datapoint.to_json(), @r#"{"FunctionName":"local-PollerFunction","_aws":{"Timestamp":1781870805242,"CloudWatchMetrics":[{"Namespace":"AWS/Lambda","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"Errors"}]}]},"Errors":1.0}"#);
+        insta::assert_snapshot!(datapoint.to_json(), @r#"{"_aws":{"Timestamp":1781870805242,"CloudWatchMetrics":[{"Namespace":"AWS/Lambda","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"Errors"}]}]},"FunctionName":"local-PollerFunction","Errors":1.0}"#);
     }
 }

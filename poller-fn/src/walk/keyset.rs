@@ -1,8 +1,11 @@
 //! A walk by keyset, in ascending order: each page starts at a date where the last one ended.
 //!
 //! Starting anew at that date, inclusive, loses nothing: the records from there on come again and are skipped as seen.
-//! Within a run of one date that is longer than a page, a search goes on by its cursor; what is too long for that, and
-//! every such run of a list, is walked by [`WindowWalk`].
+//!
+//! Close's search sorts by an index that is behind, and shows records as they are: one that has just been edited stands where
+//! it stood before, with its new date. To start anew there would skip all between. So only what is so old that the index has
+//! it for certain tells where a page is. Where nothing of a page does, or all of it has the date where it began, a search goes
+//! on by its cursor; what is too long for that, and every run of one date in a list, is walked by [`WindowWalk`].
 
 use jiff::{SignedDuration, Timestamp};
 use shared::close::page::{Page, Request};
@@ -15,10 +18,6 @@ use super::windows::Windows;
 use crate::error::PollError;
 use crate::record;
 
-/// Records by which a page's place in the order is told. Close sorts by its index, which may be a little behind, and shows
-/// records as they are: one that has just been edited stands where it stood before, with its new date. To go by a single
-/// record could mean to skip all between.
-const SAMPLE: usize = 9;
 /// What is dated further ahead is published at once, so it is looked for.
 const FUTURE: SignedDuration = SignedDuration::from_mins(5);
 
@@ -31,39 +30,44 @@ pub struct KeysetWalk {
     limit: u16,
     /// What is dated from here on is not wanted, or the next poll's.
     end: Timestamp,
+    /// What is dated before stands at its date.
+    settled: Timestamp,
     anchor: Timestamp,
     /// Records at the anchor that were read already and come again.
     known: usize,
     cursor: Option<String>,
     read_since_anchor: usize,
+    newest: Timestamp,
     expiries: u32,
-    run: Option<WindowWalk>,
-    /// Where the walk left out what is dated after its end.
+    run: Option<Box<WindowWalk>>,
+    /// Up to where the walk has read everything, once it looks for what is dated far ahead alone.
     left_at: Option<Timestamp>,
     is_done: bool,
 }
 
 impl KeysetWalk {
     /// A walk through what was updated from a moment on, and before another if there is an end, and created within
-    /// `created`, by a poll that began `now`.
+    /// `created`, by a poll that began at the first of `times`; what is dated before the second shows itself at its date.
     pub fn new(
         kind: Kind,
-        anchor: Timestamp,
-        before: Option<Timestamp>,
+        (anchor, before): (Timestamp, Option<Timestamp>),
         created: Span,
         limit: u16,
-        now: Timestamp,
+        (now, settled): (Timestamp, Timestamp),
     ) -> Self {
+        let end = before.unwrap_or(now);
         Self {
             kind,
             before,
             created,
             limit,
-            end: before.unwrap_or(now),
+            end,
+            settled: settled.min(end),
             anchor,
             known: 0,
             cursor: None,
             read_since_anchor: 0,
+            newest: anchor,
             expiries: 0,
             run: None,
             left_at: None,
@@ -107,22 +111,13 @@ impl KeysetWalk {
             .filter_map(|record| record::date_updated(record))
             .collect();
         self.read_since_anchor += page.data.len();
+        self.newest = dates.iter().copied().fold(self.newest, Timestamp::max);
         let is_cut_short = self.is_search() && MAX_WALK < self.read_since_anchor + page.data.len();
         if page.data.is_empty() || (!page.is_followed() && !is_cut_short) {
             self.is_done = true;
             return Ok(Some(page.data));
         }
-        let (first, last) = ends(&dates);
-        if is_descending(first, last) {
-            return Err(PollError::OutOfOrder);
-        }
-        // A record dated after the end of the walk says nothing of where the page is.
-        match last.iter().filter(|date| **date < self.end).min() {
-            None if !last.is_empty() && self.before.is_none() => self.leave_out(&dates),
-            Some(last) if self.anchor < *last => self.anchor_at(*last, &dates),
-            _ if page.cursor.is_some() && !is_cut_short => self.cursor.clone_from(&page.cursor),
-            _ => self.enter_run(),
-        }
+        self.go_on(&dates, page.cursor.as_ref().filter(|_| !is_cut_short))?;
         Ok(Some(page.data))
     }
 
@@ -133,7 +128,11 @@ impl KeysetWalk {
 
     /// Everything dated before it was read; nothing, where everything was.
     pub fn frontier(&self) -> Option<Timestamp> {
-        self.left_at.or((!self.is_done).then_some(self.anchor))
+        let here = || match &self.run {
+            Some(run) => run.frontier(),
+            None => (!self.is_done).then_some(self.anchor),
+        };
+        self.left_at.or_else(here)
     }
 
     /// Starts the run again after its cursor expired, another way when that has happened too often.
@@ -160,6 +159,22 @@ impl KeysetWalk {
         }
     }
 
+    /// Chooses where to read behind a page of these dates.
+    fn go_on(&mut self, dates: &[Timestamp], cursor: Option<&String>) -> Result<(), PollError> {
+        let settled = dates.iter().filter(|date| **date < self.settled);
+        let settled: Vec<_> = settled.collect();
+        if settled.last() < settled.first() {
+            return Err(PollError::OutOfOrder);
+        }
+        let is_within = dates.is_empty() || dates.iter().any(|date| *date < self.end);
+        match settled.into_iter().max() {
+            Some(last) if self.anchor < *last => self.anchor_at(*last, dates),
+            _ if cursor.is_some() && is_within => self.cursor = cursor.cloned(),
+            _ => self.enter_run(),
+        }
+        Ok(())
+    }
+
     fn is_search(&self) -> bool {
         matches!(self.kind, Kind::Search(_))
     }
@@ -173,47 +188,50 @@ impl KeysetWalk {
     fn anchor_at(&mut self, date: Timestamp, read: &[Timestamp]) {
         self.anchor = date;
         self.known = read.iter().filter(|other| date <= **other).count();
+        self.newest = date;
         (self.cursor, self.read_since_anchor, self.expiries) = (None, 0, 0);
     }
 
-    /// All that ends the page is the next poll's, and much may follow: goes on with what is dated far ahead alone. The walk
-    /// has come no further than its anchor, for it may be that only what it was shown is so new.
-    fn leave_out(&mut self, read: &[Timestamp]) {
-        self.left_at.get_or_insert(self.anchor);
-        let ahead = self.end.saturating_add(FUTURE).unwrap_or(Timestamp::MAX);
-        self.end = Timestamp::MAX;
-        self.anchor_at(ahead, read);
-    }
-
+    /// Reads on in windows: of the anchor's moment, if there was nothing else since, or else of all up to the end.
     fn enter_run(&mut self) {
-        let run = Windows::instant(self.anchor);
+        let instant = Span::instant(self.anchor);
+        let windows = if instant.contains(self.newest) {
+            Windows::instant(self.anchor)
+        } else {
+            Windows::new(self.anchor, self.end)
+        };
         self.cursor = None;
-        self.run = Some(WindowWalk::new(self.kind, run, self.created, self.limit));
+        let run = WindowWalk::new(self.kind, windows, self.created, self.limit);
+        self.run = Some(Box::new(run));
+        self.leave_run();
     }
 
     /// Goes on behind the run, when it was walked to its end.
     fn leave_run(&mut self) {
-        if self.run.as_ref().is_some_and(WindowWalk::is_done) {
-            self.run = None;
-            let behind = Span::instant(self.anchor).before.unwrap_or(Timestamp::MAX);
-            self.anchor_at(behind, &[]);
-            self.is_done = self.before.is_some_and(|before| before <= behind);
+        let Some(run) = self.run.take_if(|run| run.is_done()) else {
+            return;
+        };
+        if run.end() < self.end {
+            self.anchor_at(run.end(), &[]);
+        } else if self.before.is_some() || self.left_at.is_some() {
+            self.is_done = true;
+        } else {
+            self.leave_out();
         }
     }
-}
 
-/// What the page begins and ends with.
-fn ends(dates: &[Timestamp]) -> (&[Timestamp], &[Timestamp]) {
-    let sample = (dates.len() / 2).clamp(1, SAMPLE).min(dates.len());
-    (&dates[..sample], &dates[dates.len() - sample..])
-}
-
-fn is_descending(first: &[Timestamp], last: &[Timestamp]) -> bool {
-    last.iter().max() < first.iter().min()
+    /// What is dated after the end is the next poll's, and it may be much: goes on with what is dated far ahead alone.
+    fn leave_out(&mut self) {
+        self.left_at = Some(self.end);
+        let ahead = self.end.saturating_add(FUTURE).unwrap_or(Timestamp::MAX);
+        (self.end, self.settled) = (Timestamp::MAX, Timestamp::MAX);
+        self.anchor_at(ahead, &[]);
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use shared::close::list::Listed;
     use shared::close::page::{Page, Request};
     use shared::close::search::ObjectType;
@@ -225,7 +243,8 @@ mod tests {
 
     fn walk() -> KeysetWalk {
         let kind = Kind::Search(ObjectType::Contact);
-        KeysetWalk::new(kind, at(0), None, Span::default(), 100, at(1_000_000))
+        let times = (at(1_000_000), at(50_000));
+        KeysetWalk::new(kind, (at(0), None), Span::default(), 100, times)
     }
 
     fn next(walk: &KeysetWalk) -> Option<(i64, Option<String>)> {
@@ -296,7 +315,7 @@ mod tests {
         growing
             .advance(page(&(0..10_000).collect::<Vec<_>>(), None))
             .unwrap();
-        assert_eq!(next(&growing), Some((9_991, None)));
+        assert_eq!(next(&growing), Some((9_999, None)));
         let mut ties = walk();
         ties.advance(page(&vec![0; 10_000], None)).unwrap();
         assert_eq!(next(&ties), Some((0, None)));
@@ -305,24 +324,64 @@ mod tests {
     #[test]
     fn records_that_are_newer_than_their_place_skip_nothing() {
         let mut walk = walk();
-        let mut dates: Vec<_> = (1..=20).collect();
-        dates[4] = 8_000;
-        dates[13..].fill(9_000);
-        walk.advance(page(&dates, Some("c1"))).unwrap();
-        assert_eq!(next(&walk), Some((12, None)));
-        assert_eq!(walk.frontier(), Some(at(12)));
+        walk.advance(page(&[1, 80_000, 3, 4, 90_000, 90_000], Some("c1")))
+            .unwrap();
+        assert_eq!(next(&walk), Some((4, None)));
+        walk.advance(page(&[4, 90_000, 90_001, 90_002], Some("c2")))
+            .unwrap();
+        assert_eq!(next(&walk), Some((4, Some("c2".to_owned()))));
+        walk.advance(page(&[90_003, 6], Some("c3"))).unwrap();
+        assert_eq!(next(&walk), Some((6, None)));
+        assert_eq!(walk.frontier(), Some(at(6)));
+    }
+
+    #[test]
+    fn newer_records_that_a_cursor_cannot_finish_are_read_in_windows() {
+        let mut walk = walk();
+        walk.advance(page(&[7, 90_000], Some("c1"))).unwrap();
+        walk.advance(page(&vec![90_000; 10_000], Some("c2")))
+            .unwrap();
+        let Some(Request::Search(search)) = walk.next_request() else {
+            panic!("no search");
+        };
+        let rest = Span {
+            from: Some(at(7)),
+            before: Some(at(1_000_000)),
+        };
+        assert_eq!((search.updated, search.cursor), (rest, None));
     }
 
     #[test]
     fn what_is_dated_after_the_poll_began_is_left_out_but_for_what_is_far_ahead() {
         let mut walk = walk();
         walk.advance(page(&[1, 2, 3, 4], Some("c1"))).unwrap();
-        walk.advance(page(&[3, 4, 1_000_000, 1_000_001], Some("c2")))
+        walk.advance(page(&[4, 1_000_000, 1_000_001], Some("c2")))
             .unwrap();
+        assert_eq!(next(&walk), Some((4, Some("c2".to_owned()))));
+        walk.advance(page(&[1_000_002, 1_000_003], Some("c3")))
+            .unwrap();
+        assert_eq!(next(&walk), Some((4, None)));
+        walk.advance(page(&[4, 5], None)).unwrap();
         assert_eq!(next(&walk), Some((1_300_000, None)));
         walk.advance(page(&[2_000_000], None)).unwrap();
         assert_eq!(next(&walk), None);
-        assert_eq!(walk.frontier(), Some(at(3)));
+        assert_eq!(walk.frontier(), Some(at(1_000_000)));
+    }
+
+    #[test]
+    fn a_watermark_that_our_clock_has_not_reached_ends_the_walk_at_once() {
+        let kind = Kind::List(Listed::Opportunities);
+        let times = (at(10), Timestamp::MAX);
+        let mut walk = KeysetWalk::new(kind, (at(20), None), Span::default(), 2, times);
+        let followed = Page {
+            has_more: true,
+            ..page(&[30, 31], None)
+        };
+        walk.advance(followed).unwrap();
+        let Some(Request::List(list)) = walk.next_request() else {
+            panic!("no list");
+        };
+        assert_eq!(list.updated.from, Some(at(300_010)));
     }
 
     #[test]
@@ -342,7 +401,8 @@ mod tests {
     #[test]
     fn a_run_of_a_list_is_divided_at_once_and_left_behind() {
         let kind = Kind::List(Listed::Opportunities);
-        let mut walk = KeysetWalk::new(kind, at(0), None, Span::default(), 2, at(1_000_000));
+        let times = (at(1_000_000), Timestamp::MAX);
+        let mut walk = KeysetWalk::new(kind, (at(0), None), Span::default(), 2, times);
         let list = |updated: &[i64], has_more| Page {
             has_more,
             ..page(updated, None)

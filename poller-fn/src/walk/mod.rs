@@ -10,7 +10,7 @@ pub mod kind;
 pub mod window;
 pub mod windows;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
 use shared::ceql::push_down;
 use shared::close::list::Listed;
@@ -19,11 +19,15 @@ use shared::poller_configuration::{Resource, Source};
 
 use crate::error::PollError;
 use crate::record;
+use crate::watermark::SEARCH_OVERLAP;
 use event_log::LogWalk;
 use keyset::KeysetWalk;
 use kind::Kind;
 use window::WindowWalk;
 use windows::Windows;
+
+/// By so much our clock may be ahead.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// What was read in one go, oldest first.
 pub type Unit = Vec<Box<RawValue>>;
@@ -51,12 +55,20 @@ impl Walk {
         let filter = resource.query.filter.as_ref();
         let created = filter.map(push_down::push_down).unwrap_or_default();
         let limit = resource.page_size;
-        let keyset = |kind| Self::Keyset(KeysetWalk::new(kind, from, before, created, limit, now));
+        let keyset = |kind, settled| {
+            let span = (from, before);
+            Self::Keyset(KeysetWalk::new(kind, span, created, limit, (now, settled)))
+        };
         // What is dated later is for the next poll, and there may be much of it.
         let windows = || Windows::new(from, before.unwrap_or(now));
         match resource.source {
-            Source::Search(object_type) => keyset(Kind::Search(object_type)),
-            Source::Opportunities => keyset(Kind::List(Listed::Opportunities)),
+            Source::Search(object_type) => {
+                let behind = SignedDuration::try_from(SEARCH_OVERLAP + resource.poll_delay);
+                let behind = behind.unwrap_or(SignedDuration::MAX).saturating_add(SKEW);
+                let settled = now.saturating_sub(behind).unwrap_or(Timestamp::MIN);
+                keyset(Kind::Search(object_type), settled)
+            }
+            Source::Opportunities => keyset(Kind::List(Listed::Opportunities), Timestamp::MAX),
             Source::Tasks => {
                 let kind = Kind::List(Listed::Tasks);
                 Self::Windows(WindowWalk::new(kind, windows(), created, limit))

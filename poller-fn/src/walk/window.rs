@@ -97,6 +97,11 @@ impl WindowWalk {
         self.windows.is_done()
     }
 
+    /// Where its last window ends.
+    pub fn end(&self) -> Timestamp {
+        self.windows.end()
+    }
+
     /// Everything dated before it was read; nothing, where everything was.
     pub fn frontier(&self) -> Option<Timestamp> {
         (!self.is_done()).then(|| self.windows.from())

@@ -54,6 +54,11 @@ impl Windows {
         self.from
     }
 
+    /// Where the last window ends.
+    pub fn end(&self) -> Timestamp {
+        self.end
+    }
+
     /// The current window's length.
     pub fn width(&self) -> SignedDuration {
         self.before.duration_since(self.from).max(RESOLUTION)

@@ -64,6 +64,8 @@ pub(crate) struct Quirks {
     pub(crate) is_search_fickle: bool,
     /// A cursor of a search goes through what there was when the search began.
     pub(crate) is_search_frozen: bool,
+    /// A search finds and sorts objects as they were, and shows them as they are.
+    pub(crate) is_search_behind: bool,
     /// Tasks come newest first.
     pub(crate) is_newest_task_first: bool,
     /// The event log gives no cursor to what was not asked for.

@@ -113,16 +113,17 @@ fn quirks() -> impl Strategy<Value = Quirks> {
         ],
     );
     let is = || weighted(0.5);
-    let search = (is(), is());
+    let search = (is(), is(), is());
     let log = (is(), is(), weighted(0.2));
     (any::<u64>(), search, is(), log, broken).prop_map(
         |(salt, search, is_newest_task_first, log, broken)| {
-            let (is_search_fickle, is_search_frozen) = search;
+            let (is_search_fickle, is_search_frozen, is_search_behind) = search;
             let (is_log_closed, is_log_counted, is_hiding) = log;
             Quirks {
                 salt,
                 is_search_fickle,
                 is_search_frozen,
+                is_search_behind,
                 is_newest_task_first,
                 is_log_closed,
                 is_log_counted,

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use standardwebhooks::Webhook;
 
 use super::{FIRST, Stage, lead_updated};
+use crate::cost::{counted, documented};
 use crate::world::{PATIENCE, query};
 
 const KEY: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
@@ -124,5 +125,20 @@ async fn the_owners_headers_and_basic_authentication_go_along() {
         header("authorization"),
         "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
     );
+    stage.finish().await;
+}
+
+#[tokio::test]
+async fn a_webhook_and_its_callback_take_the_documented_calls() {
+    let stage = Stage::start().await;
+    let called = stage.instance("/a", json!({})).await;
+    for lead in ["1", "2"] {
+        stage.world.forget_calls();
+        stage.publish(&called, lead).await;
+        stage.message(FIRST, 1).await;
+        stage.drained(FIRST).await;
+    }
+    let what = "a webhook that is called back";
+    assert_eq!(counted(&stage.world, 0), documented(what));
     stage.finish().await;
 }

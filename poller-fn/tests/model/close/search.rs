@@ -1,6 +1,7 @@
 //! The search: in ascending order of date, by cursors that live for half a minute.
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::value::RawValue;
 use shared::close::error::CloseError;
 use shared::close::page::Page;
 use shared::close::search::{ObjectType, Search};
@@ -48,10 +49,8 @@ impl Close {
         found.retain(|row| walk.after.is_none_or(|after| after < place(row)));
         found.truncate(limit);
         let after = found.last().map(place).or(walk.after);
-        let shown = found
-            .iter()
-            .filter_map(|(_, version)| version.json.as_ref());
-        let data: Vec<_> = shown.cloned().collect();
+        let shown = found.iter().filter_map(|row| self.hydrated(*row));
+        let data: Vec<_> = shown.map(ToOwned::to_owned).collect();
         (walk.after, walk.returned) = (after, walk.returned + found.len());
         let is_full = found.len() == usize::from(search.limit) && walk.returned < MAX_WALK;
         Ok(Page {
@@ -59,6 +58,13 @@ impl Close {
             cursor: is_full.then(|| self.issue(walk, now)),
             ..Page::default()
         })
+    }
+
+    /// What an answer has of an object that it found as it was.
+    fn hydrated<'a>(&'a self, (number, found): (usize, &'a Version)) -> Option<&'a RawValue> {
+        let current = self.objects[number].versions.last();
+        let version = current.filter(|_| self.quirks.is_search_behind);
+        version.unwrap_or(found).json.as_deref()
     }
 
     /// The objects that an answer could hold.
