@@ -15,99 +15,21 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-import boto3
 import dashboard
 import ministack
-from botocore.config import Config
+from deployed import Stack, expect
+from receiver import receiving
 
 ROOT = Path(__file__).resolve().parent.parent
 WEBHOOK = ROOT / "tests/it/samples/webhook-delivery-lead-created.json"
 SIGNATURE_KEY = "5ec2e7" * 8
-AUTHORIZATION = f"User {ministack.USER_SECRET}, Organization {ministack.ORGANIZATION_SECRET}"
-# It polls by itself what a custom runtime answers, and a poll of all leads is some dozens of calls.
-ARRIVAL_SECONDS = 120
-# As template.yaml names the poller's source and as EventBridge describes a schedule's tick.
-TICK = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
-
-
-class Stack:
-    """What was deployed, and a queue that gets what it publishes."""
-
-    def __init__(self, url: str):
-        self.url = url
-        self.resources = {
-            one["LogicalResourceId"]: one["PhysicalResourceId"]
-            for page in self.client("cloudformation")
-            .get_paginator("list_stack_resources")
-            .paginate(StackName=ministack.STACK)
-            for one in page["StackResourceSummaries"]
-        }
-        self.sqs = self.client("sqs")
-        self.queue = self.sqs.create_queue(QueueName="seen")["QueueUrl"]
-        self.follow()
-
-    def client(self, service: str):
-        return boto3.client(
-            service,
-            endpoint_url=self.url,
-            region_name=ministack.REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-            config=Config(retries={"max_attempts": 1}),
-        )
-
-    def follow(self) -> None:
-        """Puts a rule on the bus, as a user would."""
-        events, bus = self.client("events"), self.resources["EventBus"]
-        arn = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        events.put_rule(Name="seen", EventBusName=bus, EventPattern=json.dumps({"source": ["closeio"]}))
-        events.put_targets(Rule="seen", EventBusName=bus, Targets=[{"Id": "seen", "Arn": arn}])
-
-    def request(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None):
-        """A request to the API, by its own host name. Returns status and body."""
-        host = f"{self.resources['HttpApi']}.execute-api.localhost"
-        headers = {"Host": host, "Content-Type": "application/json"} | (headers or {})
-        url = f"{self.url}/elements/api-v2{path}"
-        request = urllib.request.Request(url, method=method, data=body, headers=headers)
-        try:
-            with urllib.request.urlopen(request, timeout=30) as response:
-                return response.status, json.load(response)
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-
-    def provision(self, name: str, configuration: dict) -> dict:
-        """A new instance, as it is shown afterwards."""
-        wanted = {"element": {"key": "closeio"}, "name": name, "configuration": configuration}
-        headers = {"Authorization": AUTHORIZATION}
-        status, created = self.request("POST", "/instances", json.dumps(wanted).encode(), headers)
-        expect(f"{name}: POST", status, 200, created)
-        status, shown = self.request("GET", f"/instances/{created['id']}", headers=headers)
-        expect(f"{name}: GET", status, 200, shown)
-        expect(f"{name}: its name", shown["name"], name, shown)
-        return shown
-
-    def tick(self) -> None:
-        """Does what the schedule does every minute."""
-        function = self.resources["PollerFunction"]
-        payload = json.dumps(TICK).encode()
-        answer = self.client("lambda").invoke(FunctionName=function, Payload=payload)
-        expect("the tick", answer.get("FunctionError"), None, answer["Payload"].read())
-
-    def events(self, count: int) -> list[dict]:
-        """The next events, or as many of them as come in time."""
-        found = []
-        end = time.monotonic() + ARRIVAL_SECONDS
-        while len(found) < count and time.monotonic() < end:
-            answer = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)
-            for message in answer.get("Messages", []):
-                found.append(json.loads(message["Body"]))
-                self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
-        return found
+CALLBACK_KEY = "the key that callbacks are signed with"
+# What outlives a stack: docs/deploy.md.
+RETAINED = {"InstancesTable", "LedgerTable", "TablesKey", "WatermarksTable"}
 
 
 def main() -> None:
@@ -116,13 +38,23 @@ def main() -> None:
     directory.mkdir(parents=True, exist_ok=True)
     with simulated_close(local, directory) as close, ministack.running(program, directory) as url:
         parameters = {"Architecture": architecture, "CloseBaseUrls": close["url"]}
-        started = time.monotonic()
-        ministack.deploy(build, url, parameters, directory)
-        print(f"deployed in {time.monotonic() - started:.0f} s")
-        stack = Stack(url)
+        deploy = partial(deployed, build, directory, url, parameters)
+        stack = deploy("closeio-events", ministack.REGION)
+        ministack.expect_lacking(stack.client("cloudformation"))
         show(stack)
         webhook(stack, close)
         poll(stack, close)
+        callback(stack, close)
+        copies(stack, close, deploy)
+
+
+def deployed(build: Path, directory: Path, url: str, parameters: dict[str, str], name: str, region: str) -> Stack:
+    started = time.monotonic()
+    ministack.deploy(build, url, name, region, parameters, directory)
+    print(f"{name} in {region}: deployed in {time.monotonic() - started:.0f} s")
+    stack = Stack(url, name, region)
+    expect("tags of the stack", stack.tags(), ministack.tags(), name)
+    return stack
 
 
 @contextlib.contextmanager
@@ -148,17 +80,26 @@ def show(stack: Stack) -> None:
 def webhook(stack: Stack, close: dict) -> None:
     """A signed webhook becomes an event."""
     instance = stack.provision("Webhook", configuration(close) | {"event.webhook.signature.key": SIGNATURE_KEY})
-    body = WEBHOOK.read_bytes()
-    path = f"/events/closeio/{base64.b64encode(str(instance['id']).encode()).decode()}"
-    status, answer = stack.request("POST", path, body)
+    status, answer = stack.request("POST", webhook_path(instance), WEBHOOK.read_bytes())
     expect("an unsigned webhook", status, 401, answer)
-    status, answer = stack.request("POST", path, body, signature(body))
+    event = receive(stack, instance)
+    expect("webhook: its type", event["detail-type"], "lead.created", event)
+    expect("webhook: its channel", event["detail"]["channel"], "webhook", event)
+    print("webhook: provisioned, received, seen on the queue")
+
+
+def receive(stack: Stack, instance: dict) -> dict:
+    """Sends the instance a signed webhook, and gives the event that comes of it."""
+    body = WEBHOOK.read_bytes()
+    status, answer = stack.request("POST", webhook_path(instance), body, signature(body))
     expect("a signed webhook", status, 200, answer)
     events = stack.events(1)
     expect("webhook: events", [event["detail"]["id"] for event in events], answer["events"], events)
-    expect("webhook: its type", events[0]["detail-type"], "lead.created", events)
-    expect("webhook: its channel", events[0]["detail"]["channel"], "webhook", events)
-    print("webhook: provisioned, received, seen on the queue")
+    return events[0]
+
+
+def webhook_path(instance: dict) -> str:
+    return f"/events/closeio/{base64.b64encode(str(instance['id']).encode()).decode()}"
 
 
 def signature(body: bytes) -> dict[str, str]:
@@ -186,6 +127,47 @@ def poll(stack: Stack, close: dict) -> None:
     print(f"polling: provisioned, dispatched, polled, {count} leads seen on the queue")
 
 
+def callback(stack: Stack, close: dict) -> None:
+    """An event goes through rule, queue and callback-fn to the instance's callback URL, signed."""
+    with receiving() as receiver:
+        settings = {
+            "event.notification.type": "webhook",
+            "event.notification.callback.url": receiver.url,
+            "event.notification.signature.key": CALLBACK_KEY,
+            "event.webhook.signature.key": SIGNATURE_KEY,
+        }
+        event = receive(stack, stack.provision("Callback", configuration(close) | settings))
+        headers, body = receiver.next()
+    expect("callback: its event", json.loads(body)["message"]["eventId"], event["detail"]["id"], body)
+    digest = base64.b64encode(hmac.digest(CALLBACK_KEY.encode(), body, "sha256")).decode()
+    expect("callback: its signature", headers["Elements-Webhook-Signature"], f"sha256={digest}", headers)
+    expect("callback: its id", headers["webhook-id"], event["detail"]["id"], headers)
+    print("callbacks: provisioned, queued, received and verified")
+
+
+def copies(first: Stack, close: dict, deploy: Callable[[str, str], Stack]) -> None:
+    """A second stack in the same account and region, and one in another region, live and die beside the first."""
+    known = instances(first)
+    second = deploy("closeio-events-2", first.region)
+    elsewhere = deploy(first.name, "eu-central-1")
+    shared = set(first.resources.values()) & set(second.resources.values())
+    # A stage is its API's own.
+    expect("what two stacks share", shared, {"$default"}, shared)
+    expect("instances of a second stack", instances(second), set(), second.name)
+    receive(second, second.provision("Second", configuration(close) | {"event.webhook.signature.key": SIGNATURE_KEY}))
+    expect("events of the first stack", first.seen(), [], second.name)
+    for stack in (second, elsewhere):
+        expect(f"what outlives {stack.name} in {stack.region}", stack.delete(), RETAINED, stack.name)
+    # Nothing of the old one is in the way of a new one.
+    expect("instances of a stack that was made again", instances(deploy(second.name, second.region)), set(), second.name)
+    expect("instances of the first stack", instances(first), known, first.name)
+    print("copies: a second stack, another region, deleted, made again; the first knows nothing of it")
+
+
+def instances(stack: Stack) -> set[int]:
+    return {instance["id"] for instance in stack.instances()}
+
+
 def configuration(close: dict) -> dict:
     return {
         "username": close["key"],
@@ -194,11 +176,6 @@ def configuration(close: dict) -> dict:
         "event.notification.type": "eventbridge",
         "event.vendor.type": "webhook",
     }
-
-
-def expect(what: str, found: object, expected: object, about: object) -> None:
-    if found != expected:
-        raise SystemExit(f"{what}: expected {expected}, found {found}, in {str(about)[:2_000]}")
 
 
 if __name__ == "__main__":

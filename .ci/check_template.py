@@ -6,10 +6,13 @@ Usage: check_template.py TEMPLATE
 import json
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 import event_schema
 import seen_from_outside
+from cfnlint.schema import ResourceNotFoundError
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from resources import as_list, of_type, references
 from translate import translate
 
@@ -29,19 +32,6 @@ XRAY = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 # What EventBridge gives KMS with each use of a key, for a bus and for its archives.
 BUS = "aws:events:event-bus:arn"
 METHODS = {"get", "put", "post", "patch", "delete"}
-NAMES = {
-    "Name",
-    "AlarmName",
-    "AliasName",
-    "ArchiveName",
-    "DashboardName",
-    "LogGroupName",
-    "QueueName",
-    "RegistryName",
-    "RoleName",
-    "TableName",
-    "TopicName",
-}
 
 
 def check(template: dict) -> list[str]:
@@ -294,11 +284,16 @@ def retained(resources):
             for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
                 if resource.get(policy) != "Retain":
                     yield f"{name}: {policy} is not Retain"
+        elif resource.get("DeletionPolicy", "Delete") != "Delete":
+            yield f"{name}: it outlives the stack, which docs/deploy.md does not say"
 
 
 def key(resources):
     for name, key in of_type(resources, "AWS::KMS::Key"):
         for statement in as_list(key["KeyPolicy"]["Statement"]):
+            if name == "TablesKey" and statement["Sid"] == "Logs":
+                yield from (f"{name}: {problem}" for problem in logs_key_problems(resources, statement))
+                continue
             if name == "AlarmKey" and statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}:
                 if "aws:SourceAccount" not in json.dumps(statement.get("Condition", {})):
                     yield f"{name}: alarms of any account may use it"
@@ -308,6 +303,18 @@ def key(resources):
                     yield f"{name}: any bus may use it"
             elif statement["Principal"] != {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}:
                 yield f"{name}: its policy names another principal than the account"
+
+
+def logs_key_problems(resources, statement):
+    """CloudWatch Logs may use the key for the log groups of the stack, all of them and no others."""
+    if statement["Principal"] != {"Service": {"Fn::Sub": "logs.${AWS::Region}.${AWS::URLSuffix}"}}:
+        yield "another than CloudWatch Logs may use it for logs"
+    arns = statement.get("Condition", {}).get("ArnEquals", {}).get("kms:EncryptionContext:aws:logs:arn", [])
+    prefix = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:"
+    names = [group["LogGroupName"] for _, group in of_type(resources, "AWS::Logs::LogGroup")]
+    groups = [{"Fn::Sub": prefix + (name if isinstance(name, str) else name["Fn::Sub"])} for name in names]
+    if sorted(map(json.dumps, as_list(arns))) != sorted(map(json.dumps, groups)):
+        yield "the log groups that may use it are not those of the template"
 
 
 def archives(resources):
@@ -329,15 +336,34 @@ def logs(resources):
     for name, group in of_type(resources, "AWS::Logs::LogGroup"):
         if "RetentionInDays" not in group:
             yield f"{name}: its lines are kept for ever"
+        if group.get("KmsKeyId") != {"Fn::GetAtt": ["TablesKey", "Arn"]}:
+            yield f"{name}: it is not encrypted with the stack's key"
 
 
 def names(resources):
-    """Two stacks in one account and region must not meet in a name."""
+    """Two stacks in one account must not meet in a name."""
     for name, resource in resources.items():
-        for key in NAMES & resource.get("Properties", {}).keys():
-            value = resource["Properties"][key]
-            if not references(value) & resources.keys() and not re.search("AWS::Stack(Name|Id)", json.dumps(value)):
-                yield f"{name}: {key} is not made from the stack's name"
+        given = {key: resource.get("Properties", {}).get(key) for key in sorted(name_properties(resource["Type"]))}
+        given = {key: value for key, value in given.items() if value is not None}
+        # What is named within something of the stack's has its name to itself.
+        if given and not any(of_the_stack(resources, value) for value in given.values()):
+            yield f"{name}: {' and '.join(given)} is not made from the stack's name"
+
+
+@cache
+def name_properties(kind) -> set[str]:
+    """The properties that name a resource of a type, as its schema has it: chosen once, or its identifier."""
+    try:
+        schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
+    except ResourceNotFoundError:
+        return set()  # cfn-lint says so.
+    chosen = set(schema.get("createOnlyProperties", [])) | set(schema["primaryIdentifier"])
+    names = {pointer.removeprefix("/properties/") for pointer in chosen - set(schema.get("readOnlyProperties", []))}
+    return {name for name in names if name.endswith(("Name", "Id"))}
+
+
+def of_the_stack(resources, value) -> bool:
+    return bool(re.search("AWS::Stack(Name|Id)", json.dumps(value)) or references(value) & resources.keys())
 
 
 RULES = [

@@ -254,7 +254,35 @@ FAULTS = [
     (
         "LogGroupName: !Sub /aws/lambda/${AWS::StackName}-poller",
         "LogGroupName: /aws/lambda/poller",
-        ["PollerLogs: LogGroupName is not made from the stack's name"],
+        [
+            "PollerLogs: LogGroupName is not made from the stack's name",
+            "TablesKey: the log groups that may use it are not those of the template",
+        ],
+    ),
+    (
+        "-poller\n      RetentionInDays: !Ref LogRetentionDays\n      KmsKeyId: !GetAtt TablesKey.Arn\n",
+        "-poller\n      RetentionInDays: !Ref LogRetentionDays\n",
+        ["PollerLogs: it is not encrypted with the stack's key"],
+    ),
+    (
+        'Principal: { Service: !Sub "logs.${AWS::Region}.${AWS::URLSuffix}" }',
+        'Principal: { AWS: "*" }',
+        ["TablesKey: another than CloudWatch Logs may use it for logs"],
+    ),
+    (
+        "                kms:EncryptionContext:aws:logs:arn:",
+        "                kms:EncryptionContext:arn:",
+        ["TablesKey: the log groups that may use it are not those of the template"],
+    ),
+    (
+        "AliasName: !Sub alias/${AWS::StackName}",
+        "AliasName: !Sub alias/closeio-events-${AWS::Region}",
+        ["TablesKeyAlias: AliasName is not made from the stack's name"],
+    ),
+    (
+        "  PollerDeadLetterQueue:\n    Type: AWS::SQS::Queue\n",
+        "  PollerDeadLetterQueue:\n    Type: AWS::SQS::Queue\n    DeletionPolicy: Retain\n",
+        ["PollerDeadLetterQueue: it outlives the stack, which docs/deploy.md does not say"],
     ),
     *faults_event_schema.FAULTS,
     *faults_seen_from_outside.FAULTS,
