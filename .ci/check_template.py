@@ -8,6 +8,7 @@ import re
 import sys
 from pathlib import Path
 
+import admission
 import seen_from_outside
 from resources import as_list, of_type
 from translate import translate
@@ -348,6 +349,7 @@ RULES = [
     key,
     logs,
     names,
+    *admission.RULES,
     *seen_from_outside.RULES,
 ]
 
