@@ -9,6 +9,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import admission
 import event_schema
 import seen_from_outside
 from cfnlint.schema import ResourceNotFoundError
@@ -383,6 +384,7 @@ RULES = [
     archives,
     logs,
     names,
+    *admission.RULES,
     *event_schema.RULES,
     *seen_from_outside.RULES,
 ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import event_schema
 import faults_event_schema
+import faults_admission
 import faults_seen_from_outside
 from check_template import check
 from translate import translate
@@ -32,7 +33,10 @@ FAULTS = [
     (
         "            Arn: !GetAtt PollerDeadLetterQueue.Arn",
         "            Arn: !Ref PollerDeadLetterQueue",
-        ["PollRequestedRule: the target has no ARN of a dead-letter queue"],
+        [
+            "PollRequestedRule: the target has no ARN of a dead-letter queue",
+            "PollerDeadLetterQueuePolicy: EventBridge may send for no rule that leads there",
+        ],
     ),
     (
         "Destination: !GetAtt PollerDeadLetterQueue.Arn",
@@ -44,6 +48,8 @@ FAULTS = [
         "Resource: !Ref PollerDeadLetterQueue",
         [
             "PollRequestedRule: it may not reach its dead-letter queue",
+            "PollerDeadLetterQueuePolicy: EventBridge may send for no rule that leads there",
+            "PollerDeadLetterQueuePolicy: it speaks of a queue that it is not the policy of",
             "PollerDeadLetterQueuePolicy: the resource is not an ARN",
             'PollerRole: sqs:SendMessage on {"Ref": "PollerDeadLetterQueue"}, which is not an ARN',
         ],
@@ -57,7 +63,12 @@ FAULTS = [
     (
         "SourceArn: !GetAtt PollRequestedRule.Arn\n\n",
         "SourceArn: !GetAtt EventBus.Arn\n\n",
-        [f"PollRequestedRule: it may not reach its {what}" for what in ("target", "dead-letter queue")],
+        [
+            "PollRequestedPermission: EventBridge may invoke the function for no rule that leads there",
+            "PollRequestedRule: it may not reach its dead-letter queue",
+            "PollRequestedRule: it may not reach its target",
+            "PollerDeadLetterQueuePolicy: EventBridge may send for no rule that leads there",
+        ],
     ),
     (
         "          RetryPolicy:\n            MaximumRetryAttempts: 0\n            MaximumEventAgeInSeconds: 120\n",
@@ -96,7 +107,10 @@ FAULTS = [
     (
         "          Arn: !GetAtt CallbackQueue.Arn",
         "          Arn: !Ref CallbackQueue",
-        ["CallbackRule: the target is not an ARN"],
+        [
+            "CallbackQueuePolicy: EventBridge may send for no rule that leads there",
+            "CallbackRule: the target is not an ARN",
+        ],
     ),
     (
         "        deadLetterTargetArn: !GetAtt CallbackDeadLetterQueue.Arn\n        maxReceiveCount: 5",
@@ -132,7 +146,11 @@ FAULTS = [
     (
         "            Resource: !GetAtt CallbackQueue.Arn",
         "            Resource: !GetAtt CallbackRetryQueue.Arn",
-        ["CallbackRule: it may not reach its target"],
+        [
+            "CallbackQueuePolicy: EventBridge may send for no rule that leads there",
+            "CallbackQueuePolicy: it speaks of a queue that it is not the policy of",
+            "CallbackRule: it may not reach its target",
+        ],
     ),
     (
         "  CallbackLogs:\n    Type: AWS::Logs::LogGroup\n    Condition: HasCallbacks\n",
@@ -285,6 +303,7 @@ FAULTS = [
         ["PollerDeadLetterQueue: it outlives the stack, which docs/deploy.md does not say"],
     ),
     *faults_event_schema.FAULTS,
+    *faults_admission.FAULTS,
     *faults_seen_from_outside.FAULTS,
 ]
 

@@ -16,6 +16,7 @@ mod metrics;
 mod openapi;
 mod owner;
 mod polling;
+mod privileges;
 mod races;
 mod rotation;
 mod routes;

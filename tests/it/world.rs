@@ -23,6 +23,8 @@ use shared::configuration::Configuration;
 use shared::instance::Instance;
 use shared::instance_table::InstanceTable;
 
+use crate::privileges;
+
 /// Longer than anything takes that works; what does not is a failure, not a slow test.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -97,7 +99,7 @@ impl World {
     }
 
     /// Ends the world and checks what holds in every test: nobody asked for what is not there, each event fits the
-    /// published schema, and no secret has come out.
+    /// published schema, no secret has come out, and no role was asked for what it does not allow.
     pub(crate) async fn finish(self) {
         assert_eq!(self.close.unexpected(), Vec::<String>::new());
         for event in self.events() {
@@ -119,6 +121,7 @@ impl World {
                 assert!(!text.contains(secret.as_str()), "a secret came out: {text}");
             }
         }
+        privileges::record(self.stack.access());
         self.stack.shutdown().await.unwrap();
     }
 

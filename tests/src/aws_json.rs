@@ -4,6 +4,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
+use crate::access::refusal::Refusal;
 use crate::fault::Failure;
 use crate::http::Connection;
 use crate::ids::uuid;
@@ -14,6 +15,8 @@ pub(crate) struct Dialect {
     pub(crate) content_type: &'static str,
     pub(crate) throttled: &'static str,
     pub(crate) internal: &'static str,
+    /// What its codes begin with when it does not know or does not let in the caller.
+    pub(crate) refused: &'static str,
 }
 
 impl Dialect {
@@ -26,6 +29,12 @@ impl Dialect {
     pub(crate) fn error(self, status: StatusCode, code: &str, message: &str) -> Response {
         let body = json!({"__type": code, "message": message});
         self.response(status, body.to_string())
+    }
+
+    /// The answer to somebody who may not call so.
+    pub(crate) fn refusal(self, refusal: &Refusal) -> Response {
+        let code = format!("{}{}", self.refused, refusal.code());
+        self.error(StatusCode::BAD_REQUEST, &code, &refusal.message())
     }
 
     /// The answer of a call that a test wants to fail.

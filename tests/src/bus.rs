@@ -3,6 +3,7 @@
 //! A call is checked as a whole (`request`), then entry by entry ([`entry`]). What is accepted becomes an event in the
 //! journal, goes to the targets of the rules that match it (`rules`, `delivery`), and is kept for replays (`archive`).
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -28,14 +29,16 @@ use entry::{Entry, Refusal};
 use event::Event;
 use rules::Rules;
 
+use crate::access::{Access, Need};
 use crate::aws_json::{Dialect, target};
 use crate::background::Background;
 use crate::delivery::{Delivery, Targets};
 use crate::fault::{Calls, Fault, Plan};
 use crate::hold::Hold;
 use crate::http::{ANY_PORT, Connection, Server, bind};
+use crate::ids::arn;
 use crate::journal::Journal;
-use crate::template::{ArchiveSpec, BusSpec, RuleSpec};
+use crate::template::{ArchiveSpec, BusSpec, RuleSpec, bus_name};
 
 const OPERATION: &str = "PutEvents";
 
@@ -43,6 +46,7 @@ const DIALECT: Dialect = Dialect {
     content_type: "application/x-amz-json-1.1",
     throttled: "ThrottlingException",
     internal: "InternalFailure",
+    refused: "",
 };
 
 /// The stack's EventBridge.
@@ -63,6 +67,7 @@ struct Shared {
     calls: Journal<PutCall>,
     unexpected: Journal<String>,
     plan: Plan,
+    access: Arc<Access>,
     refusals: Mutex<Vec<RefusalRule>>,
 }
 
@@ -100,6 +105,7 @@ impl Bus {
         buses: Vec<BusSpec>,
         archives: Vec<ArchiveSpec>,
         delivery: Delivery,
+        access: Arc<Access>,
         keep: usize,
     ) -> Result<Self> {
         let archives = archives.into_iter();
@@ -114,6 +120,7 @@ impl Bus {
             calls: Journal::new(keep),
             unexpected: Journal::new(keep),
             plan: Plan::default(),
+            access,
             refusals: Mutex::default(),
         });
         let router = Router::new()
@@ -216,6 +223,10 @@ async fn answer(
         body: String::from_utf8_lossy(&body).into_owned(),
         entries: entries.clone().unwrap_or_default(),
     });
+    let needs = entries.as_deref().map(needs).unwrap_or_default();
+    if let Err(refusal) = shared.access.authorize("events", &headers, &needs) {
+        return DIALECT.refusal(&refusal);
+    }
     let sources = entries.as_deref().map(sources).unwrap_or_default();
     let fault = shared.plan.fault(OPERATION, &sources);
     if let Some(fault) = fault.as_ref().filter(|fault| !fault.performed) {
@@ -231,6 +242,18 @@ async fn answer(
         Some(fault) => DIALECT.failure(&fault.failure, &connection),
         None => response,
     }
+}
+
+/// The permission for each bus that entries name. Without a name an entry is for the account's own.
+fn needs(entries: &[Entry]) -> Vec<Need> {
+    let names = entries.iter().map(|entry| entry.event_bus_name.as_deref());
+    let buses: BTreeSet<_> = names
+        .map(|name| bus_name(name.unwrap_or("default")))
+        .collect();
+    let arns = buses
+        .iter()
+        .map(|bus| arn("events", &format!("event-bus/{bus}")));
+    arns.map(|arn| Need::new("events:PutEvents", arn)).collect()
 }
 
 fn sources(entries: &[Entry]) -> Vec<String> {

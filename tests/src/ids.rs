@@ -5,6 +5,11 @@ pub(crate) const ACCOUNT: &str = "000000000000";
 /// The region everything local lives in.
 pub(crate) const REGION: &str = "us-east-1";
 
+/// The ARN of a resource of a service, such as `table/Things`.
+pub(crate) fn arn(service: &str, resource: &str) -> String {
+    format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}")
+}
+
 /// A random UUID, for requests and events.
 pub(crate) fn uuid() -> String {
     let hex = format!("{:032x}", fastrand::u128(..));

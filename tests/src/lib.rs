@@ -5,6 +5,7 @@
 //! binaries through the Lambda Runtime API ([`function`]), behind an HTTP API, a schedule ([`schedule`]) and what feeds them
 //! from queues. What AWS would measure of all that is in [`cloudwatch`]. [`close`] simulates Close.
 
+pub mod access;
 mod aws_json;
 mod background;
 pub mod binaries;

@@ -5,6 +5,7 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCrede
 use aws_types::SdkConfig;
 use shared::aws;
 
+use crate::access::ACCOUNT_KEY;
 use crate::ids::REGION;
 
 /// A configuration whose every call goes to `endpoint`.
@@ -12,7 +13,7 @@ use crate::ids::REGION;
 /// # Errors
 /// When the TLS library cannot be set up.
 pub fn config(endpoint: &str) -> Result<SdkConfig> {
-    let credentials = Credentials::new("test", "local", None, None, "local");
+    let credentials = Credentials::new(ACCOUNT_KEY, "local", None, None, "local");
     let builder = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(aws::http_client()?)

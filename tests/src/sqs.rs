@@ -1,7 +1,6 @@
 //! SQS: the queues of the template by the AWS JSON protocol, as strict as AWS.
 //!
 //! A request is read (`request`), then carried out on its queue (`operations`, `receive`), alone or entry by entry (`batch`).
-//! Nothing checks who asks: the permissions are the template's, and tests compare them with [`Sqs::calls`].
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,6 +22,8 @@ mod wire;
 
 use request::Request;
 
+use crate::access::refusal::Refusal as AccessRefusal;
+use crate::access::{Access, Need};
 use crate::aws_json::{Dialect, target};
 use crate::fault::{Calls, Failure, Fault, Plan};
 use crate::hold::Hold;
@@ -35,6 +36,7 @@ const DIALECT: Dialect = Dialect {
     content_type: "application/x-amz-json-1.0",
     throttled: "com.amazonaws.sqs#RequestThrottled",
     internal: "com.amazon.coral.service#InternalFailure",
+    refused: "com.amazon.coral.service#",
 };
 
 /// The stack's SQS.
@@ -51,6 +53,7 @@ struct Shared {
     calls: Journal<Call>,
     unexpected: Journal<String>,
     plan: Plan,
+    access: Arc<Access>,
     refusals: Mutex<Vec<Refusal>>,
 }
 
@@ -77,6 +80,7 @@ impl Sqs {
     /// Starts the service. It keeps about `keep` calls.
     pub(crate) async fn start(
         queues: impl Iterator<Item = Arc<Queue>>,
+        access: Arc<Access>,
         keep: usize,
     ) -> Result<Self> {
         let shared = Arc::new(Shared {
@@ -86,6 +90,7 @@ impl Sqs {
             calls: Journal::new(keep),
             unexpected: Journal::new(keep),
             plan: Plan::default(),
+            access,
             refusals: Mutex::default(),
         });
         let router = Router::new()
@@ -158,6 +163,10 @@ async fn answer(
         queue: name.clone(),
         members: Value::Object(request.members.clone()),
     });
+    let needs: Vec<_> = need(operation, &request).into_iter().collect();
+    if let Err(refusal) = shared.access.authorize("sqs", &headers, &needs) {
+        return refused(&refusal);
+    }
     let subjects = [name];
     let fault = shared.plan.fault(operation, &subjects);
     if let Some(fault) = fault.as_ref().filter(|fault| !fault.performed) {
@@ -173,6 +182,13 @@ async fn answer(
         (None, Ok(answer)) => DIALECT.answer(answer.to_string()),
         (None, Err(rejection)) => error(&rejection),
     }
+}
+
+/// A batch takes the permission of what it is a batch of. Of a queue that is not there nothing can be asked.
+fn need(operation: &str, request: &Request) -> Option<Need> {
+    let queue = request.queue.as_ref().ok()?;
+    let action = operation.strip_suffix("Batch").unwrap_or(operation);
+    Some(Need::new(format!("sqs:{action}"), queue.spec.arn.clone()))
 }
 
 impl Shared {
@@ -236,6 +252,16 @@ fn error(rejection: &Rejection) -> Response {
     let kind = rejection.kind;
     let mut response = DIALECT.error(status, &kind.shape(), &rejection.message);
     let code = format!("{};Sender", kind.code());
+    if let Ok(code) = HeaderValue::from_str(&code) {
+        response.headers_mut().insert("x-amzn-query-error", code);
+    }
+    response
+}
+
+fn refused(refusal: &AccessRefusal) -> Response {
+    let mut response = DIALECT.refusal(refusal);
+    *response.status_mut() = StatusCode::FORBIDDEN;
+    let code = format!("{};Sender", refusal.query_code());
     if let Ok(code) = HeaderValue::from_str(&code) {
         response.headers_mut().insert("x-amzn-query-error", code);
     }

@@ -11,6 +11,7 @@ mod builder;
 
 pub use builder::Builder;
 
+use crate::access::Access;
 use crate::background::Background;
 use crate::bus::Bus;
 use crate::cloudwatch::{self, Datapoint};
@@ -29,6 +30,7 @@ use crate::template::{ScheduleSpec, Template};
 #[derive(Debug)]
 pub struct LocalStack {
     template: Template,
+    access: Arc<Access>,
     store: Store,
     bus: Bus,
     sqs: Sqs,
@@ -56,6 +58,11 @@ impl LocalStack {
     /// The template, resolved.
     pub fn template(&self) -> &Template {
         &self.template
+    }
+
+    /// What the roles of the template allowed and did not.
+    pub fn access(&self) -> &Access {
+        &self.access
     }
 
     /// DynamoDB.
@@ -150,7 +157,7 @@ impl LocalStack {
     /// Stops everything.
     ///
     /// # Errors
-    /// If something asked EventBridge or SQS for what they do not offer.
+    /// If something asked EventBridge or SQS for what they do not offer, or a service for what its role does not allow.
     pub async fn shutdown(self) -> Result<()> {
         for function in &self.functions {
             function.stop().await;
@@ -158,6 +165,8 @@ impl LocalStack {
         let mut unexpected = self.bus.unexpected().snapshot();
         unexpected.extend(self.sqs.unexpected().snapshot());
         ensure!(unexpected.is_empty(), "unexpected requests: {unexpected:?}");
+        let refused = self.access.lacking();
+        ensure!(refused.is_empty(), "template.yaml: {refused:?}");
         Ok(())
     }
 
@@ -201,6 +210,12 @@ impl Drop for LocalStack {
     fn drop(&mut self) {
         for function in &self.functions {
             function.close();
+        }
+        // A test that failed over a refused call should say so, wherever it noticed.
+        if std::thread::panicking() {
+            for refused in self.access.lacking() {
+                eprintln!("template.yaml: {refused}");
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ use dynoxide::Database;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use crate::access::Access;
 use crate::aws_json::{Dialect, target};
 use crate::fault::{Calls, Fault, Plan};
 use crate::hold::Hold;
@@ -22,6 +23,8 @@ use crate::journal::Journal;
 use crate::sdk;
 use crate::template::TableSpec;
 
+mod needs;
+
 /// DynamoDB takes bodies of up to 16 MB.
 const MAXIMUM_BODY: usize = 16 * 1024 * 1024;
 
@@ -29,6 +32,7 @@ const DIALECT: Dialect = Dialect {
     content_type: "application/x-amz-json-1.0",
     throttled: "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
     internal: "com.amazonaws.dynamodb.v20120810#InternalServerError",
+    refused: "com.amazon.coral.service#",
 };
 
 /// The stack's DynamoDB.
@@ -47,6 +51,7 @@ struct Shared {
     http: reqwest::Client,
     calls: Journal<Call>,
     plan: Plan,
+    access: Arc<Access>,
     /// Keys in the template by table name.
     logical_ids: BTreeMap<String, String>,
 }
@@ -64,7 +69,11 @@ pub struct Call {
 
 impl Store {
     /// Starts the store with its tables in place. It keeps a record of about `keep` calls.
-    pub(crate) async fn start(tables: &[TableSpec], keep: usize) -> Result<Self> {
+    pub(crate) async fn start(
+        tables: &[TableSpec],
+        access: Arc<Access>,
+        keep: usize,
+    ) -> Result<Self> {
         let database = Database::memory().context("cannot open the database")?;
         for table in tables {
             create_table(&database, table)
@@ -81,6 +90,7 @@ impl Store {
             http: reqwest::Client::builder().no_proxy().build()?,
             calls: Journal::new(keep),
             plan: Plan::default(),
+            access,
             logical_ids: tables.iter().map(logical_id).collect(),
         });
         let router = Router::new()
@@ -192,12 +202,17 @@ async fn relay(
 ) -> Response {
     let operation = target(&headers).map_or("", |(_, operation)| operation);
     let operation = operation.to_owned();
-    let tables = shared.tables(&body);
+    let request: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let tables = shared.tables(&request);
     shared.calls.push(Call {
         operation: operation.clone(),
         tables: tables.clone(),
-        index: index(&body),
+        index: request["IndexName"].as_str().map(str::to_owned),
     });
+    let needs = needs::of(&operation, &request);
+    if let Err(refusal) = shared.access.authorize("dynamodb", &headers, &needs) {
+        return DIALECT.refusal(&refusal);
+    }
     let fault = shared.plan.fault(&operation, &tables);
     if let Some(fault) = fault.as_ref().filter(|fault| !fault.performed) {
         return DIALECT.failure(&fault.failure, &connection);
@@ -210,15 +225,9 @@ async fn relay(
     }
 }
 
-fn index(body: &[u8]) -> Option<String> {
-    let request: Value = serde_json::from_slice(body).unwrap_or_default();
-    request["IndexName"].as_str().map(str::to_owned)
-}
-
 impl Shared {
     /// The tables that a request names, wherever its operation puts them.
-    fn tables(&self, body: &[u8]) -> Vec<String> {
-        let request: Value = serde_json::from_slice(body).unwrap_or_default();
+    fn tables(&self, request: &Value) -> Vec<String> {
         let mut names: Vec<&str> = request["TableName"].as_str().into_iter().collect();
         if let Some(items) = request["RequestItems"].as_object() {
             names.extend(items.keys().map(String::as_str));

@@ -22,6 +22,7 @@ mod permissions;
 mod queues;
 mod resolve;
 mod resources;
+mod roles;
 mod secrets;
 mod tables;
 mod triggers;
@@ -58,8 +59,12 @@ pub struct Template {
     pub archives: Vec<ArchiveSpec>,
     /// The SQS queues.
     pub queues: Vec<QueueSpec>,
+    /// The IAM roles.
+    pub roles: Vec<RoleSpec>,
     /// All resources that the conditions let in, as key and type.
     pub resources: BTreeMap<String, String>,
+    /// The keys of tables, buses and queues by ARN.
+    pub logical_ids: BTreeMap<String, String>,
     secrets: Secrets,
 }
 
@@ -76,6 +81,8 @@ pub struct FunctionSpec {
     pub package: String,
     /// The binary of that package.
     pub binary: String,
+    /// The ARN of its role, if that is the template's.
+    pub role: Option<String>,
     /// Its environment, dynamic references included.
     pub environment: BTreeMap<String, String>,
     /// How long one invocation may take.
@@ -94,6 +101,30 @@ pub struct FunctionSpec {
     pub schedules: Vec<ScheduleSpec>,
     /// The queues that feed it.
     pub mappings: Vec<MappingSpec>,
+}
+
+/// An IAM role.
+#[derive(Debug, Clone)]
+pub struct RoleSpec {
+    /// Its key in `Resources`.
+    pub logical_id: String,
+    /// The role's name.
+    pub name: String,
+    /// The role's ARN.
+    pub arn: String,
+    /// What it allows.
+    pub statements: Vec<StatementSpec>,
+}
+
+/// One statement of a role: each of its actions on each of its resources.
+#[derive(Debug, Clone)]
+pub struct StatementSpec {
+    /// Its `Sid`.
+    pub sid: String,
+    /// The actions, such as `dynamodb:Query`.
+    pub actions: Vec<String>,
+    /// The ARNs of the resources.
+    pub resources: Vec<String>,
 }
 
 /// `LoggingConfig`, which reaches the function as environment.
@@ -282,7 +313,9 @@ impl Template {
             archives: archives::read(&resolver, &buses)?,
             buses,
             queues,
+            roles: roles::read(&resolver)?,
             resources: resources::included_types(&resolver)?,
+            logical_ids: resources::logical_ids(&resolver)?,
             secrets,
         })
     }
@@ -299,9 +332,26 @@ impl Template {
         Ok(parameters.is_some_and(|all| all.get(name).is_some()))
     }
 
+    /// The role of a function; `None` if SAM makes it one.
+    pub fn role_of(&self, function: &FunctionSpec) -> Option<&RoleSpec> {
+        let arn = function.role.as_ref()?;
+        self.roles.iter().find(|role| &role.arn == arn)
+    }
+
     /// The value of a secret, by logical id.
     pub fn secret(&self, logical_id: &str) -> Option<&str> {
         self.secrets.value(logical_id)
+    }
+}
+
+impl RoleSpec {
+    /// The first statement that allows an action on a resource.
+    pub fn statement(&self, action: &str, resource: &str) -> Option<&StatementSpec> {
+        let mut statements = self.statements.iter();
+        statements.find(|statement| {
+            let is = |names: &[String], name| names.iter().any(|one| one == name);
+            is(&statement.actions, action) && is(&statement.resources, resource)
+        })
     }
 }
 

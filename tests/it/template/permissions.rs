@@ -1,244 +1,80 @@
-//! What the functions' roles grant, and what the functions do with it.
+//! What the roles do not grant is refused. Every other test shows that they grant what is called; that they grant no more, and
+//! what each grant is for, is checked by `.ci/check_privileges.py`.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
-use local_stack::close::change::Change;
-use local_stack::queue::message::Message;
-use local_stack::store::Call;
+use local_stack::stack::LocalStack;
 use reqwest::StatusCode;
-use saphyr::{LoadableYamlNode as _, Yaml};
 use serde_json::json;
-use shared::instance_id::InstanceId;
 
 use super::LOCAL;
-use crate::world::{PATIENCE, World, ago};
+use crate::world::{PATIENCE, World};
 
-const TEMPLATE: &str = include_str!("../../../template.yaml");
+/// A webhook of 2014 about a lead that is gone.
+const DELETED: &str = r#"{"model":"lead","event":"delete","data":{"id":"lead_1"}}"#;
 
-/// What DynamoDB asks for behind one `TransactWriteItems` of a poll's commit.
-const COMMIT: [&str; 4] = [
-    "dynamodb:ConditionCheckItem InstancesTable",
-    "dynamodb:DeleteItem WatermarksTable",
-    "dynamodb:PutItem WatermarksTable",
-    "dynamodb:UpdateItem WatermarksTable",
-];
-
-/// What Lambda does itself: it feeds functions from queues, and sends away what failed.
-const LAMBDAS: [&str; 4] = [
-    "sqs:DeleteMessage",
-    "sqs:GetQueueAttributes",
-    "sqs:ReceiveMessage",
-    "sqs:SendMessage PollerDeadLetterQueue",
-];
-
-/// What a role grants, each as its action and its resource.
-fn granted(role: &str) -> BTreeSet<String> {
-    let documents = Yaml::load_from_str(TEMPLATE).unwrap();
-    let properties = &documents[0]["Resources"][role]["Properties"];
-    assert!(properties.as_mapping_get("ManagedPolicyArns").is_none());
-    let policies = properties["Policies"].as_sequence().unwrap().iter();
-    let statements = policies.flat_map(|policy| items(&policy["PolicyDocument"]["Statement"]));
-    let mut granted = BTreeSet::new();
-    for statement in statements {
-        assert_eq!(statement["Effect"].as_str(), Some("Allow"));
-        for action in items(&statement["Action"]) {
-            for resource in items(&statement["Resource"]) {
-                granted.insert(format!("{} {}", text(action), name(text(resource))));
-            }
-        }
-    }
-    granted
+async fn world_without(role: &str, action: &str) -> World {
+    World::start_with(|builder| builder.without_action(role, action)).await
 }
 
-/// One is as good as a list of one.
-fn items<'a>(node: &'a Yaml<'a>) -> &'a [Yaml<'a>] {
-    node.as_sequence()
-        .map_or(std::slice::from_ref(node), Vec::as_slice)
-}
-
-/// The text of a node, with `!GetAtt` or `!Sub` before it or without.
-fn text<'a>(node: &'a Yaml<'a>) -> &'a str {
-    node.get_tagged_node().unwrap_or(node).as_str().unwrap()
-}
-
-/// `InstancesTable/index/due` of `${InstancesTable.Arn}/index/due`.
-fn name(resource: &str) -> String {
-    resource
-        .replace("${", "")
-        .replace('}', "")
-        .replacen(".Arn", "", 1)
-}
-
-/// What was called since the calls were forgotten, as the permissions that it takes.
-fn used(world: &World) -> BTreeSet<String> {
-    let mut used = BTreeSet::new();
-    for call in world.stack.store().calls().snapshot() {
-        match (call.operation.as_str(), call.tables.as_slice()) {
-            ("TransactWriteItems", tables) => {
-                assert_eq!(tables, ["InstancesTable", "WatermarksTable"]);
-                used.extend(COMMIT.map(str::to_owned));
-            }
-            (operation, [table]) if call.index.is_some() => {
-                let index = call.index.as_deref().unwrap();
-                used.insert(format!("dynamodb:{operation} {table}/index/{index}"));
-            }
-            (operation, tables) => {
-                used.extend(
-                    tables
-                        .iter()
-                        .map(|table| format!("dynamodb:{operation} {table}")),
-                );
-            }
-        }
-    }
-    if !world.stack.bus().calls().snapshot().is_empty() {
-        used.insert("events:PutEvents EventBus".to_owned());
-    }
-    for call in world.stack.sqs().calls().snapshot() {
-        used.insert(format!("sqs:{} {}", call.operation, call.queue));
-    }
-    world.forget_calls();
-    world.stack.sqs().calls().clear();
-    used
-}
-
-/// What a role grants for calls that its function did not make. What the function did make must be granted.
-fn unused(used: &BTreeSet<String>, role: &str) -> Vec<String> {
-    let granted = granted(role);
-    let refused: Vec<_> = used.difference(&granted).collect();
-    assert!(refused.is_empty(), "{role} does not grant {refused:?}");
-    // The rest is what Lambda and DynamoDB do in the function's name.
-    let is_own = |grant: &&String| {
-        let services = ["dynamodb:", "events:", "sqs:"];
-        services.iter().any(|service| grant.starts_with(service))
-            && !LAMBDAS.iter().any(|lambdas| grant.starts_with(lambdas))
-    };
-    let unused = granted.difference(used);
-    unused.filter(is_own).cloned().collect()
-}
-
-#[test]
-fn the_roles_grant_these_and_no_others() {
-    let show = |role| granted(role).into_iter().collect::<Vec<_>>().join("\n");
-    insta::assert_snapshot!(show("WebhookRole"), @r"
-    dynamodb:BatchGetItem LedgerTable
-    dynamodb:BatchWriteItem LedgerTable
-    dynamodb:BatchWriteItem WatermarksTable
-    dynamodb:DeleteItem InstancesTable
-    dynamodb:GetItem InstancesTable
-    dynamodb:PutItem InstancesTable
-    dynamodb:Query InstancesTable/index/token
-    dynamodb:Query WatermarksTable
-    dynamodb:Scan InstancesTable
-    dynamodb:UpdateItem InstancesTable
-    events:PutEvents EventBus
-    kms:Decrypt TablesKey
-    kms:DescribeKey TablesKey
-    kms:GenerateDataKey TablesKey
-    logs:CreateLogStream WebhookLogs
-    logs:PutLogEvents WebhookLogs
-    xray:PutTelemetryRecords *
-    xray:PutTraceSegments *
-    ");
-    insta::assert_snapshot!(show("PollerRole"), @r"
-    dynamodb:ConditionCheckItem InstancesTable
-    dynamodb:DeleteItem WatermarksTable
-    dynamodb:PutItem WatermarksTable
-    dynamodb:Query InstancesTable/index/due
-    dynamodb:Query WatermarksTable
-    dynamodb:UpdateItem InstancesTable
-    dynamodb:UpdateItem WatermarksTable
-    events:PutEvents EventBus
-    kms:Decrypt TablesKey
-    kms:DescribeKey TablesKey
-    kms:GenerateDataKey TablesKey
-    logs:CreateLogStream PollerLogs
-    logs:PutLogEvents PollerLogs
-    sqs:SendMessage PollerDeadLetterQueue
-    xray:PutTelemetryRecords *
-    xray:PutTraceSegments *
-    ");
-    insta::assert_snapshot!(show("CallbackRole"), @r"
-    dynamodb:GetItem InstancesTable
-    dynamodb:UpdateItem InstancesTable
-    kms:Decrypt TablesKey
-    kms:DescribeKey TablesKey
-    kms:GenerateDataKey TablesKey
-    logs:CreateLogStream CallbackLogs
-    logs:PutLogEvents CallbackLogs
-    sqs:ChangeMessageVisibility CallbackRetryQueue
-    sqs:DeleteMessage CallbackQueue
-    sqs:DeleteMessage CallbackRetryQueue
-    sqs:GetQueueAttributes CallbackQueue
-    sqs:GetQueueAttributes CallbackRetryQueue
-    sqs:ReceiveMessage CallbackQueue
-    sqs:ReceiveMessage CallbackRetryQueue
-    sqs:SendMessage CallbackDeadLetterQueue
-    sqs:SendMessage CallbackRetryQueue
-    xray:PutTelemetryRecords *
-    xray:PutTraceSegments *
-    ");
+fn lacking(world: &World) -> Vec<String> {
+    world.stack.access().lacking().into_iter().collect()
 }
 
 #[tokio::test]
-async fn a_life_of_an_instance_takes_what_the_roles_grant() {
-    let world = World::start().await;
-    world
-        .organization
-        .create_leads(3, Change::at(ago(60)).quiet())
-        .unwrap();
-    world.forget_calls();
-
-    let id = world.polling(&["leads"]).await;
-    let path = format!("/instances/{id}");
-    world.call("GET", &path, None, "").await;
-    world.call("GET", "/instances", None, "").await;
-    let nobody = Some("Element nobody");
-    world.call("GET", "/instances", nobody, "").await;
-    let url = world.webhook_url(&InstanceId::try_from(id).unwrap().to_base64());
-    let body = r#"{"model":"lead","event":"delete","data":{"id":"lead_1"}}"#;
-    world.deliver(&url, &[], body).await;
-    let mut by_webhook = used(&world);
-
-    assert_eq!(world.stack.tick().await.unwrap(), json!({"dispatched": 1}));
-    // The tick defers the instance; the poll takes its lease and, at its end, gives it back.
-    let is_update = |call: &&Arc<Call>| call.operation == "UpdateItem";
-    let calls = world.stack.store().calls();
-    calls
-        .wait_for(PATIENCE, |calls| {
-            3 <= calls.iter().filter(is_update).count()
-        })
-        .await
-        .unwrap();
-    let by_poller = used(&world);
-
-    let answer = world.call("DELETE", &path, None, "").await;
-    assert_eq!(answer.status, StatusCode::OK);
-    by_webhook.extend(used(&world));
-
-    assert_eq!(unused(&by_webhook, "WebhookRole"), [""; 0]);
-    assert_eq!(unused(&by_poller, "PollerRole"), [""; 0]);
+async fn a_call_that_no_statement_grants_fails_with_the_words_of_aws() {
+    let world = world_without("WebhookRole", "dynamodb:Scan").await;
+    let answer = world.call("GET", "/instances", None, "").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    let function = world.stack.function("WebhookFunction").unwrap();
+    let said = "User: arn:aws:sts::000000000000:assumed-role/local-WebhookRole/local-WebhookFunction is not authorized to perform: dynamodb:Scan on resource: arn:aws:dynamodb:us-east-1:000000000000:table/local-InstancesTable because no identity-based policy allows the dynamodb:Scan action";
+    let says_so = |line: &str| line.contains("AccessDeniedException") && line.contains(said);
+    function.wait_for_output(PATIENCE, says_so).await.unwrap();
+    let expect = "no statement of WebhookRole allows dynamodb:Scan on InstancesTable";
+    assert_eq!(lacking(&world), [expect]);
+    world.stack.access().refused().clear();
     world.finish().await;
 }
 
 #[tokio::test]
-async fn a_callback_takes_what_its_role_grants() {
+async fn a_refused_call_fails_its_test_even_where_the_function_does_without() {
+    let world = world_without("WebhookRole", "dynamodb:BatchGetItem").await;
+    let url = world.known_instance(12, None).await;
+    let answer = world.deliver(&url, &[], DELETED).await;
+    assert_eq!(
+        answer.status,
+        StatusCode::OK,
+        "a Ledger that cannot be read"
+    );
+    let error = world.stack.shutdown().await.unwrap_err();
+    let lacks = "no statement of WebhookRole allows dynamodb:BatchGetItem on LedgerTable";
+    assert!(error.to_string().contains(lacks), "{error}");
+}
+
+#[tokio::test]
+async fn the_bus_takes_nothing_from_a_role_that_may_not_put_events() {
+    let world = world_without("WebhookRole", "events:PutEvents").await;
+    let url = world.known_instance(12, None).await;
+    let answer = world.deliver(&url, &[], DELETED).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(world.events().is_empty());
+    let expect = "no statement of WebhookRole allows events:PutEvents on EventBus";
+    assert_eq!(lacking(&world), [expect]);
+    world.stack.access().refused().clear();
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_queue_takes_no_changes_from_a_role_that_may_make_none() {
     let world = World::start_with(|builder| {
+        let builder = builder.without_action("CallbackRole", "sqs:ChangeMessageVisibility");
         let functions = ["WebhookFunction", "CallbackFunction"].into_iter();
         functions.fold(builder, |builder, function| {
             builder.environment(function, LOCAL, "true")
         })
     })
     .await;
-    let [first, retries, dead] = [
-        "CallbackQueue",
-        "CallbackRetryQueue",
-        "CallbackDeadLetterQueue",
-    ]
-    .map(|name| world.stack.queue(name).unwrap());
-    world.stack.disable_mappings();
+    let retries = world.stack.queue("CallbackRetryQueue").unwrap();
     let nobody_listens = json!({
         "event.notification.type": "webhook",
         "event.notification.callback.url": "http://127.0.0.1:9/",
@@ -246,33 +82,29 @@ async fn a_callback_takes_what_its_role_grants() {
     });
     let answer = world.provision(nobody_listens).await;
     let url = answer.body["webhookUrl"].as_str().unwrap();
-    let body = r#"{"model":"lead","event":"delete","data":{"id":"lead_1"}}"#;
-    world.deliver(url, &[], body).await;
-    first
-        .wait_for(PATIENCE, |depth| depth.ready == 1)
-        .await
-        .unwrap();
-    first.send(Message::new("poison")).unwrap();
-    used(&world);
-
-    world.stack.enable_mappings();
+    world.deliver(url, &[], DELETED).await;
     retries
         .messages()
         .wait_for_count(1, PATIENCE)
         .await
         .unwrap();
-    dead.messages().wait_for_count(1, PATIENCE).await.unwrap();
     // The queue's time is over, and the function's own is not: so it has to wait.
     retries.advance(Duration::from_secs(10));
-    let calls = world.stack.sqs().calls();
-    calls
-        .wait_for(PATIENCE, |calls| {
-            let mut operations = calls.iter().map(|call| call.operation.as_str());
-            operations.any(|operation| operation == "ChangeMessageVisibility")
-        })
-        .await
-        .unwrap();
+    let refused = world.stack.access().refused();
+    refused.wait_for_count(1, PATIENCE).await.unwrap();
+    let expect =
+        "no statement of CallbackRole allows sqs:ChangeMessageVisibility on CallbackRetryQueue";
+    assert_eq!(lacking(&world), [expect]);
+    // What is in flight may be refused once more.
+    let error = world.stack.shutdown().await.unwrap_err();
+    assert!(error.to_string().contains(expect), "{error}");
+}
 
-    assert_eq!(unused(&used(&world), "CallbackRole"), [""; 0]);
-    world.finish().await;
+#[tokio::test]
+async fn lambda_feeds_no_function_whose_role_may_not_receive() {
+    let builder = LocalStack::builder();
+    let builder = builder.without_action("CallbackRole", "sqs:ReceiveMessage");
+    let error = builder.start().await.unwrap_err();
+    let expect = "no statement of CallbackRole allows sqs:ReceiveMessage on CallbackQueue, which Lambda does for CallbackFunction";
+    assert_eq!(error.to_string(), expect);
 }

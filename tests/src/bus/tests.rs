@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use super::*;
+use crate::access::tests::signed;
 use crate::delivery::RETRY_DELAYS;
 use crate::fault::Failure;
 use crate::queue::Queue;
@@ -39,7 +40,14 @@ impl Harness {
         };
         let queue = queue("Letters");
         Ok(Self {
-            bus: Bus::start(buses, archives, delivery, usize::MAX).await?,
+            bus: Bus::start(
+                buses,
+                archives,
+                delivery,
+                Arc::new(Access::of_the_account()),
+                usize::MAX,
+            )
+            .await?,
             queue,
             http: reqwest::Client::builder().no_proxy().build()?,
         })
@@ -72,6 +80,7 @@ impl Harness {
         let request = self.http.post(self.bus.url()).body(body.to_string());
         let response = request
             .header("x-amz-target", "AWSEvents.PutEvents")
+            .header("authorization", signed("events"))
             .send()
             .await?;
         Ok((response.status().as_u16(), response.json().await?))

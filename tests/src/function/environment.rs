@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::access;
 use crate::ids::REGION;
 use crate::template::FunctionSpec;
 
@@ -16,9 +17,10 @@ pub(crate) struct Endpoints {
 /// Everything but `AWS_LAMBDA_RUNTIME_API`, which differs from process to process.
 pub(super) fn full(spec: &FunctionSpec, endpoints: &Endpoints) -> BTreeMap<String, String> {
     let memory = spec.memory.to_string();
+    let key_id = access::key_id(&spec.logical_id);
     let log_format = spec.logging.format.as_deref().unwrap_or("Text");
     let fixed = [
-        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_ACCESS_KEY_ID", key_id.as_str()),
         ("AWS_DEFAULT_REGION", REGION),
         ("AWS_ENDPOINT_URL_DYNAMODB", &endpoints.dynamodb),
         ("AWS_ENDPOINT_URL_EVENTBRIDGE", &endpoints.eventbridge),

@@ -123,6 +123,7 @@ pub(crate) fn spec() -> FunctionSpec {
         arn: "arn:aws:lambda:us-east-1:000000000000:function:local-Worker".to_owned(),
         package: "worker".to_owned(),
         binary: "worker".to_owned(),
+        role: None,
         environment: BTreeMap::new(),
         timeout: SOON,
         memory: 256,

@@ -5,8 +5,15 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
+use crate::access::ACCOUNT_KEY;
+use crate::access::tests::signed;
 use crate::queue::tests::{queue, spec};
 use crate::template::{QueueSpec, RedriveSpec};
+
+async fn start(queue: &Arc<Queue>) -> Result<Sqs> {
+    let access = Arc::new(Access::of_the_account());
+    Sqs::start([queue.clone()].into_iter(), access, usize::MAX).await
+}
 
 struct Harness {
     sqs: Sqs,
@@ -18,7 +25,7 @@ impl Harness {
     async fn start() -> Result<Self> {
         let queue = queue("Letters");
         Ok(Self {
-            sqs: Sqs::start([queue.clone()].into_iter(), usize::MAX).await?,
+            sqs: start(&queue).await?,
             queue,
             http: reqwest::Client::builder().no_proxy().build()?,
         })
@@ -31,6 +38,7 @@ impl Harness {
         }
         let request = self.http.post(self.sqs.url());
         let request = request.header("x-amz-target", format!("AmazonSQS.{operation}"));
+        let request = request.header("authorization", signed("sqs"));
         let response = request.body(members.to_string()).send().await?;
         let code = response.headers().get("x-amzn-query-error");
         let code = code
@@ -277,7 +285,7 @@ async fn the_attributes_of_a_queue_can_be_asked_for() -> Result<()> {
         usize::MAX,
     ));
     let harness = Harness {
-        sqs: Sqs::start([letters.clone()].into_iter(), usize::MAX).await?,
+        sqs: start(&letters).await?,
         queue: letters,
         ..Harness::start().await?
     };
@@ -333,5 +341,27 @@ async fn what_is_not_offered_is_remembered() -> Result<()> {
     harness.call("PurgeQueue", json!({})).await?;
     let unexpected = harness.sqs.unexpected().snapshot();
     assert_eq!(*unexpected[0], "PurgeQueue");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stranger_is_refused() -> Result<()> {
+    let harness = Harness::start().await?;
+    let body = json!({"QueueUrl": harness.queue.spec.url, "MessageBody": "body"});
+    for (authorization, code) in [
+        (
+            signed("sqs").replace(ACCOUNT_KEY, "ASIANobody"),
+            "InvalidClientTokenId;Sender",
+        ),
+        (String::new(), "AccessDenied;Sender"),
+    ] {
+        let request = harness.http.post(harness.sqs.url());
+        let request = request.header("x-amz-target", "AmazonSQS.SendMessage");
+        let request = request.header("authorization", authorization);
+        let response = request.body(body.to_string()).send().await?;
+        assert_eq!(response.status(), 403);
+        assert_eq!(response.headers()["x-amzn-query-error"], code);
+    }
+    assert_eq!(harness.queue.depth().ready, 0);
     Ok(())
 }

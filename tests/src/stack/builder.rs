@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 
 use super::{LocalStack, workspace};
+use crate::access::Access;
 use crate::background::Background;
 use crate::binaries::{self, Binaries, Progress};
 use crate::bus::Bus;
@@ -23,7 +24,7 @@ use crate::queue::Queue;
 use crate::schedule::Mode;
 use crate::sqs::Sqs;
 use crate::store::Store;
-use crate::template::{FunctionSpec, Inputs, Template};
+use crate::template::{FunctionSpec, Inputs, StatementSpec, Template};
 
 /// The parameter that tells the functions where their API is, if the template has it.
 const PUBLIC_URL: &str = "PublicUrl";
@@ -35,6 +36,7 @@ pub struct Builder {
     inputs: Inputs,
     environment: Vec<(String, String, Option<String>)>,
     absent_rules: Vec<String>,
+    absent_actions: Vec<(String, String)>,
     timeouts: Vec<(String, Duration)>,
     listen: SocketAddr,
     schedule: Mode,
@@ -54,6 +56,7 @@ impl Default for Builder {
             },
             environment: Vec::new(),
             absent_rules: Vec::new(),
+            absent_actions: Vec::new(),
             timeouts: Vec::new(),
             listen: ANY_PORT,
             schedule: Mode::Off,
@@ -119,6 +122,14 @@ impl Builder {
         self
     }
 
+    /// Takes an action, such as `dynamodb:Scan`, out of all statements of a role, by its key in the template.
+    #[must_use]
+    pub fn without_action(mut self, role: &str, action: &str) -> Self {
+        self.absent_actions
+            .push((role.to_owned(), action.to_owned()));
+        self
+    }
+
     /// Where the HTTP API listens; by default any free port of 127.0.0.1.
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> Self {
@@ -169,14 +180,15 @@ impl Builder {
         let entrance = Entrance::bind(self.listen).await?;
         let template = self.read_template(&entrance)?;
         let binaries = self.take_binaries(&template.functions).await?;
-        let store = Store::start(&template.tables, self.keep).await?;
+        let access = Arc::new(Access::new(&template)?);
+        let store = Store::start(&template.tables, access.clone(), self.keep).await?;
         let delivery = Delivery {
             retry_delays: self.retry_delays,
         };
         let (buses, archives) = (template.buses.clone(), template.archives.clone());
-        let bus = Bus::start(buses, archives, delivery.clone(), self.keep).await?;
+        let bus = Bus::start(buses, archives, delivery.clone(), access.clone(), self.keep).await?;
         let queues = self.queues(&template);
-        let sqs = Sqs::start(queues.values().cloned(), self.keep).await?;
+        let sqs = Sqs::start(queues.values().cloned(), access.clone(), self.keep).await?;
         let endpoints = Endpoints {
             dynamodb: store.url(),
             eventbridge: bus.url(),
@@ -207,6 +219,7 @@ impl Builder {
             ticking: Background::default(),
             mappings: Mappings::start(&functions, &targets)?,
             template,
+            access,
             store,
             bus,
             sqs,
@@ -254,6 +267,9 @@ impl Builder {
                 position.with_context(|| format!("the template has no rule {absent}"))?;
             template.rules.remove(position);
         }
+        for (role, action) in &self.absent_actions {
+            remove_action(&mut template, role, action)?;
+        }
         Ok(template)
     }
 
@@ -290,4 +306,19 @@ fn function_mut<'a>(template: &'a mut Template, logical_id: &str) -> Result<&'a 
     let mut specs = template.functions.iter_mut();
     let spec = specs.find(|spec| spec.logical_id == logical_id);
     spec.with_context(|| format!("the template has no function {logical_id}"))
+}
+
+fn remove_action(template: &mut Template, role: &str, action: &str) -> Result<()> {
+    let mut roles = template.roles.iter_mut();
+    let found = roles.find(|found| found.logical_id == role);
+    let found = found.with_context(|| format!("the template has no role {role}"))?;
+    let is_granted = |statement: &StatementSpec| statement.actions.iter().any(|one| one == action);
+    ensure!(
+        found.statements.iter().any(is_granted),
+        "{role} has no {action}"
+    );
+    for statement in &mut found.statements {
+        statement.actions.retain(|one| one != action);
+    }
+    Ok(())
 }

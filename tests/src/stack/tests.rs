@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
+use crate::access::tests::signed;
 use crate::function::tests::Script;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -93,7 +94,8 @@ async fn the_function_is_invoked_by_http_by_schedule_and_by_rule() -> Result<()>
         json!({"Source": "test", "DetailType": "t", "Detail": "{}", "EventBusName": "local"});
     let put = http
         .post(stack.bus().url())
-        .header("x-amz-target", "AWSEvents.PutEvents");
+        .header("x-amz-target", "AWSEvents.PutEvents")
+        .header("authorization", signed("events"));
     put.body(json!({"Entries": [entry]}).to_string())
         .send()
         .await?;

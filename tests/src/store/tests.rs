@@ -20,7 +20,7 @@ async fn start() -> Result<(Store, Client)> {
         }),
         ttl_attribute: Some("expiresAt".to_owned()),
     };
-    let store = Store::start(&[table], usize::MAX).await?;
+    let store = Store::start(&[table], Arc::new(Access::of_the_account()), usize::MAX).await?;
     // The way of the functions: through the layer that counts and fails; without retries, to see each failure.
     let config = store.client().config().to_builder();
     let config = config

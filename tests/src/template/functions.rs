@@ -14,7 +14,7 @@ use super::triggers::Triggers;
 use super::{AsyncSpec, FunctionSpec, LoggingSpec, QueueSpec, mappings, retry_limits};
 
 /// What the readers below use, then what makes no difference here.
-const PROPERTIES: [&str; 22] = [
+const PROPERTIES: [&str; 20] = [
     "CodeUri",
     "Environment",
     "EventInvokeConfig",
@@ -23,16 +23,14 @@ const PROPERTIES: [&str; 22] = [
     "LoggingConfig",
     "MemorySize",
     "ReservedConcurrentExecutions",
+    "Role",
     "Timeout",
     "Architectures",
     "Description",
     "EphemeralStorage",
     "Handler",
     "KmsKeyArn",
-    "PermissionsBoundary",
-    "Policies",
     "PropagateTags",
-    "Role",
     "RolePath",
     "Runtime",
     "Tags",
@@ -88,6 +86,7 @@ fn read_function(
         arn: resources::attribute(resolver, resource.line, resource.name, "Arn")?,
         binary: read_binary(resource, &package)?,
         package,
+        role: read_role(resolver, property("Role")?.as_ref())?,
         environment: read_environment(secrets, property("Environment")?.as_ref())?,
         timeout,
         memory: number("MemorySize")?.unwrap_or(DEFAULT_MEMORY),
@@ -112,6 +111,20 @@ fn read_package(resource: &Resource, code_uri: Option<Node>) -> Result<String> {
             "expected a package directory, but found {text:?}"
         ))
     })
+}
+
+/// A role of somebody else's allows what nobody here can know.
+fn read_role(resolver: &Resolver, role: Option<&Node>) -> Result<Option<String>> {
+    let Some(role) = role else {
+        return Ok(None);
+    };
+    let arn = role.text()?;
+    for resource in resources::of_type(resolver, "AWS::IAM::Role")? {
+        if resources::attribute(resolver, resource.line, resource.name, "Arn")? == arn {
+            return Ok(Some(arn));
+        }
+    }
+    Err(role.error(format_args!("no role of the template has the ARN {arn}")))
 }
 
 /// How SAM builds the function, which is also how the stack finds its binary.

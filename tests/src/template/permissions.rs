@@ -109,7 +109,7 @@ fn read_statement(statement: &Node) -> Result<Vec<(String, String)>> {
 }
 
 /// In a policy one is as good as a list of one.
-fn as_list(node: &Node) -> &[Node] {
+pub(super) fn as_list(node: &Node) -> &[Node] {
     match &node.kind {
         Kind::List(items) => items,
         _ => std::slice::from_ref(node),

@@ -11,11 +11,12 @@ use super::resolve::Resolver;
 use crate::ids::{ACCOUNT, REGION};
 
 /// What the stack runs. Each has a reader in this module's siblings.
-const LOCAL_TYPES: [&str; 8] = [
+const LOCAL_TYPES: [&str; 9] = [
     "AWS::DynamoDB::Table",
     "AWS::Events::Archive",
     "AWS::Events::EventBus",
     "AWS::Events::Rule",
+    "AWS::IAM::Role",
     "AWS::SQS::Queue",
     "AWS::SecretsManager::Secret",
     "AWS::Serverless::Function",
@@ -23,16 +24,13 @@ const LOCAL_TYPES: [&str; 8] = [
 ];
 
 /// What is deployed but changes nothing that runs locally.
-const NO_EFFECT_TYPES: [&str; 19] = [
+const NO_EFFECT_TYPES: [&str; 16] = [
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::CompositeAlarm",
     "AWS::CloudWatch::Dashboard",
     "AWS::EventSchemas::Registry",
     "AWS::EventSchemas::Schema",
     "AWS::Events::EventBusPolicy",
-    "AWS::IAM::ManagedPolicy",
-    "AWS::IAM::Policy",
-    "AWS::IAM::Role",
     "AWS::KMS::Alias",
     "AWS::KMS::Key",
     "AWS::Lambda::Permission",
@@ -99,6 +97,22 @@ pub(crate) fn included_types(resolver: &Resolver) -> Result<BTreeMap<String, Str
         }
     }
     Ok(types)
+}
+
+/// The keys of the resources that functions call, by ARN.
+pub(crate) fn logical_ids(resolver: &Resolver) -> Result<BTreeMap<String, String>> {
+    let mut logical_ids = BTreeMap::new();
+    for kind in [
+        "AWS::DynamoDB::Table",
+        "AWS::Events::EventBus",
+        "AWS::SQS::Queue",
+    ] {
+        for resource in of_type(resolver, kind)? {
+            let arn = attribute(resolver, resource.line, resource.name, "Arn")?;
+            logical_ids.insert(arn, resource.name.to_owned());
+        }
+    }
+    Ok(logical_ids)
 }
 
 fn included(resolver: &Resolver, entry: &Entry) -> Result<bool> {

@@ -1,0 +1,223 @@
+//! IAM: whose call it is, and whether a role of the template grants it.
+//!
+//! Each function signs with a key of its own, so its calls are judged by its role: what no statement allows is answered as AWS
+//! does (`refusal`), and what is allowed is counted by its statement ([`Grant`]). The account's own key, which tests and
+//! tools sign with, may do everything. Signatures themselves are not verified.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use anyhow::Result;
+use axum::http::HeaderMap;
+
+mod credential;
+mod lambda;
+pub(crate) mod refusal;
+
+use credential::Credential;
+use refusal::Refusal;
+
+use crate::ids::ACCOUNT;
+use crate::journal::Journal;
+use crate::template::{RoleSpec, Template};
+
+/// The key id that the account itself signs with.
+pub(crate) const ACCOUNT_KEY: &str = "test";
+
+/// An action and the ARN of what it is done to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Need {
+    pub(crate) action: String,
+    pub(crate) resource: String,
+}
+
+impl Need {
+    pub(crate) fn new(action: impl Into<String>, resource: impl Into<String>) -> Self {
+        Self {
+            action: action.into(),
+            resource: resource.into(),
+        }
+    }
+}
+
+/// What a statement of a role allowed a function to do. All names are keys in the template.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Grant {
+    /// The role.
+    pub role: String,
+    /// The statement's `Sid`.
+    pub statement: String,
+    /// The action, such as `dynamodb:Query`.
+    pub action: String,
+    /// What it was done to, such as `InstancesTable/index/due`.
+    pub resource: String,
+}
+
+/// Who may do what, and what was done.
+#[derive(Debug)]
+pub struct Access {
+    /// By key id.
+    callers: BTreeMap<String, Caller>,
+    /// Keys in the template by ARN.
+    logical_ids: BTreeMap<String, String>,
+    used: Mutex<BTreeMap<Grant, u64>>,
+    refused: Journal<String>,
+}
+
+/// A function as AWS sees it.
+#[derive(Debug)]
+struct Caller {
+    /// The function's name, which is also its session's.
+    name: String,
+    /// `None` for the role that SAM makes, which allows nothing that is local.
+    role: Option<RoleSpec>,
+}
+
+/// The id of the key that a function signs with.
+pub(crate) fn key_id(function: &str) -> String {
+    format!("ASIA{function}")
+}
+
+impl Access {
+    /// Who may do what by a template.
+    ///
+    /// # Errors
+    /// If a role does not let Lambda do what it does in its function's name.
+    pub(crate) fn new(template: &Template) -> Result<Self> {
+        let callers = template.functions.iter().map(|function| {
+            let role = template.role_of(function).cloned();
+            let name = function.name.clone();
+            (key_id(&function.logical_id), Caller { name, role })
+        });
+        let access = Self {
+            callers: callers.collect(),
+            logical_ids: template.logical_ids.clone(),
+            ..Self::of_the_account()
+        };
+        for function in &template.functions {
+            lambda::check(&access, function)?;
+        }
+        Ok(access)
+    }
+
+    /// Without functions: only the account's key is known.
+    pub(crate) fn of_the_account() -> Self {
+        Self {
+            callers: BTreeMap::new(),
+            logical_ids: BTreeMap::new(),
+            used: Mutex::default(),
+            refused: Journal::new(usize::MAX),
+        }
+    }
+
+    /// What the statements of the roles allowed until now, and how often.
+    pub fn used(&self) -> BTreeMap<Grant, u64> {
+        lock(&self.used).clone()
+    }
+
+    /// The calls that were refused, each with what the template lacks for it.
+    pub fn refused(&self) -> &Journal<String> {
+        &self.refused
+    }
+
+    /// The same, each once.
+    pub fn lacking(&self) -> BTreeSet<String> {
+        let refused = self.refused.snapshot();
+        refused.iter().map(|call| (**call).clone()).collect()
+    }
+
+    /// Judges a call of a service, such as `dynamodb`, by who signed it and by all that it needs.
+    pub(crate) fn authorize(
+        &self,
+        service: &str,
+        headers: &HeaderMap,
+        needs: &[Need],
+    ) -> Result<(), Refusal> {
+        let judged = self.judge(service, headers, needs);
+        if let Err(refusal) = &judged {
+            self.refused.push(self.explain(refusal));
+        }
+        judged
+    }
+
+    fn judge(&self, service: &str, headers: &HeaderMap, needs: &[Need]) -> Result<(), Refusal> {
+        let credential = Credential::read(headers).ok_or(Refusal::Unsigned)?;
+        if credential.service != service {
+            return Err(Refusal::Scope(service.to_owned()));
+        }
+        if credential.key_id == ACCOUNT_KEY {
+            return Ok(());
+        }
+        let caller = self.callers.get(&credential.key_id);
+        let caller = caller.ok_or(Refusal::UnknownKey(credential.key_id))?;
+        // A call that needs something twice is one that needs it.
+        let needs: BTreeSet<_> = needs.iter().collect();
+        let granted = needs.into_iter().map(|need| self.grant(caller, need));
+        let granted: Vec<_> = granted.collect::<Result<_, _>>()?;
+        let mut used = lock(&self.used);
+        for grant in granted {
+            *used.entry(grant).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    fn grant(&self, caller: &Caller, need: &Need) -> Result<Grant, Refusal> {
+        let role = caller.role.as_ref();
+        let statement = role.and_then(|role| role.statement(&need.action, &need.resource));
+        match (role, statement) {
+            (Some(role), Some(statement)) => Ok(Grant {
+                role: role.logical_id.clone(),
+                statement: statement.sid.clone(),
+                action: need.action.clone(),
+                resource: self.name(&need.resource),
+            }),
+            _ => Err(caller.denied(need)),
+        }
+    }
+
+    /// `InstancesTable/index/due` for the ARN of an index of that table.
+    fn name(&self, arn: &str) -> String {
+        let named = |arn: &str| self.logical_ids.get(arn).cloned();
+        let index = || {
+            let (table, index) = arn.split_once("/index/")?;
+            Some(format!("{}/index/{index}", named(table)?))
+        };
+        named(arn).or_else(index).unwrap_or_else(|| arn.to_owned())
+    }
+
+    fn explain(&self, refusal: &Refusal) -> String {
+        match refusal {
+            Refusal::Denied { role, need, .. } => format!(
+                "no statement of {} allows {} on {}",
+                role.as_deref().unwrap_or("the role that SAM makes"),
+                need.action,
+                self.name(&need.resource)
+            ),
+            Refusal::Unsigned => "a call without a signature".to_owned(),
+            Refusal::UnknownKey(key) => format!("a call with the unknown key {key}"),
+            Refusal::Scope(service) => format!("a call that is not signed for {service}"),
+        }
+    }
+}
+
+impl Caller {
+    fn denied(&self, need: &Need) -> Refusal {
+        let role = self.role.as_ref();
+        let role_name = role.map_or("SAM", |role| &role.name);
+        Refusal::Denied {
+            user: format!(
+                "arn:aws:sts::{ACCOUNT}:assumed-role/{role_name}/{}",
+                self.name
+            ),
+            role: role.map(|role| role.logical_id.clone()),
+            need: need.clone(),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+pub(crate) mod tests;
