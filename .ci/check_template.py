@@ -17,6 +17,7 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from resources import as_list, of_type, references
 from translate import translate
 
+ROOT = Path(__file__).parent.parent
 ALL = {"INSTANCES_TABLE", "METRICS_NAMESPACE", "RUST_LOG"}
 BOTH = ALL | {"EVENT_BUS_NAME", "WATERMARKS_TABLE", "CLOSE_BASE_URLS", "EVENT_MAX_BYTES"}
 ENVIRONMENT = {
@@ -39,7 +40,21 @@ def check(template: dict) -> list[str]:
     """Everything wrong with a translated template, as `LogicalId: what`."""
     resources = template["Resources"]
     problems = {problem for rule in RULES for problem in rule(resources)}
-    return sorted(problems | set(conditional(template)))
+    return sorted(problems | set(conditional(template)) | set(documented(template["Parameters"])))
+
+
+def documented(parameters: dict):
+    """docs/configuration.md has each parameter, with its default and its limits."""
+    rows = {}
+    for line in (ROOT / "docs/configuration.md").read_text().splitlines():
+        cells = line.split(" | ")
+        if cells[0].startswith("| `"):
+            rows |= dict.fromkeys(re.findall(r"`(\w+)`", cells[0]), cells[1])
+    for name, parameter in parameters.items():
+        for key in ("Default", "MinValue", "MaxValue"):
+            value = str(parameter.get(key, "")) or ("empty" if key in parameter else "")
+            if not re.search(rf"(?<!\w){re.escape(value)}(?!\w)", rows.get(name, "")):
+                yield f"{name}: docs/configuration.md does not say that {key} is {value}"
 
 
 def is_arn(value) -> bool:
@@ -282,9 +297,10 @@ def tables(resources):
 def retained(resources):
     for name, resource in resources.items():
         if resource["Type"] == "AWS::DynamoDB::Table" or name == "TablesKey":
-            for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
-                if resource.get(policy) != "Retain":
-                    yield f"{name}: {policy} is not Retain"
+            # What a creation that failed leaves behind would be empty, and paid for.
+            for policy, expected in {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}.items():
+                if resource.get(policy) != expected:
+                    yield f"{name}: {policy} is not {expected}"
         elif resource.get("DeletionPolicy", "Delete") != "Delete":
             yield f"{name}: it outlives the stack, which docs/deploy.md does not say"
 

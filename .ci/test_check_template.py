@@ -216,13 +216,13 @@ FAULTS = [
     ),
     # Tables.
     (
-        "    Type: AWS::DynamoDB::Table\n    DeletionPolicy: Retain\n",
+        "    Type: AWS::DynamoDB::Table\n    DeletionPolicy: RetainExceptOnCreate\n",
         "    Type: AWS::DynamoDB::Table\n",
-        [f"{table}: DeletionPolicy is not Retain" for table in ("InstancesTable", "LedgerTable", "WatermarksTable")],
+        [f"{table}: DeletionPolicy is not RetainExceptOnCreate" for table in ("InstancesTable", "LedgerTable", "WatermarksTable")],
     ),
     (
-        "    DeletionPolicy: Retain\n    UpdateReplacePolicy: Retain\n    Properties:\n      Description: !Sub The tables",
-        "    DeletionPolicy: Retain\n    UpdateReplacePolicy: Delete\n    Properties:\n      Description: !Sub The tables",
+        "    DeletionPolicy: RetainExceptOnCreate\n    UpdateReplacePolicy: Retain\n    Properties:\n      Description: !Sub The tables",
+        "    DeletionPolicy: RetainExceptOnCreate\n    UpdateReplacePolicy: Delete\n    Properties:\n      Description: !Sub The tables",
         ["TablesKey: UpdateReplacePolicy is not Retain"],
     ),
     (
@@ -301,6 +301,16 @@ FAULTS = [
         "  PollerDeadLetterQueue:\n    Type: AWS::SQS::Queue\n",
         "  PollerDeadLetterQueue:\n    Type: AWS::SQS::Queue\n    DeletionPolicy: Retain\n",
         ["PollerDeadLetterQueue: it outlives the stack, which docs/deploy.md does not say"],
+    ),
+    (
+        "    Default: 983040\n",
+        "    Default: 983039\n",
+        ["EventMaxBytes: docs/configuration.md does not say that Default is 983039"],
+    ),
+    (
+        "    MaxValue: 1047552\n",
+        "    MaxValue: 1047553\n",
+        ["EventMaxBytes: docs/configuration.md does not say that MaxValue is 1047553"],
     ),
     *faults_event_schema.FAULTS,
     *faults_admission.FAULTS,
