@@ -7,6 +7,8 @@
 //! it for certain tells where a page is. Where nothing of a page does, or all of it has the date where it began, a search goes
 //! on by its cursor; what is too long for that, and every run of one date in a list, is walked by [`WindowWalk`].
 
+use std::cmp::Ordering;
+
 use jiff::{SignedDuration, Timestamp};
 use shared::close::page::{Page, Request};
 use shared::close::span::Span;
@@ -18,6 +20,9 @@ use super::windows::Windows;
 use crate::error::PollError;
 use crate::record;
 
+/// Records by which the place of a search's page is told, should the index be further behind than it ought to be: to go by a
+/// single one could mean to skip all between.
+const SAMPLE: usize = 9;
 /// What is dated further ahead is published at once, so it is looked for.
 const FUTURE: SignedDuration = SignedDuration::from_mins(5);
 
@@ -110,10 +115,12 @@ impl KeysetWalk {
             .iter()
             .filter_map(|record| record::date_updated(record))
             .collect();
-        self.read_since_anchor += page.data.len();
+        // What was deleted since is found and not shown.
+        self.read_since_anchor += page.data.len().max(self.page_size().into());
         self.newest = dates.iter().copied().fold(self.newest, Timestamp::max);
-        let is_cut_short = self.is_search() && MAX_WALK < self.read_since_anchor + page.data.len();
-        if page.data.is_empty() || (!page.is_followed() && !is_cut_short) {
+        let next_end = self.read_since_anchor + usize::from(self.page_size());
+        let is_cut_short = self.is_search() && MAX_WALK < next_end;
+        if !page.is_followed() && !is_cut_short {
             self.is_done = true;
             return Ok(Some(page.data));
         }
@@ -161,18 +168,39 @@ impl KeysetWalk {
 
     /// Chooses where to read behind a page of these dates.
     fn go_on(&mut self, dates: &[Timestamp], cursor: Option<&String>) -> Result<(), PollError> {
-        let settled = dates.iter().filter(|date| **date < self.settled);
-        let settled: Vec<_> = settled.collect();
-        if settled.last() < settled.first() {
-            return Err(PollError::OutOfOrder);
-        }
+        let place = self.place(dates)?;
         let is_within = dates.is_empty() || dates.iter().any(|date| *date < self.end);
-        match settled.into_iter().max() {
-            Some(last) if self.anchor < *last => self.anchor_at(*last, dates),
+        match place {
+            Some(place) if self.anchor < place => self.anchor_at(place, dates),
             _ if cursor.is_some() && is_within => self.cursor = cursor.cloned(),
             _ => self.enter_run(),
         }
         Ok(())
+    }
+
+    /// Where a page of these dates ends for certain, as far as that can be told.
+    fn place(&mut self, dates: &[Timestamp]) -> Result<Option<Timestamp>, PollError> {
+        let settled = dates.iter().copied().filter(|date| *date < self.settled);
+        let mut settled: Vec<_> = settled.collect();
+        let count = |order| {
+            let pairs = settled.windows(2).map(|pair| pair[0].cmp(&pair[1]));
+            pairs.filter(|found| *found == order).count()
+        };
+        if count(Ordering::Less) < count(Ordering::Greater) {
+            return Err(PollError::OutOfOrder);
+        }
+        // What stands before an older one shows that the index is as far behind.
+        let mut oldest = Timestamp::MAX;
+        for date in settled.iter().rev() {
+            if oldest < *date {
+                self.settled = self.settled.min(*date);
+            }
+            oldest = oldest.min(*date);
+        }
+        settled.retain(|date| *date < self.settled);
+        let sample = if self.is_search() { SAMPLE } else { 1 };
+        let sample = sample.min(settled.len() / 2).max(1);
+        Ok(settled.into_iter().rev().take(sample).min())
     }
 
     fn is_search(&self) -> bool {
@@ -315,7 +343,7 @@ mod tests {
         growing
             .advance(page(&(0..10_000).collect::<Vec<_>>(), None))
             .unwrap();
-        assert_eq!(next(&growing), Some((9_999, None)));
+        assert_eq!(next(&growing), Some((9_991, None)));
         let mut ties = walk();
         ties.advance(page(&vec![0; 10_000], None)).unwrap();
         assert_eq!(next(&ties), Some((0, None)));
@@ -333,6 +361,34 @@ mod tests {
         walk.advance(page(&[90_003, 6], Some("c3"))).unwrap();
         assert_eq!(next(&walk), Some((6, None)));
         assert_eq!(walk.frontier(), Some(at(6)));
+    }
+
+    #[test]
+    fn an_index_that_is_further_behind_than_it_ought_to_be_skips_nothing_either() {
+        for (dates, place) in [
+            (&[1, 40_000, 3, 4, 5][..], 4),
+            (&[40_000, 2, 3, 4], 4),
+            (&[1, 2, 3, 4, 5, 40_000], 4),
+        ] {
+            let mut walk = walk();
+            walk.advance(page(dates, Some("c1"))).unwrap();
+            assert_eq!(next(&walk), Some((place, None)), "{dates:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_what_was_deleted_since_is_not_the_end() {
+        let mut walk = walk();
+        walk.advance(page(&[], Some("c1"))).unwrap();
+        assert_eq!(next(&walk), Some((0, Some("c1".to_owned()))));
+        for _ in 0..99 {
+            walk.advance(page(&[], Some("c1"))).unwrap();
+        }
+        assert_eq!(
+            next(&walk),
+            Some((0, None)),
+            "but it is not gone on for ever"
+        );
     }
 
     #[test]
@@ -354,7 +410,7 @@ mod tests {
     #[test]
     fn what_is_dated_after_the_poll_began_is_left_out_but_for_what_is_far_ahead() {
         let mut walk = walk();
-        walk.advance(page(&[1, 2, 3, 4], Some("c1"))).unwrap();
+        walk.advance(page(&[1, 4], Some("c1"))).unwrap();
         walk.advance(page(&[4, 1_000_000, 1_000_001], Some("c2")))
             .unwrap();
         assert_eq!(next(&walk), Some((4, Some("c2".to_owned()))));
@@ -391,7 +447,7 @@ mod tests {
 
     #[test]
     fn nothing_more_ends_the_walk() {
-        for page in [page(&[], None), page(&[], Some("c1")), page(&[0], None)] {
+        for page in [page(&[], None), page(&[0], None)] {
             let mut walk = walk();
             walk.advance(page).unwrap();
             assert_eq!(next(&walk), None);

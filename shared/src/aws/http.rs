@@ -24,7 +24,9 @@ impl Http {
     /// # Errors
     /// When the TLS library cannot be set up.
     pub(super) fn new() -> reqwest::Result<Self> {
-        let builder = reqwest::Client::builder().redirect(Policy::none());
+        let builder = reqwest::Client::builder()
+            .redirect(Policy::none())
+            .no_proxy();
         Ok(Self(builder.build()?))
     }
 }
