@@ -15,7 +15,7 @@ use shared::close::span::Span;
 
 use super::Unit;
 use super::kind::{Kind, MAX_LIMIT, Place};
-use super::window::{MAX_EXPIRIES, MAX_WALK, WindowWalk};
+use super::window::{MAX_CURSOR_WALK, MAX_EXPIRIES, MAX_WALK, WindowWalk};
 use super::windows::Windows;
 use crate::error::PollError;
 use crate::record;
@@ -172,10 +172,18 @@ impl KeysetWalk {
         let is_within = dates.is_empty() || dates.iter().any(|date| *date < self.end);
         match place {
             Some(place) if self.anchor < place => self.anchor_at(place, dates),
-            _ if cursor.is_some() && is_within => self.cursor = cursor.cloned(),
+            _ if cursor.is_some() && is_within && !self.is_long() => {
+                self.cursor = cursor.cloned();
+            }
             _ => self.enter_run(),
         }
         Ok(())
+    }
+
+    /// Whether windows are the better way through what follows the anchor: they come forward piece by piece.
+    fn is_long(&self) -> bool {
+        let is_one_date = Span::instant(self.anchor).contains(self.newest);
+        !is_one_date && MAX_CURSOR_WALK <= self.read_since_anchor
     }
 
     /// Where a page of these dates ends for certain, as far as that can be told.
@@ -234,13 +242,17 @@ impl KeysetWalk {
         self.leave_run();
     }
 
-    /// Goes on behind the run, when it was walked to its end.
+    /// Goes on behind the run, when it was walked to its end; or behind one of its windows, if what follows is settled.
     fn leave_run(&mut self) {
-        let Some(run) = self.run.take_if(|run| run.is_done()) else {
+        let Some(run) = &self.run else { return };
+        let behind = run.frontier().unwrap_or(run.end());
+        let is_settled = self.anchor < behind && behind < self.settled;
+        if !run.is_done() && !is_settled {
             return;
-        };
-        if run.end() < self.end {
-            self.anchor_at(run.end(), &[]);
+        }
+        self.run = None;
+        if behind < self.end {
+            self.anchor_at(behind, &[]);
         } else if self.before.is_some() || self.left_at.is_some() {
             self.is_done = true;
         } else {

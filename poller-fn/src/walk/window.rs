@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use jiff::Timestamp;
 use shared::close::page::{Page, Request};
-use shared::close::span::{Span, floor};
+use shared::close::span::{RESOLUTION, Span, floor};
 
 use super::kind::{Kind, Place};
 use super::windows::Windows;
@@ -19,12 +19,17 @@ use crate::record;
 
 /// One walk of a search by cursor ends here, whatever there is. Source: developer.close.com/resources/advanced-filtering.
 pub const MAX_WALK: usize = 10_000;
+/// A window of a search is read by one cursor up to so many objects, and made shorter if it holds more.
+pub const MAX_CURSOR_WALK: usize = 2_000;
 /// What two walks cannot finish within a cursor's life would never be finished.
 pub const MAX_EXPIRIES: u32 = 2;
 /// Objects that leave a list while it is read by offset make others slip through: it is read again, but not for ever.
 const MAX_PASSES: u32 = 5;
 /// How full a page is aimed to be, of a hundred: a window is an estimate.
 const FILL: usize = 80;
+
+/// The dates of the oldest and of the newest.
+type Spread = (Timestamp, Timestamp);
 
 /// The state of a walk.
 #[derive(Debug)]
@@ -43,6 +48,9 @@ pub struct WindowWalk {
 #[derive(Debug, Default)]
 struct Run {
     read: usize,
+    /// As many as could have been read: what was deleted since is found and not shown.
+    asked: usize,
+    spread: Option<Spread>,
     cursor: Option<String>,
     total: Option<usize>,
     /// What was read, each once, told by its hash.
@@ -82,10 +90,10 @@ impl WindowWalk {
             return self.advance_run(page).map(Some);
         }
         if !page.is_followed() {
-            self.finish_part(page.data.len());
+            self.finish_part(page.data.len(), spread(&page));
             return Ok(Some(sorted(page.data)));
         }
-        if self.windows.shrink(self.fitting_part(&page)) || self.divide(&page) {
+        if !self.goes_by_cursor() && (self.shrink(&page) || self.divide(&page)) {
             return Ok(None);
         }
         self.run = Some(Run::default());
@@ -107,16 +115,19 @@ impl WindowWalk {
         (!self.is_done()).then(|| self.windows.from())
     }
 
-    /// Reads the run again after its cursor expired.
+    /// Reads the run again after its cursor expired, in a shorter window when that has happened too often.
     ///
     /// # Errors
-    /// When that has happened too often.
+    /// When there is none.
     pub fn restart(&mut self) -> Result<(), PollError> {
         self.expiries += 1;
-        if MAX_EXPIRIES < self.expiries {
+        if self.expiries <= MAX_EXPIRIES {
+            self.run = self.run.take().map(|_| Run::default());
+        } else if self.goes_by_cursor() {
+            self.shorten(None);
+        } else {
             return Err(self.too_large());
         }
-        self.run = self.run.take().map(|_| Run::default());
         Ok(())
     }
 
@@ -128,6 +139,28 @@ impl WindowWalk {
         }
     }
 
+    fn is_search(&self) -> bool {
+        matches!(self.kind, Kind::Search(_))
+    }
+
+    /// Whether the window is read by a cursor through all its pages, which takes fewer requests than windows of a page. A
+    /// single moment is divided first: there may be more of it than a cursor goes through.
+    fn goes_by_cursor(&self) -> bool {
+        self.is_search() && RESOLUTION < self.windows.width()
+    }
+
+    fn shrink(&mut self, page: &Page) -> bool {
+        self.windows.shrink(self.fitting_part(page))
+    }
+
+    /// Makes a window shorter that is read by a cursor: up to what was reached, if that can be told, else to half.
+    fn shorten(&mut self, reached: Option<Timestamp>) {
+        if !reached.is_some_and(|reached| self.windows.shorten(reached)) {
+            self.windows.shrink(0.5);
+        }
+        (self.run, self.expiries) = (None, 0);
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "an estimate of small numbers")]
     fn fitting_part(&self, page: &Page) -> f64 {
         let total = page.total_results.unwrap_or(2 * page.data.len());
@@ -135,7 +168,12 @@ impl WindowWalk {
     }
 
     fn target(&self) -> usize {
-        usize::from(self.limit) * FILL / 100
+        let most = if self.is_search() {
+            MAX_CURSOR_WALK
+        } else {
+            self.limit.into()
+        };
+        most * FILL / 100
     }
 
     /// Divides the part by date of creation, at one that was read. Returns `false` when all that was read is of one.
@@ -178,30 +216,40 @@ impl WindowWalk {
         true
     }
 
-    fn finish_part(&mut self, count: usize) {
+    fn finish_part(&mut self, count: usize, spread: Option<Spread>) {
         self.run = None;
         self.expiries = 0;
         self.parts.pop();
         if self.parts.is_empty() {
-            self.windows.finish(count, self.target());
+            let width = spread.filter(|_| self.is_search());
+            match width.map(|(oldest, newest)| newest.duration_since(oldest)) {
+                Some(width) => self.windows.finish_within(width, count, self.target()),
+                None => self.windows.finish(count, self.target()),
+            }
             self.parts.push(self.whole);
         }
     }
 
     fn advance_run(&mut self, page: Page) -> Result<Unit, PollError> {
+        let (is_search, goes_by_cursor) = (self.is_search(), self.goes_by_cursor());
         let run = self.run.get_or_insert_default();
-        run.note(&page);
-        if page.is_followed() && !page.data.is_empty() {
+        run.note(&page, self.limit);
+        if goes_by_cursor && page.is_followed() && MAX_CURSOR_WALK <= run.asked {
+            self.shorten(spread(&page).map(|(oldest, _)| oldest));
             return Ok(page.data);
         }
-        let is_cut_short = matches!(self.kind, Kind::Search(_)) && MAX_WALK <= run.read;
+        let is_cut_short = is_search && MAX_WALK <= run.asked;
+        if page.is_followed() && (is_search || !page.data.is_empty()) && !is_cut_short {
+            return Ok(page.data);
+        }
         if is_cut_short || MAX_PASSES < run.passes {
             return Err(self.too_large());
         }
         if run.is_incomplete() {
             run.read_again();
         } else {
-            self.finish_part(page.data.len());
+            let (count, spread) = (run.read, run.spread);
+            self.finish_part(count, spread);
         }
         Ok(page.data)
     }
@@ -212,6 +260,13 @@ impl WindowWalk {
             at: self.windows.from(),
         }
     }
+}
+
+/// The dates of a page's oldest and newest.
+fn spread(page: &Page) -> Option<Spread> {
+    let updated = page.data.iter().filter_map(|r| record::date_updated(r));
+    let both = updated.map(|date| (date, date));
+    both.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }
 
 /// Where to divide a part of which a page was read.
@@ -258,10 +313,13 @@ impl Run {
         }
     }
 
-    fn note(&mut self, page: &Page) {
+    fn note(&mut self, page: &Page, limit: u16) {
         self.has_shifted |= self.total.is_some() && self.total != page.total_results;
         self.total = page.total_results;
         self.read += page.data.len();
+        self.asked += page.data.len().max(limit.into());
+        let both = self.spread.into_iter().chain(spread(page));
+        self.spread = both.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
         self.distinct
             .extend(page.data.iter().map(|record| hash(record.get())));
         self.cursor.clone_from(&page.cursor);
@@ -284,12 +342,13 @@ impl Run {
 mod tests {
     use shared::close::list::Listed;
     use shared::close::page::{Page, Request};
+    use shared::close::search::ObjectType;
     use shared::close::span::Span;
 
     use super::super::kind::Kind;
-    use super::super::tests::{at, millis, numbered};
+    use super::super::tests::{at, millis, numbered, page};
     use super::super::windows::Windows;
-    use super::WindowWalk;
+    use super::{MAX_EXPIRIES, WindowWalk};
 
     /// Tasks, by when they were updated and created.
     struct Tasks(Vec<(i64, i64)>);
@@ -344,6 +403,72 @@ mod tests {
         read.sort_unstable();
         assert_eq!(read, expected);
         assert!(requests <= most_requests, "{requests}");
+    }
+
+    /// Reads leads of these dates, in order, by cursors that are places in it. Returns what was read, and with how many
+    /// requests.
+    fn search(leads: &[i64]) -> (Vec<i64>, usize) {
+        let windows = Windows::new(at(0), at(1_000_000));
+        let kind = Kind::Search(ObjectType::Lead);
+        let mut walk = WindowWalk::new(kind, windows, Span::default(), 100);
+        let (mut read, mut requests) = (Vec::new(), 0);
+        while let Some(Request::Search(search)) = walk.next_request() {
+            requests += 1;
+            let found = leads.iter().enumerate().filter(|(number, lead)| {
+                let created = at(i64::try_from(*number).unwrap());
+                search.updated.contains(at(**lead)) && search.created.contains(created)
+            });
+            let skip = search.cursor.map_or(0, |cursor| cursor.parse().unwrap());
+            let rest: Vec<_> = found.skip(skip).take(101).collect();
+            let shown = rest.iter().take(100);
+            let answer = Page {
+                data: shown
+                    .map(|(number, lead)| {
+                        numbered(*number, (**lead, i64::try_from(*number).unwrap()))
+                    })
+                    .collect(),
+                cursor: (100 < rest.len()).then(|| (skip + 100).to_string()),
+                ..Page::default()
+            };
+            read.extend(walk.advance(answer).unwrap().iter().flat_map(millis));
+        }
+        (read, requests)
+    }
+
+    #[test]
+    fn a_search_goes_through_a_window_by_its_cursor() {
+        for leads in [
+            (0..20_000).map(|n| n * 50).collect::<Vec<_>>(),
+            (0..20_000).map(|n| 990_000 + n / 300).collect(),
+            (0..20_000).map(|n| 500_000 + n / 100).collect(),
+        ] {
+            let (mut read, requests) = search(&leads);
+            read.sort_unstable();
+            // What a window that proved too long had is read again, and known.
+            read.dedup();
+            let mut dates = leads.clone();
+            dates.dedup();
+            assert_eq!(read, dates);
+            assert!(requests <= 300, "{requests} requests for 200 pages");
+        }
+    }
+
+    #[test]
+    fn a_window_whose_cursor_keeps_expiring_is_made_shorter() {
+        let windows = Windows::new(at(0), at(1_000));
+        let kind = Kind::Search(ObjectType::Lead);
+        let mut walk = WindowWalk::new(kind, windows, Span::default(), 100);
+        walk.advance(page(&[1, 2], Some("c1"))).unwrap();
+        for _ in 0..=MAX_EXPIRIES {
+            walk.restart().unwrap();
+        }
+        let Some(Request::Search(search)) = walk.next_request() else {
+            panic!("no search");
+        };
+        assert_eq!(
+            (search.updated.before, search.cursor),
+            (Some(at(500)), None)
+        );
     }
 
     #[test]

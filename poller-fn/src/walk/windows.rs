@@ -74,9 +74,25 @@ impl Windows {
         true
     }
 
+    /// Makes the current window end sooner. Returns `false` when that would be no sooner, or leave nothing of it.
+    pub fn shorten(&mut self, end: Timestamp) -> bool {
+        let end = floor(end);
+        let is_shorter = self.after(SignedDuration::ZERO) <= end && end < self.before;
+        if is_shorter {
+            self.before = end;
+        }
+        is_shorter
+    }
+
     /// Goes on to the next window after the current one, which held `count` where `target` would have been right.
     pub fn finish(&mut self, count: usize, target: usize) {
-        let step = self.width().mul_f64(growth(count, target));
+        self.finish_within(self.width(), count, target);
+    }
+
+    /// The same, where all that the window held was within a stretch of that length.
+    pub fn finish_within(&mut self, width: SignedDuration, count: usize, target: usize) {
+        let width = width.min(self.width()).max(RESOLUTION);
+        let step = width.mul_f64(growth(count, target));
         self.from = self.before;
         let rest = self.end.duration_since(self.from);
         self.before = if rest <= step.mul_f64(SLACK) {
