@@ -183,8 +183,11 @@ impl<O: Outside> Poll<'_, O> {
     }
 
     fn note(&mut self, failures: &[Failure]) {
-        let behind = failures.iter().flat_map(|failure| &failure.behind);
-        self.outcome.reached(behind.copied());
+        let (refused, late): (Vec<_>, Vec<_>) = failures
+            .iter()
+            .partition(|failure| failure.error.is_refusal());
+        let behind = late.iter().flat_map(|failure| &failure.behind);
+        self.outcome.reached(behind.copied(), !refused.is_empty());
         for failure in failures {
             for resource in &failure.resources {
                 self.fail(resource, &failure.error);

@@ -123,7 +123,7 @@ pub fn causes(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Reader, ServiceConfigKey, read_config};
+    use super::{Reader, ServiceConfigKey, credentials, read_config};
 
     fn reader(variables: &[(&str, &str)]) -> Reader {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
@@ -148,6 +148,18 @@ mod tests {
         };
         assert_eq!(endpoint("DynamoDB").unwrap(), "http://dynamodb");
         assert_eq!(endpoint("EventBridge").unwrap(), "http://all");
+    }
+
+    #[test]
+    fn the_roles_credentials_are_whole() {
+        let credentials = credentials(&mut reader(&[
+            ("AWS_ACCESS_KEY_ID", "key"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_SESSION_TOKEN", "token"),
+        ]));
+        let found = (credentials.access_key_id(), credentials.session_token());
+        assert_eq!(found, ("key", Some("token")));
+        assert_eq!(credentials.secret_access_key(), "secret");
     }
 
     #[test]
