@@ -16,7 +16,7 @@ use shared::watermark_table::{Commit, StoredResource};
 use crate::error::PollError;
 use crate::record;
 use crate::walk::Walk;
-use crate::watermark::{LOG_OVERLAP, SEARCH_OVERLAP, Watermark};
+use crate::watermark::{Watermark, overlap};
 
 /// How far behind the others a resource may be to share their walk through the event log.
 const FAR_BEHIND: SignedDuration = SignedDuration::from_hours(1);
@@ -96,11 +96,7 @@ impl<'a> Target<'a> {
         stored: StoredResource,
         start: Timestamp,
     ) -> Self {
-        let overlap = match resource.source {
-            Source::EventLog => LOG_OVERLAP,
-            _ => SEARCH_OVERLAP,
-        };
-        let watermark = Watermark::restore(stored, start, overlap + resource.poll_delay);
+        let watermark = Watermark::restore(stored, start, overlap(resource));
         Self {
             resource,
             name: resource.name.clone(),

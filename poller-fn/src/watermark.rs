@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use shared::event::EventId;
+use shared::poller_configuration::{Resource, Source};
 use shared::watermark_table::{Commit, StoredPosition, StoredResource};
 
 use crate::seen::Seen;
 
 /// Close's search shows a change late: a row is stamped before it is committed and indexed after.
-pub const SEARCH_OVERLAP: Duration = Duration::from_mins(10);
+const SEARCH_OVERLAP: Duration = Duration::from_mins(10);
 /// Close itself recommends to read the last five minutes of its event log again.
-pub const LOG_OVERLAP: Duration = Duration::from_mins(5);
+const LOG_OVERLAP: Duration = Duration::from_mins(5);
 /// A record dated further ahead than clocks differ has a date that somebody made up.
 const FUTURE: SignedDuration = SignedDuration::from_mins(5);
 /// Of the records in the overlap so many are read again by each poll; of more, only those that may not have shown
@@ -201,6 +202,15 @@ fn latest(from: Timestamp, floor: Option<Timestamp>) -> Timestamp {
 fn from_stored(stored: StoredPosition) -> (Timestamp, Timestamp, Option<Timestamp>) {
     let at = |micros| Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MIN);
     (at(stored.watermark), at(stored.start), stored.floor.map(at))
+}
+
+/// How long before its watermark a resource is read again: as late as a change of it may show itself.
+pub fn overlap(resource: &Resource) -> Duration {
+    let overlap = match resource.source {
+        Source::EventLog => LOG_OVERLAP,
+        _ => SEARCH_OVERLAP,
+    };
+    overlap + resource.poll_delay
 }
 
 #[cfg(test)]

@@ -13,10 +13,10 @@ use jiff::{SignedDuration, Timestamp};
 use shared::close::page::{Page, Request};
 use shared::close::span::Span;
 
-use super::Unit;
 use super::kind::{Kind, MAX_LIMIT, Place};
 use super::window::{MAX_CURSOR_WALK, MAX_EXPIRIES, MAX_WALK, WindowWalk};
 use super::windows::Windows;
+use super::{Unit, found};
 use crate::error::PollError;
 use crate::record;
 
@@ -41,7 +41,7 @@ pub struct KeysetWalk {
     /// Records at the anchor that were read already and come again.
     known: usize,
     cursor: Option<String>,
-    read_since_anchor: usize,
+    found_since_anchor: usize,
     newest: Timestamp,
     expiries: u32,
     run: Option<Box<WindowWalk>>,
@@ -71,7 +71,7 @@ impl KeysetWalk {
             anchor,
             known: 0,
             cursor: None,
-            read_since_anchor: 0,
+            found_since_anchor: 0,
             newest: anchor,
             expiries: 0,
             run: None,
@@ -115,11 +115,10 @@ impl KeysetWalk {
             .iter()
             .filter_map(|record| record::date_updated(record))
             .collect();
-        // What was deleted since is found and not shown.
-        self.read_since_anchor += page.data.len().max(self.page_size().into());
+        self.found_since_anchor += found(&page, self.page_size());
         self.newest = dates.iter().copied().fold(self.newest, Timestamp::max);
-        let next_end = self.read_since_anchor + usize::from(self.page_size());
-        let is_cut_short = self.is_search() && MAX_WALK < next_end;
+        let next_end = self.found_since_anchor + usize::from(self.page_size());
+        let is_cut_short = self.kind.is_search() && MAX_WALK < next_end;
         if !page.is_followed() && !is_cut_short {
             self.is_done = true;
             return Ok(Some(page.data));
@@ -151,7 +150,7 @@ impl KeysetWalk {
             return run.restart();
         }
         self.expiries += 1;
-        (self.cursor, self.read_since_anchor) = (None, 0);
+        (self.cursor, self.found_since_anchor) = (None, 0);
         if MAX_EXPIRIES < self.expiries {
             self.enter_run();
         }
@@ -183,7 +182,7 @@ impl KeysetWalk {
     /// Whether windows are the better way through what follows the anchor: they come forward piece by piece.
     fn is_long(&self) -> bool {
         let is_one_date = Span::instant(self.anchor).contains(self.newest);
-        !is_one_date && MAX_CURSOR_WALK <= self.read_since_anchor
+        !is_one_date && MAX_CURSOR_WALK <= self.found_since_anchor
     }
 
     /// Where a page of these dates ends for certain, as far as that can be told.
@@ -206,13 +205,9 @@ impl KeysetWalk {
             oldest = oldest.min(*date);
         }
         settled.retain(|date| *date < self.settled);
-        let sample = if self.is_search() { SAMPLE } else { 1 };
+        let sample = if self.kind.is_search() { SAMPLE } else { 1 };
         let sample = sample.min(settled.len() / 2).max(1);
         Ok(settled.into_iter().rev().take(sample).min())
-    }
-
-    fn is_search(&self) -> bool {
-        matches!(self.kind, Kind::Search(_))
     }
 
     /// What comes again is asked for on top, so that each page brings as many new records.
@@ -225,7 +220,7 @@ impl KeysetWalk {
         self.anchor = date;
         self.known = read.iter().filter(|other| date <= **other).count();
         self.newest = date;
-        (self.cursor, self.read_since_anchor, self.expiries) = (None, 0, 0);
+        (self.cursor, self.found_since_anchor, self.expiries) = (None, 0, 0);
     }
 
     /// Reads on in windows: of the anchor's moment, if there was nothing else since, or else of all up to the end.

@@ -27,6 +27,11 @@ pub struct Place {
 }
 
 impl Kind {
+    /// Whether it is a search, which has cursors, and an index of its own.
+    pub fn is_search(self) -> bool {
+        matches!(self, Self::Search(_))
+    }
+
     /// A page of what was updated and created within these spans.
     pub fn request(self, updated: Span, created: Span, limit: u16, place: Place) -> Request {
         match self {

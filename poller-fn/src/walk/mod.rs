@@ -19,7 +19,7 @@ use shared::poller_configuration::{Resource, Source};
 
 use crate::error::PollError;
 use crate::record;
-use crate::watermark::SEARCH_OVERLAP;
+use crate::watermark::overlap;
 use event_log::LogWalk;
 use keyset::KeysetWalk;
 use kind::Kind;
@@ -63,7 +63,7 @@ impl Walk {
         let windows = || Windows::new(from, before.unwrap_or(now));
         match resource.source {
             Source::Search(object_type) => {
-                let behind = SignedDuration::try_from(SEARCH_OVERLAP + resource.poll_delay);
+                let behind = SignedDuration::try_from(overlap(resource));
                 let behind = behind.unwrap_or(SignedDuration::MAX).saturating_add(SKEW);
                 let settled = now.saturating_sub(behind).unwrap_or(Timestamp::MIN);
                 keyset(Kind::Search(object_type), settled)
@@ -136,6 +136,11 @@ impl Walk {
             Self::EventLog(_) => error,
         }
     }
+}
+
+/// How many objects a page stands for, of those that were asked for: what was deleted since is found and not shown.
+fn found(page: &Page, limit: u16) -> usize {
+    page.data.len().max(limit.into())
 }
 
 /// Oldest first. What has no date comes first, in the order in which Close has it.

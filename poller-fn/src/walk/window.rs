@@ -1,8 +1,9 @@
-//! A walk by closed windows, each of which fits one page: for lists that cannot be put in order of `date_updated`, and
-//! for runs of one date that are longer than a page.
+//! A walk by closed windows, of which nothing is missed whatever their order: for lists that cannot be put in order of
+//! `date_updated`, for runs of one date that are longer than a page, and for what a search shows newer than its place.
 //!
-//! A window that proves too large is divided in time. A single moment is divided by when its objects were created, which
-//! never changes. Only what even that cannot divide is read by offset, or by a search's cursor.
+//! A window of a list fits one page; one of a search is read by a cursor, which takes fewer requests. One that proves too
+//! large is divided in time. A single moment is divided by when its objects were created, which never changes. Only what
+//! even that cannot divide is read by offset, or by a search's cursor.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,7 +14,7 @@ use shared::close::span::{RESOLUTION, Span, floor};
 
 use super::kind::{Kind, Place};
 use super::windows::Windows;
-use super::{Unit, sorted};
+use super::{Unit, found, sorted};
 use crate::error::PollError;
 use crate::record;
 
@@ -44,12 +45,12 @@ pub struct WindowWalk {
     expiries: u32,
 }
 
-/// Objects of one moment in every respect, read on and on.
+/// What is read on and on: a window of a search, or objects of one moment in every respect.
 #[derive(Debug, Default)]
 struct Run {
     read: usize,
-    /// As many as could have been read: what was deleted since is found and not shown.
-    asked: usize,
+    /// With what was deleted since.
+    found: usize,
     spread: Option<Spread>,
     cursor: Option<String>,
     total: Option<usize>,
@@ -139,14 +140,10 @@ impl WindowWalk {
         }
     }
 
-    fn is_search(&self) -> bool {
-        matches!(self.kind, Kind::Search(_))
-    }
-
     /// Whether the window is read by a cursor through all its pages, which takes fewer requests than windows of a page. A
     /// single moment is divided first: there may be more of it than a cursor goes through.
     fn goes_by_cursor(&self) -> bool {
-        self.is_search() && RESOLUTION < self.windows.width()
+        self.kind.is_search() && RESOLUTION < self.windows.width()
     }
 
     fn shrink(&mut self, page: &Page) -> bool {
@@ -168,7 +165,7 @@ impl WindowWalk {
     }
 
     fn target(&self) -> usize {
-        let most = if self.is_search() {
+        let most = if self.kind.is_search() {
             MAX_CURSOR_WALK
         } else {
             self.limit.into()
@@ -221,24 +218,23 @@ impl WindowWalk {
         self.expiries = 0;
         self.parts.pop();
         if self.parts.is_empty() {
-            let width = spread.filter(|_| self.is_search());
-            match width.map(|(oldest, newest)| newest.duration_since(oldest)) {
-                Some(width) => self.windows.finish_within(width, count, self.target()),
-                None => self.windows.finish(count, self.target()),
-            }
+            let spread = spread.filter(|_| self.kind.is_search());
+            let width = spread.map(|(oldest, newest)| newest.duration_since(oldest));
+            let width = width.unwrap_or(self.windows.width());
+            self.windows.finish_within(width, count, self.target());
             self.parts.push(self.whole);
         }
     }
 
     fn advance_run(&mut self, page: Page) -> Result<Unit, PollError> {
-        let (is_search, goes_by_cursor) = (self.is_search(), self.goes_by_cursor());
+        let (is_search, goes_by_cursor) = (self.kind.is_search(), self.goes_by_cursor());
         let run = self.run.get_or_insert_default();
         run.note(&page, self.limit);
-        if goes_by_cursor && page.is_followed() && MAX_CURSOR_WALK <= run.asked {
+        if goes_by_cursor && page.is_followed() && MAX_CURSOR_WALK <= run.found {
             self.shorten(spread(&page).map(|(oldest, _)| oldest));
             return Ok(page.data);
         }
-        let is_cut_short = is_search && MAX_WALK <= run.asked;
+        let is_cut_short = is_search && MAX_WALK <= run.found;
         if page.is_followed() && (is_search || !page.data.is_empty()) && !is_cut_short {
             return Ok(page.data);
         }
@@ -265,8 +261,11 @@ impl WindowWalk {
 /// The dates of a page's oldest and newest.
 fn spread(page: &Page) -> Option<Spread> {
     let updated = page.data.iter().filter_map(|r| record::date_updated(r));
-    let both = updated.map(|date| (date, date));
-    both.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    updated.map(|date| (date, date)).reduce(both)
+}
+
+fn both(one: Spread, other: Spread) -> Spread {
+    (one.0.min(other.0), one.1.max(other.1))
 }
 
 /// Where to divide a part of which a page was read.
@@ -317,9 +316,8 @@ impl Run {
         self.has_shifted |= self.total.is_some() && self.total != page.total_results;
         self.total = page.total_results;
         self.read += page.data.len();
-        self.asked += page.data.len().max(limit.into());
-        let both = self.spread.into_iter().chain(spread(page));
-        self.spread = both.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+        self.found += found(page, limit);
+        self.spread = self.spread.into_iter().chain(spread(page)).reduce(both);
         self.distinct
             .extend(page.data.iter().map(|record| hash(record.get())));
         self.cursor.clone_from(&page.cursor);
