@@ -33,12 +33,10 @@ enum Reach {
     /// It read nothing.
     #[default]
     Nowhere,
-    /// Everything was read to its end.
+    /// Everything that Close lets be read was read to its end.
     End,
     /// The resource that is furthest behind was read so far.
     Behind(Timestamp),
-    /// Everything that Close lets be read was read to its end.
-    EndOfReadable,
     /// Another poll goes on.
     LeaseLost,
 }
@@ -49,14 +47,10 @@ impl Outcome {
         self.units += 1;
     }
 
-    /// Everything was read to its end but what stands here: the watermarks of the resources that were not, and whether Close
-    /// refused any besides, which is the owner's to change and no lag.
-    pub fn reached(&mut self, behind: impl Iterator<Item = Timestamp>, is_refused: bool) {
-        self.reach = match behind.min() {
-            Some(position) => Reach::Behind(position),
-            None if is_refused => Reach::EndOfReadable,
-            None => Reach::End,
-        };
+    /// Everything was read to its end but what stands here: the watermarks of the resources that were not. Those that Close
+    /// refuses are not among them, for that is the owner's to change and no lag.
+    pub fn reached(&mut self, behind: impl Iterator<Item = Timestamp>) {
+        self.reach = behind.min().map_or(Reach::End, Reach::Behind);
     }
 
     /// A resource was not read to its end.
@@ -78,7 +72,7 @@ impl Outcome {
         let is_refused = !self.refused.is_empty();
         let is_inconclusive = !is_refused && self.units == 0;
         let caught_up_at = match self.reach {
-            Reach::End => Some(until),
+            Reach::End if !is_refused => Some(until),
             _ => before.caught_up_at,
         };
         if is_inconclusive {
@@ -107,7 +101,7 @@ impl Outcome {
             return None;
         }
         let since = match self.reach {
-            Reach::End | Reach::EndOfReadable => return Some(SignedDuration::ZERO),
+            Reach::End => return Some(SignedDuration::ZERO),
             Reach::Behind(position) => Some(position).max(health.caught_up_at),
             Reach::Nowhere => health.caught_up_at,
             Reach::LeaseLost => None,
@@ -206,7 +200,7 @@ mod tests {
 
     fn behind(error: &PollError, positions: &[i64]) -> Outcome {
         let mut outcome = Outcome::default();
-        outcome.reached(positions.iter().copied().map(at), false);
+        outcome.reached(positions.iter().copied().map(at));
         outcome.failed("contacts", error);
         outcome
     }
@@ -254,7 +248,7 @@ mod tests {
     #[test]
     fn who_read_all_to_its_end_lags_behind_nothing_however_long_nothing_has_changed() {
         let mut all = outcome(&[], true);
-        all.reached(std::iter::empty(), false);
+        all.reached(std::iter::empty());
         assert_eq!(lag(&all, None), Some(0));
         let health = all.health(&Health::default(), at(10_000));
         assert_eq!(health.caught_up_at, Some(at(10_000)));
@@ -263,7 +257,7 @@ mod tests {
     #[test]
     fn what_close_refuses_is_no_lag_of_the_rest() {
         let mut rest = outcome(&[refused()], true);
-        rest.reached(std::iter::empty(), true);
+        rest.reached(std::iter::empty());
         assert_eq!(lag(&rest, Some(9_000)), Some(0));
         let health = rest.health(&Health::default(), at(10_000));
         assert_eq!(health.caught_up_at, None);

@@ -183,11 +183,9 @@ impl<O: Outside> Poll<'_, O> {
     }
 
     fn note(&mut self, failures: &[Failure]) {
-        let (refused, late): (Vec<_>, Vec<_>) = failures
-            .iter()
-            .partition(|failure| failure.error.is_refusal());
-        let behind = late.iter().flat_map(|failure| &failure.behind);
-        self.outcome.reached(behind.copied(), !refused.is_empty());
+        let late = failures.iter().filter(|it| !it.error.is_refusal());
+        let behind = late.flat_map(|failure| &failure.behind);
+        self.outcome.reached(behind.copied());
         for failure in failures {
             for resource in &failure.resources {
                 self.fail(resource, &failure.error);

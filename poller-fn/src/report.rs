@@ -1,7 +1,7 @@
 //! What is seen of the function's work from outside: a line in the log, and metrics.
 
 use jiff::SignedDuration;
-use shared::event_bus::{PublishError, Published};
+use shared::event_bus::{Counts, PublishError, Published};
 use shared::health::Health;
 use shared::instance_id::InstanceId;
 use shared::metrics::{Measures, Metric};
@@ -13,16 +13,10 @@ use crate::poll::Summary;
 impl Summary {
     /// Counts what became of so many events.
     pub fn count(&mut self, events: usize, outcome: &Result<Published, PublishError>) {
-        match outcome {
-            Ok(outcome) => {
-                self.published += outcome.published;
-                self.unpublishable += outcome.unpublishable;
-            }
-            Err(error) => {
-                self.published += events.saturating_sub(error.unpublished.len());
-                self.unpublished += error.unpublished.len();
-            }
-        }
+        let counts = Counts::of(events, outcome);
+        self.published += counts.published;
+        self.unpublishable += counts.unpublishable;
+        self.unpublished += counts.unpublished;
     }
 
     /// Adds what is known at the end of a poll.
@@ -53,7 +47,7 @@ impl Summary {
 
     /// The metrics of a poll of `id`: none, if it was none.
     pub fn measures(&self, id: InstanceId) -> Measures {
-        let mut measures = Measures::of_instance(id);
+        let mut measures = Measures::of_instance(Some(id));
         if self.polled {
             measures.set(Metric::EventsPublished, to_u64(self.published));
             measures.set(Metric::EventsDuplicate, to_u64(self.duplicates));
@@ -84,7 +78,7 @@ impl Summary {
 
 /// The metrics of a poll that could not begin, or not end.
 pub fn of_failed_poll(id: InstanceId) -> Measures {
-    let mut measures = Measures::of_instance(id);
+    let mut measures = Measures::of_instance(Some(id));
     measures.count(Metric::PollFailures, 1);
     measures
 }

@@ -60,6 +60,35 @@ pub struct PublishError {
     pub reason: String,
 }
 
+/// How many events went where.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Those on the bus.
+    pub published: usize,
+    /// Those that EventBridge refuses in every form.
+    pub unpublishable: usize,
+    /// Those that it did not accept in time.
+    pub unpublished: usize,
+}
+
+impl Counts {
+    /// What became of so many events.
+    pub fn of(events: usize, outcome: &Result<Published, PublishError>) -> Self {
+        match outcome {
+            Ok(done) => Self {
+                published: done.published,
+                unpublishable: done.unpublishable,
+                unpublished: 0,
+            },
+            Err(error) => Self {
+                published: events.saturating_sub(error.unpublished.len()),
+                unpublishable: 0,
+                unpublished: error.unpublished.len(),
+            },
+        }
+    }
+}
+
 /// Entries, by their place in what was handed in, that EventBridge did not take.
 #[derive(Debug, Default)]
 struct Remainder {

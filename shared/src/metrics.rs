@@ -151,10 +151,10 @@ impl Service {
 }
 
 impl Measures {
-    /// Those of an instance, by which the line can be found; it is no dimension.
-    pub fn of_instance(id: InstanceId) -> Self {
+    /// Those of an instance, if it is known, by which the line can be found; it is no dimension.
+    pub fn of_instance(instance_id: Option<InstanceId>) -> Self {
         Self {
-            instance_id: Some(id),
+            instance_id,
             values: Vec::new(),
         }
     }
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_line_says_what_is_a_metric_and_of_what() {
-        let mut measures = Measures::of_instance(20931.try_into().unwrap());
+        let mut measures = Measures::of_instance(20931.try_into().ok());
         measures.set(Metric::EventsPublished, 3);
         measures.set(Metric::PollLagSeconds, 0);
         measures.count(Metric::RateLimited, 0);

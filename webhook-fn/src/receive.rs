@@ -9,7 +9,7 @@ use lambda_http::http::HeaderMap;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use shared::event::{Channel, Event, EventId};
-use shared::event_bus::{PublishError, Published};
+use shared::event_bus::{Counts, PublishError, Published};
 use shared::instance::Phase;
 use shared::instance_id::InstanceId;
 use shared::settings::{Policy, Settings};
@@ -52,7 +52,7 @@ pub async fn receive(
         return Ok(json!({"duplicate": true}));
     }
     let published = publish(app, call, &new).await;
-    tally.count(new.len(), &published);
+    tally.counts = Counts::of(new.len(), &published);
     record(app, call, &new, published.as_ref().err()).await;
     published?;
     Ok(json!({"events": ids}))

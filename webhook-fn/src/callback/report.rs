@@ -10,7 +10,7 @@ use super::message::Message;
 /// The metrics of an instance's notifications, or of messages that are nobody's. What is kept is measured when it comes again.
 pub fn measures(id: Option<InstanceId>, fates: &[(&Message, Fate)], now: Timestamp) -> Measures {
     let count = |fate: Fate| fates.iter().filter(|(_, found)| *found == fate).count();
-    let mut measures = id.map_or_else(Measures::default, Measures::of_instance);
+    let mut measures = Measures::of_instance(id);
     measures.count(Metric::CallbacksDelivered, count(Fate::Delivered));
     measures.count(Metric::CallbacksPutOff, count(Fate::Again));
     measures.count(Metric::CallbacksGivenUp, count(Fate::Dead));
@@ -60,7 +60,7 @@ mod tests {
         ];
         let fates: Vec<_> = messages.iter().zip(fates).collect();
         let id = 20_931.try_into().unwrap();
-        let mut expected = Measures::of_instance(id);
+        let mut expected = Measures::of_instance(Some(id));
         expected.count(Metric::CallbacksDelivered, 2);
         expected.count(Metric::CallbacksPutOff, 1);
         expected.count(Metric::CallbacksGivenUp, 1);
