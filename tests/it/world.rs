@@ -241,6 +241,23 @@ impl World {
             .unwrap()
     }
 
+    /// Provisions an instance that polls the event log from `start` on with a key that is no administrator's, from which Close
+    /// hides what happened long ago. Returns its id.
+    pub(crate) async fn polling_hidden(&self, start: Timestamp) -> u64 {
+        let key = "api_of_no_administrator_in_the_tests";
+        self.keep_secret(key);
+        self.organization.add_user_key(key);
+        let configuration = json!({
+            "username": key,
+            "event.vendor.type": "polling",
+            "event.poller.start": start,
+            "event.poller.configuration": {"all": {"url": query("events")}},
+        });
+        self.provision(configuration).await.body["id"]
+            .as_u64()
+            .unwrap()
+    }
+
     /// Puts an instance with a known id into the table, so that its events' ids are known too. Returns its URL.
     pub(crate) async fn known_instance(&self, id: u64, signature_key: Option<&str>) -> String {
         let mut configuration = Configuration::default();

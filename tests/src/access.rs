@@ -5,7 +5,7 @@
 //! tools sign with, may do everything. Signatures themselves are not verified.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use anyhow::Result;
 use axum::http::HeaderMap;
@@ -19,6 +19,7 @@ use refusal::Refusal;
 
 use crate::ids::ACCOUNT;
 use crate::journal::Journal;
+use crate::sync::lock;
 use crate::template::{RoleSpec, Template};
 
 /// The key id that the account itself signs with.
@@ -213,10 +214,6 @@ impl Caller {
             need: need.clone(),
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
 use axum::Router;
@@ -38,6 +38,7 @@ use crate::hold::Hold;
 use crate::http::{ANY_PORT, Connection, Server, bind};
 use crate::ids::arn;
 use crate::journal::Journal;
+use crate::sync::lock;
 use crate::template::{ArchiveSpec, BusSpec, RuleSpec, bus_name};
 
 const OPERATION: &str = "PutEvents";
@@ -155,7 +156,8 @@ impl Bus {
         for event in &events {
             let mut replayed = Event::clone(event);
             replayed.replay_name = Some(name.to_owned());
-            self.shared.deliver(&replayed);
+            let text = replayed.to_json().unwrap_or_default();
+            self.shared.deliver(&replayed, &text);
         }
         events.len()
     }
@@ -303,25 +305,23 @@ impl Shared {
         if self.buses.iter().any(|bus| bus.name == event.bus) {
             let event = Arc::new(event);
             self.events.push_shared(event.clone());
+            // It is JSON for certain.
+            let text = event.to_json().unwrap_or_default();
             for archive in &self.archives {
-                archive.offer(&event);
+                archive.offer(&event, &text);
             }
-            self.deliver(&event);
+            self.deliver(&event, &text);
         }
         id
     }
 
-    fn deliver(&self, event: &Event) {
+    fn deliver(&self, event: &Event, text: &str) {
         let rules = lock(&self.rules).clone();
-        for matched in rules.matching(event) {
+        for matched in rules.matching(event, text) {
             let delivery = self.delivery.clone();
             self.background.spawn(delivery.deliver(matched));
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Faults on demand, for the local AWS services.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use crate::hold::{Gate, Hold, hold};
+use crate::sync::lock;
 
 /// Which calls a fault or a hold is meant for.
 #[derive(Debug, Clone, Default)]
@@ -167,10 +168,6 @@ impl Plan {
             gate.pass().await;
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -24,6 +24,7 @@ use sandbox::{Outcome, Sandbox};
 
 use crate::cloudwatch::{Datapoint, Meter};
 use crate::journal::Journal;
+use crate::sync::lock;
 use crate::template::FunctionSpec;
 
 /// Processes of a function without reserved concurrency: enough to show concurrency, few enough for a small machine.
@@ -320,10 +321,6 @@ fn closed() -> FunctionError {
 
 fn throttled() -> FunctionError {
     FunctionError::new("TooManyRequestsException", "Rate Exceeded.")
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -28,4 +28,5 @@ pub mod sdk;
 pub mod sqs;
 pub mod stack;
 pub mod store;
+mod sync;
 pub mod template;

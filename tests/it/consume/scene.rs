@@ -152,17 +152,8 @@ async fn polls(world: &World) {
     let log = world.polling_since(&ago(1_000).to_string(), events).await;
     world.poll(log).await;
 
-    let key = "api_of_no_administrator_in_the_tests";
-    world.keep_secret(key);
-    organization.add_user_key(key);
-    let configuration = json!({
-        "username": key,
-        "event.vendor.type": "polling",
-        "event.poller.start": ago(10_000),
-        "event.poller.configuration": {"all": {"url": query("events")}},
-    });
-    let hidden = world.provision(configuration).await.body["id"].as_u64();
-    world.poll(hidden.unwrap()).await;
+    let hidden = world.polling_hidden(ago(10_000)).await;
+    world.poll(hidden).await;
 }
 
 /// What the poller has to say: to itself, of a gap, of an instance that is refused.

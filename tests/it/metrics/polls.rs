@@ -6,10 +6,10 @@ use local_stack::close::change::Change;
 use local_stack::close::faults::{Fault as CloseFault, RequestMatch};
 use local_stack::close::rate_limit::ThrottleBody;
 use serde_json::json;
-use shared::health::Health;
 use shared::instance_table::Lease;
 
 use super::{POLLER, assert_reached, is_reached, last, lines};
+use crate::polling::health::refuse;
 use crate::world::{API_KEY, World, ago};
 
 /// A search at Close.
@@ -145,22 +145,6 @@ async fn whom_close_refuses_is_no_lag_but_an_alarm_of_its_own_until_it_is_suspen
     assert!(!is_reached("InstancesRefusedAlarm", [&line]));
     assert_eq!(line.value("PollLagSeconds"), Some(0.0));
     world.finish().await;
-}
-
-/// Makes it look as if Close had refused so many polls.
-async fn refuse(world: &World, id: u64, refusals: u32) {
-    let table = world.instance_table();
-    let lease = Lease {
-        id: id.try_into().unwrap(),
-        token: "of the tests".to_owned(),
-    };
-    table.acquire(&lease, ago(0), ago(-60)).await.unwrap();
-    let health = Health {
-        refusals,
-        reason: Some("leads: Unauthorized".to_owned()),
-        ..Health::default()
-    };
-    table.release(&lease, ago(0), &health).await.unwrap();
 }
 
 #[tokio::test]

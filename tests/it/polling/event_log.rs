@@ -178,18 +178,7 @@ async fn what_close_hides_is_fetched_or_said_to_be_hidden() {
         .unwrap();
     let gone = organization.create_lead(json!({}), hours_ago(4)).unwrap();
     organization.delete_lead(&gone, hours_ago(3)).unwrap();
-    let key = "api_of_no_administrator_in_the_tests";
-    world.keep_secret(key);
-    organization.add_user_key(key);
-    let configuration = json!({
-        "username": key,
-        "event.vendor.type": "polling",
-        "event.poller.start": ago(3_600 * 6),
-        "event.poller.configuration": {"all": {"url": query("events")}},
-    });
-    let id = world.provision(configuration).await.body["id"]
-        .as_u64()
-        .unwrap();
+    let id = world.polling_hidden(ago(3_600 * 6)).await;
 
     world.poll(id).await;
 

@@ -33,10 +33,9 @@ impl Archive {
         })
     }
 
-    /// Keeps an event, if it is one to keep.
-    pub(super) fn offer(&self, event: &Arc<Event>) {
-        let text = event.to_json().unwrap_or_default();
-        if self.spec.bus == event.bus && self.pattern.matches(&text) {
+    /// Keeps an event, which is `text` as JSON, if it is one to keep.
+    pub(super) fn offer(&self, event: &Arc<Event>, text: &str) {
+        if self.spec.bus == event.bus && self.pattern.matches(text) {
             self.events.push_shared(event.clone());
         }
     }

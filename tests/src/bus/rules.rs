@@ -28,18 +28,17 @@ impl Rules {
         Ok(Self { rules, targets })
     }
 
-    /// What the event goes to, in the template's order.
-    pub(super) fn matching(&self, event: &Event) -> Vec<Matched> {
-        let text = event.to_json().unwrap_or_default();
+    /// What the event, which is `text` as JSON, goes to, in the template's order.
+    pub(super) fn matching(&self, event: &Event, text: &str) -> Vec<Matched> {
         let rules = self.rules.iter();
         rules
-            .filter(|(rule, pattern)| rule.bus == event.bus && pattern.matches(&text))
+            .filter(|(rule, pattern)| rule.bus == event.bus && pattern.matches(text))
             .flat_map(|(rule, _)| rule.targets.iter().map(move |target| (rule, target)))
             .map(|(rule, target)| Matched {
                 targets: self.targets.clone(),
                 rule_arn: rule.arn.clone(),
                 target: target.clone(),
-                payload: target.input.clone().unwrap_or_else(|| text.clone()),
+                payload: target.input.clone().unwrap_or_else(|| text.to_owned()),
                 trace: event.trace.clone(),
             })
             .collect()
