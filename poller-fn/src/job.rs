@@ -9,6 +9,7 @@ use shared::backfill::{Backfill, Status};
 use shared::change::Change;
 use shared::close::entry::{self, EntryError};
 use shared::event::{Event, EventId};
+use shared::event_bus::Fate;
 use shared::poller_configuration::{Resource, Source};
 use shared::query_url::Objects;
 use shared::watermark_table::{Commit, StoredResource};
@@ -135,11 +136,13 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Notes that an event is on the bus.
-    pub fn published(&mut self, id: EventId, date: Option<Timestamp>, until: Timestamp) {
-        self.watermark.published(id, date, until);
+    /// Notes what became of an event: one that nobody can publish is done with, too.
+    pub fn publish(&mut self, id: EventId, date: Option<Timestamp>, until: Timestamp, fate: Fate) {
+        if fate != Fate::Unpublished {
+            self.watermark.published(id, date, until);
+        }
         if let Some(backfill) = &mut self.backfill {
-            backfill.published += 1;
+            backfill.published += u64::from(fate == Fate::Published);
         }
     }
 

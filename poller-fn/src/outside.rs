@@ -11,7 +11,7 @@ use shared::close::client::{Account, Answer};
 use shared::close::error::CloseError;
 use shared::close::page::{Page, Request};
 use shared::event::{Entry, Event};
-use shared::event_bus::{PublishError, Published};
+use shared::event_bus::Publication;
 use shared::health::Health;
 use shared::instance_id::InstanceId;
 use shared::instance_table::{Acquired, Lease};
@@ -78,11 +78,7 @@ pub trait Outside {
     fn probe(&self, account: Account<'_>) -> impl Future<Output = Result<(), CloseError>>;
 
     /// Publishes events in their order.
-    fn publish(
-        &self,
-        events: &[Event],
-        deadline: Instant,
-    ) -> impl Future<Output = Result<Published, PublishError>>;
+    fn publish(&self, events: &[Event], deadline: Instant) -> impl Future<Output = Publication>;
 
     /// Publishes what the poller itself has to say. Returns whether it is on the bus.
     fn notify(&self, entry: Entry, deadline: Instant) -> impl Future<Output = bool>;
@@ -144,11 +140,7 @@ impl Outside for Poller {
         self.close.probe(account).await
     }
 
-    async fn publish(
-        &self,
-        events: &[Event],
-        deadline: Instant,
-    ) -> Result<Published, PublishError> {
+    async fn publish(&self, events: &[Event], deadline: Instant) -> Publication {
         self.bus.publish(events, deadline).await
     }
 

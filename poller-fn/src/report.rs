@@ -1,7 +1,7 @@
 //! What is seen of the function's work from outside: a line in the log, and metrics.
 
 use jiff::SignedDuration;
-use shared::event_bus::{Counts, PublishError, Published};
+use shared::event_bus::Counts;
 use shared::health::Health;
 use shared::instance_id::InstanceId;
 use shared::metrics::{Measures, Metric};
@@ -11,9 +11,8 @@ use crate::error::PollError;
 use crate::poll::Summary;
 
 impl Summary {
-    /// Counts what became of so many events.
-    pub fn count(&mut self, events: usize, outcome: &Result<Published, PublishError>) {
-        let counts = Counts::of(events, outcome);
+    /// Adds what became of events.
+    pub fn count(&mut self, counts: Counts) {
         self.published += counts.published;
         self.unpublishable += counts.unpublishable;
         self.unpublished += counts.unpublished;

@@ -11,6 +11,7 @@ use shared::change::object_href;
 use shared::clock::Clock;
 use shared::close::error::CloseError;
 use shared::event::{Channel, Event, EventId};
+use shared::event_bus::Fate;
 use shared::instance::Instance;
 use shared::instance_table::Lease;
 use shared::settings::Settings;
@@ -215,19 +216,13 @@ impl<O: Outside> Worker<'_, O> {
             .unzip();
         let end = self.stop_at.saturating_add(GRACE).unwrap_or(self.stop_at);
         let deadline = (Instant::now() + PUBLISHING).min(self.clock.instant_at(end));
-        let outcome = self.outside.publish(&events, deadline).await;
-        let unpublished = outcome
-            .as_ref()
-            .map_or_else(|error| error.unpublished.clone(), |_| HashSet::new());
-        let is_late = |event: &Event| unpublished.contains(&event.id);
+        let publication = self.outside.publish(&events, deadline).await;
 
         // A watermark stays behind the first that is not on the bus, and behind what the walk has still to read: a record
         // may be dated later than where it stands.
-        let late = places
-            .iter()
-            .zip(&events)
-            .filter(|(_, event)| is_late(event));
-        let late = late.map(|((_, date, _), event)| date.unwrap_or(event.change.date));
+        let handled = places.iter().zip(&events).zip(publication.fates());
+        let late = handled.filter(|(_, fate)| **fate == Fate::Unpublished);
+        let late = late.map(|(((_, date, _), event), _)| date.unwrap_or(event.change.date));
         let until = late
             .chain(job.walk.frontier())
             .fold(self.close.until(), Timestamp::min);
@@ -238,17 +233,16 @@ impl<O: Outside> Worker<'_, O> {
                 None => watermark.handled(passed.date, until),
             }
         }
-        for ((target, date, seen_id), event) in places.into_iter().zip(&events) {
-            if !is_late(event) {
-                job.targets[target].published(seen_id, date, until);
-            }
+        for ((target, date, seen_id), fate) in places.into_iter().zip(publication.fates()) {
+            job.targets[target].publish(seen_id, date, until, *fate);
         }
         for target in &mut job.targets {
             target.watermark.settle(self.close.until());
         }
-        self.summary.count(events.len(), &outcome);
-        outcome?;
-        Ok(())
+        self.summary.count(publication.counts());
+        publication
+            .error()
+            .map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// Adds the object as it is now where Close hides it from the API key in the entry. Where that does not work, or would

@@ -10,7 +10,7 @@ use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
 use tokio::time::Instant;
 
 use crate::aws;
-use crate::event::{Entry, Event, EventId};
+use crate::event::{Entry, Event};
 
 /// Entries that one `PutEvents` call holds. Source: the API reference of `PutEvents`.
 const MAX_ENTRIES: usize = 10;
@@ -41,21 +41,30 @@ pub struct EventBus {
     trace_header: Option<String>,
 }
 
-/// What became of events that were handed in.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Published {
+/// What became of one event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
     /// On the bus.
-    pub published: usize,
-    /// Refused by EventBridge in every form, for a reason that would not pass. Each has been logged.
-    pub unpublishable: usize,
+    Published,
+    /// Refused by EventBridge in every form, for a reason that lies in the event. It has been logged.
+    Unpublishable,
+    /// Not on the bus, and may be with another try.
+    Unpublished,
+}
+
+/// What became of each event that was handed in. All counts derive from it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Publication {
+    fates: Vec<Fate>,
+    reason: Option<String>,
 }
 
 /// Some events are not on the bus, and may be with another try.
-#[derive(Debug, thiserror::Error)]
-#[error("{} of the events were not accepted in time, last: {reason}", unpublished.len())]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{unpublished} of the events were not accepted in time, last: {reason}")]
 pub struct PublishError {
-    /// The ids of those events.
-    pub unpublished: HashSet<EventId>,
+    /// How many.
+    pub unpublished: usize,
     /// EventBridge's last answer.
     pub reason: String,
 }
@@ -71,21 +80,34 @@ pub struct Counts {
     pub unpublished: usize,
 }
 
-impl Counts {
-    /// What became of so many events.
-    pub fn of(events: usize, outcome: &Result<Published, PublishError>) -> Self {
-        match outcome {
-            Ok(done) => Self {
-                published: done.published,
-                unpublishable: done.unpublishable,
-                unpublished: 0,
-            },
-            Err(error) => Self {
-                published: events.saturating_sub(error.unpublished.len()),
-                unpublishable: 0,
-                unpublished: error.unpublished.len(),
-            },
+impl Publication {
+    /// Of events with these fates. `reason` is EventBridge's last answer, where some are unpublished.
+    pub fn new(fates: Vec<Fate>, reason: Option<String>) -> Self {
+        Self { fates, reason }
+    }
+
+    /// The fate of each event, in the order in which the events were handed in.
+    pub fn fates(&self) -> &[Fate] {
+        &self.fates
+    }
+
+    /// How many events had which fate.
+    pub fn counts(&self) -> Counts {
+        let count = |fate| self.fates.iter().filter(|it| **it == fate).count();
+        Counts {
+            published: count(Fate::Published),
+            unpublishable: count(Fate::Unpublishable),
+            unpublished: count(Fate::Unpublished),
         }
+    }
+
+    /// The trouble, if some event is unpublished.
+    pub fn error(&self) -> Option<PublishError> {
+        let unpublished = self.counts().unpublished;
+        (0 < unpublished).then(|| PublishError {
+            unpublished,
+            reason: self.reason.clone().unwrap_or_default(),
+        })
     }
 }
 
@@ -129,34 +151,23 @@ impl EventBus {
     ///
     /// An entry that EventBridge refuses for another reason is sent once more without Close's JSON in it; if that is
     /// refused too, it is logged and counted, and the work goes on.
-    ///
-    /// # Errors
-    /// When some event is neither on the bus nor refused by the deadline.
-    pub async fn publish(
-        &self,
-        events: &[Event],
-        deadline: Instant,
-    ) -> Result<Published, PublishError> {
-        let mut total = Published::default();
+    pub async fn publish(&self, events: &[Event], deadline: Instant) -> Publication {
+        let mut total = Publication::default();
         // A few calls' worth at a time, so that the entries are not all in memory beside the events.
-        for (index, some) in events.chunks(10 * MAX_ENTRIES).enumerate() {
-            let outcome = self.publish_some(some, deadline).await;
-            let published = outcome.map_err(|mut error| {
-                let behind = events.iter().skip((index + 1) * 10 * MAX_ENTRIES);
-                error.unpublished.extend(behind.map(|event| event.id));
-                error
-            })?;
-            total.published += published.published;
-            total.unpublishable += published.unpublishable;
+        for some in events.chunks(10 * MAX_ENTRIES) {
+            if total.reason.is_none() {
+                let Publication { fates, reason } = self.publish_some(some, deadline).await;
+                total.fates.extend(fates);
+                total.reason = reason;
+            } else {
+                // The deadline has passed; order is kept by sending nothing behind what is late.
+                total.fates.extend(some.iter().map(|_| Fate::Unpublished));
+            }
         }
-        Ok(total)
+        total
     }
 
-    async fn publish_some(
-        &self,
-        events: &[Event],
-        deadline: Instant,
-    ) -> Result<Published, PublishError> {
+    async fn publish_some(&self, events: &[Event], deadline: Instant) -> Publication {
         let entries: Vec<_> = events
             .iter()
             .map(|event| event.to_entry(self.max_bytes))
@@ -177,29 +188,24 @@ impl EventBus {
             .put(&entries, |index| Some(refused[index]), deadline)
             .await;
 
+        let mut fates = vec![Fate::Published; events.len()];
         for (index, code) in &second.refused {
             report_unpublishable(refused[*index], code);
+            fates[first.refused[*index].0] = Fate::Unpublishable;
         }
-        let late = first.late.iter().map(|index| events[*index].id);
-        let unpublished: HashSet<_> = late
-            .chain(second.late.iter().map(|index| refused[*index].id))
-            .collect();
-        if unpublished.is_empty() {
-            let unpublishable = second.refused.len();
-            Ok(Published {
-                published: events.len() - unpublishable,
-                unpublishable,
-            })
+        let late = second.late.iter().map(|index| first.refused[*index].0);
+        for index in first.late.into_iter().chain(late) {
+            fates[index] = Fate::Unpublished;
+        }
+        let reason = if first.reason.is_empty() {
+            second.reason
         } else {
-            let reason = if first.reason.is_empty() {
-                second.reason
-            } else {
-                first.reason
-            };
-            Err(PublishError {
-                unpublished,
-                reason,
-            })
+            first.reason
+        };
+        let is_late = fates.contains(&Fate::Unpublished);
+        Publication {
+            fates,
+            reason: is_late.then_some(reason),
         }
     }
 

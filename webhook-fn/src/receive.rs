@@ -9,7 +9,7 @@ use lambda_http::http::HeaderMap;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use shared::event::{Channel, Event, EventId};
-use shared::event_bus::{Counts, PublishError, Published};
+use shared::event_bus::{Fate, Publication};
 use shared::instance::Phase;
 use shared::instance_id::InstanceId;
 use shared::settings::{Policy, Settings};
@@ -51,11 +51,13 @@ pub async fn receive(
         tracing::info!(instance.id = %id, events = ?ids, "a webhook came again");
         return Ok(json!({"duplicate": true}));
     }
-    let published = publish(app, call, &new).await;
-    tally.counts = Counts::of(new.len(), &published);
-    record(app, call, &new, published.as_ref().err()).await;
-    published?;
-    Ok(json!({"events": ids}))
+    let publication = publish(app, call, &new).await;
+    tally.counts = publication.counts();
+    record(app, call, &new, &publication).await;
+    match publication.error() {
+        Some(error) => Err(error.into()),
+        None => Ok(json!({"events": ids})),
+    }
 }
 
 /// Decides by what is remembered of the instance; and by the table, where the signature does not match: the key may have
@@ -148,26 +150,28 @@ async fn recorded(app: &App, call: &Call<'_>, ids: &[EventId]) -> HashSet<EventI
     }
 }
 
-async fn publish(app: &App, call: &Call<'_>, events: &[Event]) -> Result<Published, PublishError> {
+async fn publish(app: &App, call: &Call<'_>, events: &[Event]) -> Publication {
     let stop_at = call
         .deadline
         .saturating_sub(ANSWER_MARGIN)
         .unwrap_or(call.deadline);
     let bus = app.bus.traced(call.trace_header);
-    let published = bus.publish(events, call.clock.instant_at(stop_at)).await?;
+    let publication = bus.publish(events, call.clock.instant_at(stop_at)).await;
+    let counts = publication.counts();
     tracing::info!(
-        published = published.published,
-        unpublishable = published.unpublishable,
+        published = counts.published,
+        unpublishable = counts.unpublishable,
+        unpublished = counts.unpublished,
         "a webhook was published"
     );
-    Ok(published)
+    publication
 }
 
-/// Records what is on the bus, also where the rest is not. If that fails, the webhook is still done.
-async fn record(app: &App, call: &Call<'_>, events: &[Event], failure: Option<&PublishError>) {
-    let is_published =
-        |id: &EventId| failure.is_none_or(|failure| !failure.unpublished.contains(id));
-    let ids = events.iter().map(|event| event.id).filter(is_published);
+/// Records what is on the bus, and nothing else. If that fails, the webhook is still done.
+async fn record(app: &App, call: &Call<'_>, events: &[Event], publication: &Publication) {
+    let fates = events.iter().zip(publication.fates());
+    let published = fates.filter(|(_, fate)| **fate == Fate::Published);
+    let ids = published.map(|(event, _)| event.id);
     match tokio::time::timeout(LEDGER_TIMEOUT, app.ledger.record(ids, call.clock.started())).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {

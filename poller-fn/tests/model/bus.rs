@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 use shared::event::{Entry, Event, EventId};
+use shared::event_bus::Fate;
 
 /// What a poll may hold between two publications: a thousand records, and a page of them more.
 const MAX_UNIT: usize = 1_050;
@@ -37,12 +38,10 @@ pub(crate) struct Key {
 }
 
 impl Bus {
-    /// Takes the events that are not among the `unpublished`.
-    pub(crate) fn put(&mut self, poll: usize, events: &[Event], unpublished: &HashSet<EventId>) {
-        let taken = events
-            .iter()
-            .filter(|event| !unpublished.contains(&event.id));
-        for event in taken {
+    /// Takes the events whose fate is to be published.
+    pub(crate) fn put(&mut self, poll: usize, events: &[Event], fates: &[Fate]) {
+        let taken = events.iter().zip(fates);
+        for (event, _) in taken.filter(|(_, fate)| **fate == Fate::Published) {
             let key = Key::of(event);
             self.keys.insert(key.clone());
             self.changes.push(Published {

@@ -13,7 +13,7 @@ use shared::close::list::{List, Listed};
 use shared::close::page::{Page, Request};
 use shared::close::search::Search;
 use shared::event::{Entry, Event};
-use shared::event_bus::{PublishError, Published};
+use shared::event_bus::{Fate, Publication};
 use shared::health::Health;
 use shared::instance_id::InstanceId;
 use shared::instance_table::{Acquired, Lease};
@@ -185,19 +185,12 @@ impl Outside for Mutated<'_> {
         self.seat.probe(account).await
     }
 
-    async fn publish(
-        &self,
-        events: &[Event],
-        deadline: Instant,
-    ) -> Result<Published, PublishError> {
+    async fn publish(&self, events: &[Event], deadline: Instant) -> Publication {
         if self.mutant != Mutant::CommitBeforePublish {
             return self.seat.publish(events, deadline).await;
         }
         self.withheld.borrow_mut().extend_from_slice(events);
-        Ok(Published {
-            published: events.len(),
-            unpublishable: 0,
-        })
+        Publication::new(vec![Fate::Published; events.len()], None)
     }
 
     async fn notify(&self, entry: Entry, deadline: Instant) -> bool {

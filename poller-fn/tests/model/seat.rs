@@ -1,7 +1,7 @@
 //! Where one invocation sits: all its calls go through here, and meet the faults that are planned for them.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::future::pending;
 use std::rc::Rc;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 use shared::close::client::{Account, Answer};
 use shared::close::error::CloseError;
 use shared::close::page::{Page, Request};
-use shared::event::{Entry, Event, EventId};
-use shared::event_bus::{PublishError, Published};
+use shared::event::{Entry, Event};
+use shared::event_bus::{Fate, Publication};
 use shared::health::Health;
 use shared::instance_id::InstanceId;
 use shared::instance_table::{Acquired, Lease};
@@ -169,15 +169,17 @@ impl Seat {
         result
     }
 
-    /// What the bus does not take.
-    fn refused(&self, events: &[Event]) -> HashSet<EventId> {
-        let Some(Fault::Partial(taken)) = self.planned() else {
-            return HashSet::new();
+    /// What becomes of events, unless the call fails as a whole.
+    fn fates(&self, events: &[Event]) -> Vec<Fate> {
+        let taken = match self.planned() {
+            Some(Fault::Partial(taken)) => taken,
+            _ => u8::MAX,
         };
-        let is_taken = |place: usize| taken >> (place % 8) & 1 == 1;
-        let events = events.iter().enumerate();
-        let refused = events.filter(|(place, _)| !is_taken(*place));
-        refused.map(|(_, event)| event.id).collect()
+        let fate = |place: usize| match taken >> (place % 8) & 1 {
+            1 => Fate::Published,
+            _ => Fate::Unpublished,
+        };
+        (0..events.len()).map(fate).collect()
     }
 }
 
@@ -269,33 +271,25 @@ impl Outside for Seat {
         self.ask(|_| Ok(())).await.map(drop)
     }
 
-    async fn publish(
-        &self,
-        events: &[Event],
-        deadline: Instant,
-    ) -> Result<Published, PublishError> {
+    async fn publish(&self, events: &[Event], deadline: Instant) -> Publication {
         if events.is_empty() {
-            return Ok(Published::default());
+            return Publication::default();
         }
-        let refused = self.refused(events);
-        let (poll, taken, unpublished) = (self.number, events.to_vec(), refused.clone());
+        let fates = self.fates(events);
+        let (poll, taken, put_fates) = (self.number, events.to_vec(), fates.clone());
         let put = self.call(move |world| {
             if let Some(what) = Bus::objection(&taken) {
                 world.violate(what);
             }
-            world.bus.borrow_mut().put(poll, &taken, &unpublished);
+            world.bus.borrow_mut().put(poll, &taken, &put_fates);
         });
         match timeout_at(deadline, put).await {
-            Ok(Ok(())) if refused.is_empty() => Ok(Published {
-                published: events.len(),
-                unpublishable: 0,
-            }),
-            Ok(Ok(())) => Err(publish_error(refused)),
+            Ok(Ok(())) => publication(fates),
             failed => {
                 if !matches!(failed, Ok(Err(Fault::Fail))) {
                     self.excuse();
                 }
-                Err(publish_error(events.iter().map(|event| event.id).collect()))
+                publication(vec![Fate::Unpublished; events.len()])
             }
         }
     }
@@ -341,9 +335,6 @@ fn table_error(fault: Fault) -> TableError {
     TableError::Unavailable(format!("{fault:?}"))
 }
 
-fn publish_error(unpublished: HashSet<EventId>) -> PublishError {
-    PublishError {
-        unpublished,
-        reason: "a fault".to_owned(),
-    }
+fn publication(fates: Vec<Fate>) -> Publication {
+    Publication::new(fates, Some("a fault".to_owned()))
 }
