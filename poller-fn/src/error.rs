@@ -88,6 +88,16 @@ impl PollError {
         )
     }
 
+    /// Whether another try of the same would come to the same, whatever is changed: the reading of what is asked for ends here.
+    pub fn is_lasting(&self) -> bool {
+        matches!(
+            self,
+            Self::TieRunTooLarge { .. }
+                | Self::RepeatedCursor
+                | Self::Close(CloseError::Rejected { .. })
+        )
+    }
+
     /// Whether it passes by itself.
     pub fn is_passing(&self) -> bool {
         matches!(

@@ -1,4 +1,5 @@
-//! Asking Close with patience: what passes is waited for, as long as the invocation's time allows.
+//! Asking Close with patience: what passes is tried again, as long as the invocation's time allows, and the others have
+//! their turn meanwhile.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -10,11 +11,12 @@ use shared::clock::Clock;
 use shared::close::client::{Account, Answer};
 use shared::close::error::CloseError;
 use shared::close::page::{Page, Request};
+use tokio::time::Instant;
 
 use crate::error::PollError;
 use crate::outside::Outside;
 
-/// Failures of one request that are tried again; being told to wait is none.
+/// Failures in a row, of one walk or of one endpoint, after which it is tried again. Being told to wait is none.
 const MAX_FAILURES: u32 = 3;
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 
@@ -34,8 +36,25 @@ pub struct Fetcher<'a, O> {
     is_until_fixed: Cell<bool>,
     requests: Cell<u32>,
     rate_limited: Cell<u32>,
-    /// Until when an endpoint's rate limit is used up.
-    pauses: RefCell<HashMap<&'static str, Timestamp>>,
+    endpoints: RefCell<HashMap<&'static str, Endpoint>>,
+}
+
+/// What a poll knows of one of Close's endpoints.
+#[derive(Debug, Default)]
+struct Endpoint {
+    /// Until when its rate limit is used up.
+    paused_until: Option<Timestamp>,
+    /// In a row, whoever asked.
+    failures: u32,
+    /// The last one.
+    failure: String,
+}
+
+/// The failures of one walk, which is not asked for more before a backoff is over.
+#[derive(Debug, Default)]
+pub struct Retry {
+    failures: u32,
+    not_before: Option<Timestamp>,
 }
 
 impl<'a, O: Outside> Fetcher<'a, O> {
@@ -50,7 +69,7 @@ impl<'a, O: Outside> Fetcher<'a, O> {
             is_until_fixed: Cell::new(false),
             requests: Cell::new(0),
             rate_limited: Cell::new(0),
-            pauses: RefCell::default(),
+            endpoints: RefCell::default(),
         }
     }
 
@@ -69,67 +88,148 @@ impl<'a, O: Outside> Fetcher<'a, O> {
         self.rate_limited.get()
     }
 
-    /// A page of what changed.
+    /// A page of what changed; nothing where a wait comes first, which [`Self::ready_at`] tells.
     ///
     /// # Errors
-    /// What does not pass, or not in time.
-    pub async fn read(&self, request: &Request) -> Result<Page, PollError> {
+    /// What does not pass, or not in time; at once, where the endpoint has failed too often in this poll.
+    pub async fn read(
+        &self,
+        request: &Request,
+        retry: &mut Retry,
+    ) -> Result<Option<Page>, PollError> {
+        let endpoint = request.path();
+        self.check(endpoint)?;
+        let ready_at = self.ready_at(Some(request), retry);
+        if self.stop_at <= ready_at {
+            return Err(PollError::OutOfTime);
+        }
+        if self.clock.now() < ready_at {
+            return Ok(None);
+        }
+        // What has not been answered by then is not waited for, or there would be no time to say when to go on.
+        let end = self.clock.instant_at(self.stop_at);
         let ask = || self.outside.read(self.account, request);
-        self.ask(request.path(), ask).await
+        match self.ask(endpoint, end, ask).await {
+            Ok(page) => {
+                *retry = Retry::default();
+                Ok(Some(page))
+            }
+            Err(PollError::Close(CloseError::RateLimited { .. })) => Ok(None),
+            Err(PollError::Close(error @ CloseError::Unavailable(_)))
+                if retry.failures < MAX_FAILURES && self.check(endpoint).is_ok() =>
+            {
+                retry.fail(&error, self.clock.now());
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
-    /// An object as it is now, unless Close has it no more.
+    /// When a walk may make its next request: the earliest moment there is, where it may do so now.
+    pub fn ready_at(&self, request: Option<&Request>, retry: &Retry) -> Timestamp {
+        let pause = request.and_then(|request| self.paused_until(request.path()));
+        let ready = pause.max(retry.not_before);
+        let ready = ready.filter(|ready| self.clock.now() < *ready);
+        ready.unwrap_or(Timestamp::MIN)
+    }
+
+    /// Waits until `time`, unless nothing is begun any more then.
+    pub async fn sleep_until(&self, time: Timestamp) {
+        if time < self.stop_at {
+            tokio::time::sleep_until(self.clock.instant_at(time)).await;
+        }
+    }
+
+    /// An object as it is now, unless Close has it no more. All that has to be waited for ends at `end`, or is not waited
+    /// for.
     ///
     /// # Errors
     /// As [`Self::read`].
-    pub async fn object(&self, path: &str) -> Result<Option<Box<RawValue>>, PollError> {
-        self.ask(OBJECT, || self.outside.object(self.account, path))
-            .await
-    }
-
-    async fn ask<T, F>(&self, endpoint: &'static str, ask: impl Fn() -> F) -> Result<T, PollError>
-    where
-        F: Future<Output = Result<Answer<T>, CloseError>>,
-    {
-        let mut failures = 0;
+    pub async fn object(
+        &self,
+        path: &str,
+        end: Instant,
+    ) -> Result<Option<Box<RawValue>>, PollError> {
+        let mut retry = Retry::default();
         loop {
-            self.wait_for(endpoint).await?;
-            self.requests.set(self.requests.get() + 1);
-            // What has not been answered by then is not waited for, or there would be no time to say when to go on.
-            let answer = tokio::time::timeout_at(self.clock.instant_at(self.stop_at), ask());
-            match answer.await.map_err(|_| PollError::OutOfTime)? {
-                Ok(answer) => {
-                    self.note_date(answer.date);
-                    self.pause(endpoint, answer.pause);
-                    return Ok(answer.body);
+            self.check(OBJECT)?;
+            if let Some(wait) = self.paused_until(OBJECT).max(retry.not_before) {
+                let resume = self.clock.instant_at(wait);
+                if end <= resume {
+                    return Err(PollError::OutOfTime);
                 }
-                Err(CloseError::RateLimited { wait }) => {
-                    self.rate_limited.set(self.rate_limited.get() + 1);
-                    self.pause(endpoint, Some(wait.max(MIN_WAIT)));
+                tokio::time::sleep_until(resume).await;
+            }
+            let ask = || self.outside.object(self.account, path);
+            match self.ask(OBJECT, end, ask).await {
+                Err(PollError::Close(CloseError::RateLimited { .. })) => {}
+                Err(PollError::Close(error @ CloseError::Unavailable(_))) => {
+                    retry.fail(&error, self.clock.now());
                 }
-                Err(error @ CloseError::Unavailable(_)) if failures < MAX_FAILURES => {
-                    failures += 1;
-                    self.sleep(backoff(&error, failures)).await?;
-                }
-                Err(error) => return Err(error.into()),
+                answer => return answer,
             }
         }
     }
 
-    fn pause(&self, endpoint: &'static str, pause: Option<Duration>) {
-        let until = pause.and_then(|pause| self.clock.now().saturating_add(pause).ok());
-        self.pauses
-            .borrow_mut()
-            .extend(until.map(|until| (endpoint, until)));
+    /// Asks once, and notes what that tells of the endpoint: one that uses up all the time there is, is not asked again.
+    async fn ask<T, F>(
+        &self,
+        endpoint: &'static str,
+        end: Instant,
+        ask: impl Fn() -> F,
+    ) -> Result<T, PollError>
+    where
+        F: Future<Output = Result<Answer<T>, CloseError>>,
+    {
+        self.requests.set(self.requests.get() + 1);
+        let answer = tokio::time::timeout_at(end, ask()).await;
+        let mut endpoints = self.endpoints.borrow_mut();
+        let known = endpoints.entry(endpoint).or_default();
+        let Ok(answer) = answer else {
+            known.failures = MAX_FAILURES + 1;
+            "Close did not answer in time".clone_into(&mut known.failure);
+            return Err(PollError::OutOfTime);
+        };
+        match answer {
+            Ok(answer) => {
+                self.note_date(answer.date);
+                (known.failures, known.paused_until) = (0, self.after(answer.pause));
+                Ok(answer.body)
+            }
+            Err(error) => {
+                match &error {
+                    CloseError::RateLimited { wait } => {
+                        self.rate_limited.set(self.rate_limited.get() + 1);
+                        known.paused_until = self.after(Some((*wait).max(MIN_WAIT)));
+                    }
+                    CloseError::Unavailable(failure) => {
+                        known.failures += 1;
+                        known.failure.clone_from(failure);
+                    }
+                    _ => {}
+                }
+                Err(error.into())
+            }
+        }
     }
 
-    async fn wait_for(&self, endpoint: &'static str) -> Result<(), PollError> {
-        let until = self.pauses.borrow().get(endpoint).copied();
-        let left = until.map(|until| until.duration_since(self.clock.now()));
-        match left.and_then(|left| Duration::try_from(left).ok()) {
-            Some(left) if !left.is_zero() => self.sleep(left).await,
-            _ => Ok(()),
-        }
+    /// Whether an endpoint may be asked again in this poll.
+    fn check(&self, endpoint: &'static str) -> Result<(), PollError> {
+        let endpoints = self.endpoints.borrow();
+        let failed = endpoints
+            .get(endpoint)
+            .filter(|known| MAX_FAILURES < known.failures);
+        failed.map_or(Ok(()), |known| {
+            Err(CloseError::Unavailable(known.failure.clone()).into())
+        })
+    }
+
+    fn paused_until(&self, endpoint: &'static str) -> Option<Timestamp> {
+        self.endpoints.borrow().get(endpoint)?.paused_until
+    }
+
+    fn after(&self, pause: Option<Duration>) -> Option<Timestamp> {
+        pause.map(|pause| after(self.clock.now(), pause))
     }
 
     fn note_date(&self, date: Option<Timestamp>) {
@@ -138,22 +238,21 @@ impl<'a, O: Outside> Fetcher<'a, O> {
                 .set(date.unwrap_or(Timestamp::MAX).min(self.clock.started()));
         }
     }
+}
 
-    async fn sleep(&self, wait: Duration) -> Result<(), PollError> {
-        let woken = self
-            .clock
-            .now()
-            .saturating_add(wait)
-            .map_err(|_| PollError::OutOfTime)?;
-        if self.stop_at <= woken {
-            return Err(PollError::OutOfTime);
-        }
-        tokio::time::sleep(wait).await;
-        Ok(())
+impl Retry {
+    fn fail(&mut self, error: &CloseError, now: Timestamp) {
+        self.failures += 1;
+        let failures = self.failures;
+        tracing::warn!(%error, failures, "a request to Close failed and is tried again");
+        let backoff = FIRST_BACKOFF.mul_f64(0.5 + fastrand::f64() / 2.0);
+        self.not_before = Some(after(
+            now,
+            backoff * 2_u32.pow(failures.min(MAX_FAILURES) - 1),
+        ));
     }
 }
 
-fn backoff(error: &CloseError, failures: u32) -> Duration {
-    tracing::warn!(%error, failures, "a request to Close failed and is tried again");
-    FIRST_BACKOFF.mul_f64(0.5 + fastrand::f64() / 2.0) * 2_u32.pow(failures - 1)
+fn after(now: Timestamp, wait: Duration) -> Timestamp {
+    now.saturating_add(wait).unwrap_or(Timestamp::MAX)
 }

@@ -15,6 +15,7 @@ use shared::query_url::Objects;
 use shared::watermark_table::{Commit, StoredResource};
 
 use crate::error::PollError;
+use crate::fetch::Retry;
 use crate::record;
 use crate::walk::Walk;
 use crate::watermark::{Watermark, overlap};
@@ -29,6 +30,10 @@ pub struct Job<'a> {
     pub walk: Walk,
     /// The resources: one, or all that are read in the event log.
     pub targets: Vec<Target<'a>>,
+    /// The walk's failures.
+    pub retry: Retry,
+    /// Whether Close has answered the walk in this poll.
+    pub has_read: bool,
 }
 
 /// A resource during a poll.
@@ -60,8 +65,7 @@ pub enum Reading {
 }
 
 impl<'a> Job<'a> {
-    /// The jobs of a poll. The event log comes first: what it has to say of an object is older than the object. Those that
-    /// are far behind in it walk by themselves, or the others would wait for them.
+    /// The jobs of a poll. Those that are far behind in the event log walk by themselves, or the others would wait for them.
     pub fn all(targets: Vec<Target<'a>>, now: Timestamp) -> Vec<Self> {
         let shares = |target: &Target<'_>| target.is_logged() && target.backfill.is_none();
         let ahead = targets.iter().filter(|target| shares(target));
@@ -84,8 +88,17 @@ impl<'a> Job<'a> {
         let from = targets.iter().map(|target| target.watermark.read_from());
         let first = &targets[0];
         let before = first.backfill.as_ref().map(|backfill| backfill.to);
-        let walk = Walk::new(first.resource, from.min().unwrap_or(now), before, now);
-        Self { walk, targets }
+        let first_end = targets
+            .iter()
+            .filter_map(|it| it.watermark.first_window_end());
+        let from = from.min().unwrap_or(now);
+        let walk = Walk::new(first.resource, from, before, first_end.min(), now);
+        Self {
+            walk,
+            targets,
+            retry: Retry::default(),
+            has_read: false,
+        }
     }
 }
 
@@ -136,11 +149,8 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Notes what became of an event: one that nobody can publish is done with, too.
-    pub fn publish(&mut self, id: EventId, date: Option<Timestamp>, until: Timestamp, fate: Fate) {
-        if fate != Fate::Unpublished {
-            self.watermark.published(id, date, until);
-        }
+    /// Counts an event in the backfill, if it is one's.
+    pub fn count(&mut self, fate: Fate) {
         if let Some(backfill) = &mut self.backfill {
             backfill.published += u64::from(fate == Fate::Published);
         }
@@ -161,8 +171,7 @@ impl<'a> Target<'a> {
 
     /// Notes in the backfill, if it is one's, that it never will go further. Returns whether that is so.
     pub fn give_up(&mut self, error: &PollError) -> bool {
-        let is_lasting = !(error.is_passing() || matches!(error, PollError::OutOfTime));
-        match self.backfill.as_mut().filter(|_| is_lasting) {
+        match self.backfill.as_mut().filter(|_| error.is_lasting()) {
             Some(backfill) => {
                 backfill.status = Status::Failed;
                 backfill.reason = Some(error.reason().to_owned());

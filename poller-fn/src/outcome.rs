@@ -20,7 +20,7 @@ pub struct Outcome {
     refused: Vec<String>,
     /// Units that were read.
     units: usize,
-    /// Failures that are no refusals; of these, those that pass by themselves, and those for want of time.
+    /// Failures that are no refusals; of these, those that pass by themselves, and those of what was only begun.
     others: usize,
     passing: usize,
     unfinished: usize,
@@ -53,15 +53,17 @@ impl Outcome {
         self.reach = behind.min().map_or(Reach::End, Reach::Behind);
     }
 
-    /// A resource was not read to its end.
-    pub fn failed(&mut self, resource: &str, error: &PollError) {
+    /// A resource was not read to its end. `has_read` says whether anything of it was read.
+    pub fn failed(&mut self, resource: &str, error: &PollError, has_read: bool) {
         if error.is_refusal() {
             self.refused.push(format!("{resource}: {}", error.reason()));
         } else {
             self.others += 1;
         }
-        self.passing += usize::from(error.is_passing());
-        self.unfinished += usize::from(matches!(error, PollError::OutOfTime));
+        // To go on at once with what nothing could be read of would only hold a place.
+        let is_out_of_time = matches!(error, PollError::OutOfTime);
+        self.unfinished += usize::from(is_out_of_time && has_read);
+        self.passing += usize::from(error.is_passing() || (is_out_of_time && !has_read));
         if matches!(error, PollError::LeaseLost) {
             self.reach = Reach::LeaseLost;
         }
@@ -168,7 +170,7 @@ mod tests {
     fn outcome(errors: &[PollError], is_any_read: bool) -> Outcome {
         let mut outcome = Outcome::default();
         for error in errors {
-            outcome.failed("contacts", error);
+            outcome.failed("contacts", error, is_any_read);
         }
         if is_any_read {
             outcome.read();
@@ -201,7 +203,7 @@ mod tests {
     fn behind(error: &PollError, positions: &[i64]) -> Outcome {
         let mut outcome = Outcome::default();
         outcome.reached(positions.iter().copied().map(at));
-        outcome.failed("contacts", error);
+        outcome.failed("contacts", error, true);
         outcome
     }
 
@@ -295,7 +297,9 @@ mod tests {
         assert_eq!(wait(&outcome(&[], true), &Health::default()), 29);
         assert_eq!(wait(&outcome(&[outage()], true), &Health::default()), 15);
         assert_eq!(wait(&outcome(&[outage()], false), &health(99, None)), 15);
-        let unfinished = outcome(&[PollError::OutOfTime, outage()], false);
+        let unfinished = outcome(&[PollError::OutOfTime, outage()], true);
         assert_eq!(wait(&unfinished, &Health::default()), 0);
+        let hanging = outcome(&[PollError::OutOfTime], false);
+        assert_eq!(wait(&hanging, &Health::default()), 15);
     }
 }

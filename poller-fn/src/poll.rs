@@ -20,7 +20,7 @@ use crate::notice;
 use crate::outcome::Outcome;
 use crate::outside::Outside;
 use crate::plan;
-use crate::work::Worker;
+use crate::work::{Turn, Worker};
 
 /// No page is begun in the last seconds of an invocation: there must be time to publish and to commit it.
 const MARGIN: SignedDuration = SignedDuration::from_secs(10);
@@ -70,6 +70,7 @@ struct Failure {
     resources: Vec<String>,
     /// The watermarks of those that are no backfill.
     behind: Vec<Timestamp>,
+    has_read: bool,
     error: PollError,
 }
 
@@ -129,7 +130,7 @@ impl<O: Outside> Poll<'_, O> {
             Err(errors) => Err(PollError::Configuration(errors)),
         };
         if let Err(error) = &result {
-            self.fail(INSTANCE, error);
+            self.fail(INSTANCE, error, false);
         }
         self.release(interval).await?;
         match result {
@@ -173,7 +174,9 @@ impl<O: Outside> Poll<'_, O> {
             stop_at: self.stop_at,
             summary: &mut self.summary,
         };
-        let jobs = Job::all(targets, self.clock.started());
+        let mut jobs = VecDeque::from(Job::all(targets, self.clock.started()));
+        // Another one begins each time, so that none is always the one for which no time is left.
+        jobs.rotate_left(fastrand::usize(..jobs.len().max(1)));
         let failures = work(&mut worker, jobs, &mut self.outcome).await;
         self.until = worker.close.until();
         let (requests, rate_limited) = (worker.close.requests(), worker.close.rate_limited());
@@ -188,7 +191,7 @@ impl<O: Outside> Poll<'_, O> {
         self.outcome.reached(behind.copied());
         for failure in failures {
             for resource in &failure.resources {
-                self.fail(resource, &failure.error);
+                self.fail(resource, &failure.error, failure.has_read);
             }
         }
     }
@@ -218,10 +221,10 @@ impl<O: Outside> Poll<'_, O> {
         Ok(())
     }
 
-    fn fail(&mut self, name: &str, error: &PollError) {
+    fn fail(&mut self, name: &str, error: &PollError, has_read: bool) {
         let reason = error.reason();
         tracing::error!(instance.id = %self.instance.id, resource = name, reason, %error, "a resource was not polled to its end");
-        self.outcome.failed(name, error);
+        self.outcome.failed(name, error, has_read);
         self.summary.failed.insert(name.to_owned(), reason);
     }
 }
@@ -230,18 +233,19 @@ impl<O: Outside> Poll<'_, O> {
 /// Returns what went wrong, with the resources.
 async fn work<O: Outside>(
     worker: &mut Worker<'_, O>,
-    jobs: Vec<Job<'_>>,
+    mut jobs: VecDeque<Job<'_>>,
     outcome: &mut Outcome,
 ) -> Vec<Failure> {
-    let mut jobs = VecDeque::from(jobs);
     let mut failures = Vec::new();
-    while let Some(mut job) = jobs.pop_front() {
+    while let Some((place, mut job)) = next(&worker.close, &mut jobs).await {
         let result = match worker.step(&mut job).await {
             Err(error) => worker.give_up(&mut job, &error).await.and(Err(error)),
             done => done,
         };
         match result {
-            Ok(()) => {
+            // It keeps its place: a window that was begun is read on before another is.
+            Ok(Turn::Waiting) => jobs.insert(place, job),
+            Ok(Turn::Taken) => {
                 outcome.read();
                 if !job.walk.is_done() {
                     jobs.push_back(job);
@@ -259,12 +263,26 @@ async fn work<O: Outside>(
     failures
 }
 
+/// The first job that may make a request, with its place. Where all have to wait, the one that has to wait least is waited
+/// for.
+async fn next<'a, O: Outside>(
+    close: &Fetcher<'_, O>,
+    jobs: &mut VecDeque<Job<'a>>,
+) -> Option<(usize, Job<'a>)> {
+    let ready_at = |job: &Job<'_>| close.ready_at(job.walk.next_request().as_ref(), &job.retry);
+    let times = jobs.iter().map(ready_at).enumerate();
+    let (place, time) = times.min_by_key(|(_, time)| *time)?;
+    close.sleep_until(time).await;
+    Some((place, jobs.remove(place)?))
+}
+
 impl Failure {
     fn of(job: &Job<'_>, error: PollError) -> Self {
         let polled = job.targets.iter().filter(|it| it.backfill.is_none());
         Self {
             resources: job.targets.iter().map(Target::label).collect(),
             behind: polled.map(|target| target.watermark.position()).collect(),
+            has_read: job.has_read,
             error,
         }
     }

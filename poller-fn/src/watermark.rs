@@ -37,7 +37,10 @@ pub struct Watermark {
     behind: Option<Timestamp>,
     /// What is dated from here on is not wanted.
     end: Option<Timestamp>,
+    /// As long as a change may show itself late where the resource was read until now, and where it is read now.
     overlap: SignedDuration,
+    configured_overlap: SignedDuration,
+    first_window_end: Option<Timestamp>,
     is_stored: bool,
     is_moved: bool,
     seen: Seen,
@@ -59,17 +62,27 @@ impl Watermark {
     /// The watermark as stored; or at `start`, when the resource was never polled.
     pub fn restore(stored: StoredResource, start: Timestamp, overlap: Duration) -> Self {
         let is_stored = stored.position.is_some();
-        let (position, start, floor) = stored.position.map_or((start, start, None), from_stored);
-        let overlap = SignedDuration::try_from(overlap).unwrap_or(SignedDuration::MAX);
+        let configured_overlap = SignedDuration::try_from(overlap).unwrap_or(SignedDuration::MAX);
+        let at = |micros| Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MIN);
+        let stored_position = stored.position.as_ref();
+        let position = stored_position.map_or(start, |stored| at(stored.watermark));
+        let floor = stored_position.and_then(|stored| stored.floor).map(at);
+        let before_now = stored_position.and_then(|stored| stored.overlap);
+        let before_now = before_now.map(SignedDuration::from_micros);
+        let overlap = before_now.map_or(configured_overlap, |it| it.max(configured_overlap));
         Self {
             position,
-            start,
+            start: stored_position.map_or(start, |stored| at(stored.start)),
             read_from: latest(before(position, overlap), floor),
             floor,
             last: VecDeque::new(),
             behind: None,
             end: None,
             overlap,
+            configured_overlap,
+            first_window_end: stored_position
+                .and_then(|stored| stored.first_window_end)
+                .map(at),
             is_stored,
             is_moved: false,
             seen: Seen::restore(stored.chunks),
@@ -92,11 +105,34 @@ impl Watermark {
         self.read_from
     }
 
+    /// Where this poll's first window ends, if the last poll was interrupted within one.
+    pub fn first_window_end(&self) -> Option<Timestamp> {
+        self.first_window_end
+    }
+
+    /// Notes where the next poll's first window ends.
+    pub fn end_first_window_at(&mut self, end: Option<Timestamp>) {
+        self.is_moved |= self.first_window_end != end;
+        self.first_window_end = end;
+    }
+
+    /// Notes that everything from [`Self::read_from`] on was read: from here on the configured overlap will do, also where
+    /// the last poll had a larger one.
+    pub fn reached_end(&mut self) {
+        self.is_moved |= self.overlap != self.configured_overlap;
+        self.overlap = self.configured_overlap;
+    }
+
+    /// Whether the event `id` was published.
+    pub fn has_seen(&self, id: EventId) -> bool {
+        self.seen.contains(id)
+    }
+
     /// What to do with the event `id` dated `date`, in a poll that ends at `until`. One without a date is published unless
     /// it was.
     pub fn judge(&self, id: EventId, date: Option<Timestamp>, until: Timestamp) -> Verdict {
         let is_before = |time| date.is_some_and(|date| date < time);
-        if is_before(self.start) || is_before(self.read_from) || self.seen.contains(id) {
+        if is_before(self.start) || is_before(self.read_from) || self.has_seen(id) {
             Verdict::Skip
         } else if self
             .end
@@ -180,6 +216,8 @@ impl Watermark {
             watermark: self.position.as_microsecond(),
             start: self.start.as_microsecond(),
             floor: self.floor.map(Timestamp::as_microsecond),
+            overlap: i64::try_from(self.overlap.as_micros()).ok(),
+            first_window_end: self.first_window_end.map(Timestamp::as_microsecond),
         };
         Commit {
             resource: resource.to_owned(),
@@ -199,11 +237,6 @@ fn latest(from: Timestamp, floor: Option<Timestamp>) -> Timestamp {
     floor.map_or(from, |floor| floor.max(from))
 }
 
-fn from_stored(stored: StoredPosition) -> (Timestamp, Timestamp, Option<Timestamp>) {
-    let at = |micros| Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MIN);
-    (at(stored.watermark), at(stored.start), stored.floor.map(at))
-}
-
 /// How long before its watermark a resource is read again: as late as a change of it may show itself.
 pub fn overlap(resource: &Resource) -> Duration {
     let overlap = match resource.source {
@@ -219,7 +252,7 @@ mod tests {
     use shared::event::EventId;
     use shared::watermark_table::{Commit, StoredPosition, StoredResource};
 
-    use super::{SEARCH_OVERLAP, Verdict, Watermark};
+    use super::{LOG_OVERLAP, SEARCH_OVERLAP, Verdict, Watermark};
 
     const ID: EventId = EventId([1; 16]);
 
@@ -233,6 +266,8 @@ mod tests {
             watermark: 10_000_000_000,
             start: 9_000_000_000,
             floor: None,
+            overlap: None,
+            first_window_end: None,
         });
         Watermark::restore(
             StoredResource {
@@ -352,6 +387,8 @@ mod tests {
                 watermark: 9_000_000_000,
                 start: 9_000_000_000,
                 floor: None,
+                overlap: Some(600_000_000),
+                first_window_end: None,
             }
         );
         assert!(!first.is_changed() && !watermark().is_changed());
@@ -388,6 +425,38 @@ mod tests {
         assert_eq!(next.read_from(), after(1_000));
         let next = stored(&bulk(&mut watermark(), at(10_010)));
         assert_eq!(next.read_from(), at(9_410));
+    }
+
+    #[test]
+    fn a_larger_overlap_holds_until_everything_was_read_with_it() {
+        let commit = watermark().take_commit("contacts");
+        let restore = |commit: &Commit| {
+            let stored = StoredResource {
+                position: Some(commit.position),
+                chunks: Vec::new(),
+            };
+            Watermark::restore(stored, at(0), LOG_OVERLAP)
+        };
+        let mut switched = restore(&commit);
+        assert_eq!(switched.read_from(), at(9_400));
+        let interrupted = restore(&switched.take_commit("contacts"));
+        assert_eq!(interrupted.read_from(), at(9_400));
+        switched.reached_end();
+        assert!(switched.is_changed());
+        let next = restore(&switched.take_commit("contacts"));
+        assert_eq!(next.read_from(), at(9_700));
+    }
+
+    #[test]
+    fn where_the_first_window_ends_is_stored_and_forgotten() {
+        let mut interrupted = watermark();
+        interrupted.take_commit("contacts");
+        interrupted.end_first_window_at(Some(at(11_000)));
+        assert!(interrupted.is_changed());
+        let mut next = stored(&interrupted.take_commit("contacts"));
+        assert_eq!(next.first_window_end(), Some(at(11_000)));
+        next.end_first_window_at(None);
+        assert!(next.is_changed());
     }
 
     #[test]

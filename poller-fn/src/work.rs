@@ -1,6 +1,6 @@
 //! The work of a poll: read a unit, publish what is new of it, commit. Never in another order.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,28 +60,44 @@ pub struct Worker<'a, O> {
     pub summary: &'a mut Summary,
 }
 
-/// What a unit holds for its targets, in its order.
-#[derive(Default)]
-struct Sorted {
-    new: Vec<New>,
-    passed: Vec<Passed>,
+/// What came of a job's turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// A unit was read, published and committed, or there was none.
+    Taken,
+    /// Close takes no request of the job yet.
+    Waiting,
 }
 
-/// An event that was not published before.
-struct New {
+/// What reading came to.
+enum Read {
+    Unit(Unit),
+    /// The walk is done.
+    End,
+    /// A request has to wait.
+    Wait,
+}
+
+/// A unit, judged for its targets.
+#[derive(Default)]
+struct Judged {
+    /// In the order of the unit.
+    records: Vec<JudgedRecord>,
+    /// What was not published before.
+    events: Vec<Event>,
+    /// For each event, the target that publishes it.
+    publishers: Vec<usize>,
+}
+
+/// A record that one target is done with, once the event that it may need is on the bus.
+struct JudgedRecord {
     target: usize,
     /// By which its target's watermark goes.
     date: Option<Timestamp>,
-    seen_id: EventId,
-    event: Event,
-}
-
-/// A record that needs nothing more.
-struct Passed {
-    target: usize,
-    date: Option<Timestamp>,
     /// By what it is to be known, if it must not be judged again.
     seen_id: Option<EventId>,
+    /// The place of its event, which another record of the unit may share.
+    event: Option<usize>,
 }
 
 /// What a record is to a target.
@@ -99,28 +115,34 @@ impl<O: Outside> Worker<'_, O> {
     ///
     /// # Errors
     /// What stopped it. What was done until then is committed.
-    pub async fn step(&mut self, job: &mut Job<'_>) -> Result<(), PollError> {
-        let Some(unit) = self.read(job).await? else {
-            return Ok(());
+    pub async fn step(&mut self, job: &mut Job<'_>) -> Result<Turn, PollError> {
+        let unit = match self.read(job).await {
+            Ok(Read::Unit(unit)) => unit,
+            Ok(Read::End) => return Ok(Turn::Taken),
+            Ok(Read::Wait) => return Ok(Turn::Waiting),
+            Err(error) => {
+                self.interrupt(job).await?;
+                return Err(error);
+            }
         };
-        self.check_time()?;
-        let sorted = self.sort(job, unit);
-        let published = self.publish(job, sorted).await;
+        let judged = self.judge_all(job, unit);
+        let published = self.publish(job, judged).await;
         if published.is_ok() && job.walk.is_done() {
             self.finish(job);
         }
         // Also where some could not be published: what is on the bus need not be published again.
         for target in &mut job.targets {
+            target.watermark.end_first_window_at(None);
             self.commit(target).await?;
         }
-        published
+        published.map(|()| Turn::Taken)
     }
 
-    /// The next unit, unless there is none or the walk has to begin a part anew.
-    async fn read(&self, job: &mut Job<'_>) -> Result<Option<Unit>, PollError> {
+    /// The next unit, unless there is none, or Close has to be waited for.
+    async fn read(&self, job: &mut Job<'_>) -> Result<Read, PollError> {
         while let Some(request) = job.walk.next_request() {
             self.check_time()?;
-            let page = match self.close.read(&request).await {
+            let page = match self.close.read(&request, &mut job.retry).await {
                 Err(PollError::Close(CloseError::ExpiredCursor)) => {
                     job.walk.restart()?;
                     continue;
@@ -130,44 +152,58 @@ impl<O: Outside> Worker<'_, O> {
                 }
                 page => page?,
             };
+            let Some(page) = page else {
+                return Ok(Read::Wait);
+            };
+            job.has_read = true;
             if let Some(unit) = job.walk.advance(page)? {
-                return Ok(Some(unit));
+                return Ok(Read::Unit(unit));
             }
         }
-        Ok(None)
+        Ok(Read::End)
     }
 
-    /// Sorts out what of a unit is new.
-    fn sort(&mut self, job: &Job<'_>, unit: Unit) -> Sorted {
-        let mut sorted = Sorted::default();
-        let mut ids = HashSet::new();
+    /// Has the next poll begin with less than this one could not read to its end.
+    async fn interrupt(&mut self, job: &mut Job<'_>) -> Result<(), PollError> {
+        let end = job.walk.interrupt();
+        for target in &mut job.targets {
+            if target.watermark.first_window_end() != end {
+                target.watermark.end_first_window_at(end);
+                self.commit(target).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges a unit. Two records may be about one change: Close shows entries of its event log on two pages when others come
+    /// in between, and two entries may be about one change of an object.
+    fn judge_all(&mut self, job: &Job<'_>, unit: Unit) -> Judged {
+        let mut judged = Judged::default();
+        let mut places = HashMap::new();
         for record in unit.into_iter().map(Arc::<RawValue>::from) {
             let date = record::date_updated(&record);
             for (index, target) in job.targets.iter().enumerate() {
-                let mut pass = |seen_id| {
-                    sorted.passed.push(Passed {
-                        target: index,
-                        date,
-                        seen_id,
-                    });
-                };
-                match self.judge(target, &record, date) {
-                    // Two entries of the event log may be about one change.
-                    Judgement::New(event, seen_id) if !ids.insert((index, event.id)) => {
-                        pass(Some(seen_id));
+                let (seen_id, event) = match self.judge(target, &record, date) {
+                    Judgement::New(event, seen_id) => {
+                        let place = places.entry((index, event.id)).or_insert_with(|| {
+                            judged.events.push(*event);
+                            judged.publishers.push(index);
+                            judged.events.len() - 1
+                        });
+                        (Some(seen_id), Some(*place))
                     }
-                    Judgement::New(event, seen_id) => sorted.new.push(New {
-                        target: index,
-                        date,
-                        seen_id,
-                        event: *event,
-                    }),
-                    Judgement::Passed(seen_id) => pass(seen_id),
-                    Judgement::Left => {}
-                }
+                    Judgement::Passed(seen_id) => (seen_id, None),
+                    Judgement::Left => continue,
+                };
+                judged.records.push(JudgedRecord {
+                    target: index,
+                    date,
+                    seen_id,
+                    event,
+                });
             }
         }
-        sorted
+        judged
     }
 
     fn judge(
@@ -188,7 +224,13 @@ impl<O: Outside> Worker<'_, O> {
         };
         let event = Event::new(self.instance, self.settings, Channel::Polling, change);
         let seen_id = target.seen_id(record, &event);
-        match target.watermark.judge(seen_id, date, until) {
+        let verdict = if target.watermark.has_seen(event.id) {
+            // By the event's own id, where the resource was read another way before.
+            Verdict::Skip
+        } else {
+            target.watermark.judge(seen_id, date, until)
+        };
+        match verdict {
             Verdict::Publish if is_wanted => {
                 self.summary.undated += usize::from(date.is_none());
                 Judgement::New(Box::new(event), seen_id)
@@ -207,34 +249,38 @@ impl<O: Outside> Worker<'_, O> {
     }
 
     /// Publishes what is new, oldest first, and notes in the watermarks all that was handled.
-    async fn publish(&mut self, job: &mut Job<'_>, mut sorted: Sorted) -> Result<(), PollError> {
-        self.show_current(&mut sorted.new).await;
-        let (places, events): (Vec<_>, Vec<_>) = sorted
-            .new
-            .into_iter()
-            .map(|new| ((new.target, new.date, new.seen_id), new.event))
-            .unzip();
+    async fn publish(&mut self, job: &mut Job<'_>, mut judged: Judged) -> Result<(), PollError> {
+        self.show_current(&mut judged.events).await;
         let end = self.stop_at.saturating_add(GRACE).unwrap_or(self.stop_at);
         let deadline = (Instant::now() + PUBLISHING).min(self.clock.instant_at(end));
-        let publication = self.outside.publish(&events, deadline).await;
+        let publication = self.outside.publish(&judged.events, deadline).await;
+        let fate = |place: usize| publication.fates().get(place).copied();
+        let is_late = |record: &JudgedRecord| {
+            let fate = record
+                .event
+                .map(|place| fate(place).unwrap_or(Fate::Unpublished));
+            fate == Some(Fate::Unpublished)
+        };
 
         // A watermark stays behind the first that is not on the bus, and behind what the walk has still to read: a record
         // may be dated later than where it stands.
-        let handled = places.iter().zip(&events).zip(publication.fates());
-        let late = handled.filter(|(_, fate)| **fate == Fate::Unpublished);
-        let late = late.map(|(((_, date, _), event), _)| date.unwrap_or(event.change.date));
+        let late = judged.records.iter().filter(|record| is_late(record));
+        let late = late.filter_map(|record| {
+            let event = judged.events.get(record.event?)?;
+            Some(record.date.unwrap_or(event.change.date))
+        });
         let until = late
             .chain(job.walk.frontier())
             .fold(self.close.until(), Timestamp::min);
-        for passed in sorted.passed {
-            let watermark = &mut job.targets[passed.target].watermark;
-            match passed.seen_id {
-                Some(id) => watermark.published(id, passed.date, until),
-                None => watermark.handled(passed.date, until),
+        for record in judged.records.iter().filter(|record| !is_late(record)) {
+            let watermark = &mut job.targets[record.target].watermark;
+            match record.seen_id {
+                Some(id) => watermark.published(id, record.date, until),
+                None => watermark.handled(record.date, until),
             }
         }
-        for ((target, date, seen_id), fate) in places.into_iter().zip(publication.fates()) {
-            job.targets[target].publish(seen_id, date, until, *fate);
+        for (target, fate) in judged.publishers.iter().zip(publication.fates()) {
+            job.targets[*target].count(*fate);
         }
         for target in &mut job.targets {
             target.watermark.settle(self.close.until());
@@ -247,19 +293,16 @@ impl<O: Outside> Worker<'_, O> {
 
     /// Adds the object as it is now where Close hides it from the API key in the entry. Where that does not work, or would
     /// take too long, the event says that it is hidden.
-    async fn show_current(&self, new: &mut [New]) {
+    async fn show_current(&self, events: &mut [Event]) {
         let mut objects: HashMap<String, Option<Box<RawValue>>> = HashMap::new();
         let end = (Instant::now() + LOOKING_UP).min(self.clock.instant_at(self.stop_at));
-        for event in new.iter_mut().map(|new| &mut new.event) {
+        for event in events {
             if !event.change.data_hidden {
                 continue;
             }
             let path = object_href(&event.change.object_type, &event.change.object_id);
             if !objects.contains_key(&path) {
-                if end <= Instant::now() {
-                    return;
-                }
-                match self.close.object(&path).await {
+                match self.close.object(&path, end).await {
                     Ok(object) => objects.insert(path.clone(), object),
                     Err(error) => {
                         tracing::warn!(instance.id = %self.instance.id, %error, "what Close hides was not looked up");
@@ -284,6 +327,7 @@ impl<O: Outside> Worker<'_, O> {
             } else if target.is_logged() && target.watermark.position() < ago(MAX_IDLE) {
                 target.watermark.skip_to(ago(IDLE_LAG));
             }
+            target.watermark.reached_end();
         }
     }
 

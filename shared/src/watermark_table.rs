@@ -21,8 +21,10 @@ use crate::table::TableError;
 
 /// Divides a resource's name from the number of its chunk.
 const SEEN: &str = "#seen#";
-/// The attribute of [`StoredPosition::floor`].
+/// The attributes of [`StoredPosition::floor`], [`StoredPosition::overlap`] and [`StoredPosition::first_window_end`].
 const FLOOR: &str = "readFrom";
+const OVERLAP: &str = "overlap";
+const FIRST_WINDOW_END: &str = "firstWindowEnd";
 /// Items in one `BatchWriteItem`. Source: docs.aws.amazon.com/amazondynamodb, "`BatchWriteItem`".
 const MAX_BATCH: usize = 25;
 /// A transaction that meets another is tried again this often.
@@ -47,7 +49,7 @@ pub struct StoredResource {
     pub chunks: Vec<(u32, Vec<u8>)>,
 }
 
-/// Instants, in microseconds since 1970.
+/// Instants, in microseconds since 1970, and a duration, in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoredPosition {
     /// The largest `date_updated` that was read and handled.
@@ -56,6 +58,10 @@ pub struct StoredPosition {
     pub start: i64,
     /// What is dated before is not read again, although it lies within the overlap.
     pub floor: Option<i64>,
+    /// How long before the watermark the next poll reads again, at least.
+    pub overlap: Option<i64>,
+    /// Where the next poll's first window ends, if the last poll was interrupted within one.
+    pub first_window_end: Option<i64>,
 }
 
 /// What a unit of work changes, all of it or nothing.
@@ -71,6 +77,17 @@ pub struct Commit {
     pub delete_chunks: Vec<u32>,
     /// How far a backfill has come, where it is its watermark.
     pub backfill: Option<Backfill>,
+}
+
+impl StoredPosition {
+    /// The attributes that an item has or has not.
+    fn optional(&self) -> [(&'static str, Option<i64>); 3] {
+        [
+            (FLOOR, self.floor),
+            (OVERLAP, self.overlap),
+            (FIRST_WINDOW_END, self.first_window_end),
+        ]
+    }
 }
 
 impl WatermarkTable {
@@ -233,19 +250,27 @@ impl WatermarkTable {
         let position = commit.position;
         let number = |micros: i64| AttributeValue::N(micros.to_string());
         // The lease makes this writer the only one; the condition keeps even a wrong one from moving back.
-        let update = Update::builder()
+        let mut update = Update::builder()
             .table_name(&self.name)
             .set_key(Some(key(id, &commit.resource)))
             .condition_expression("attribute_not_exists(watermark) OR watermark <= :watermark")
             .expression_attribute_values(":watermark", number(position.watermark))
             .expression_attribute_values(":start", number(position.start));
-        let advance = "SET watermark = :watermark, startedAt = if_not_exists(startedAt, :start)";
-        let update = match position.floor {
-            None => update.update_expression(advance),
-            Some(floor) => update
-                .update_expression(format!("{advance}, {FLOOR} = :floor"))
-                .expression_attribute_values(":floor", number(floor)),
-        };
+        let mut set =
+            "SET watermark = :watermark, startedAt = if_not_exists(startedAt, :start)".to_owned();
+        let mut remove = Vec::new();
+        for (name, value) in position.optional() {
+            if let Some(value) = value {
+                set.push_str(&format!(", {name} = :{name}"));
+                update = update.expression_attribute_values(format!(":{name}"), number(value));
+            } else {
+                remove.push(name);
+            }
+        }
+        if !remove.is_empty() {
+            set.push_str(&format!(" REMOVE {}", remove.join(", ")));
+        }
+        let update = update.update_expression(set);
         update
             .build()
             .map_err(|error| TableError::Malformed(error.to_string()))
@@ -302,11 +327,13 @@ fn to_position(item: &Item) -> Result<StoredPosition, TableError> {
             .and_then(|number| number.parse().ok())
             .ok_or_else(|| malformed(key))
     };
-    let floor = item.contains_key(FLOOR).then(|| micros(FLOOR));
+    let optional = |key| item.contains_key(key).then(|| micros(key)).transpose();
     Ok(StoredPosition {
         watermark: micros("watermark")?,
         start: micros("startedAt")?,
-        floor: floor.transpose()?,
+        floor: optional(FLOOR)?,
+        overlap: optional(OVERLAP)?,
+        first_window_end: optional(FIRST_WINDOW_END)?,
     })
 }
 

@@ -1,11 +1,13 @@
 //! A walk through the event log, which Close shows newest first.
 //!
-//! A window is read from its newest entry to its oldest, then published the other way round, so it must fit in memory: one
-//! that does not is made shorter. In a single moment that holds more, only the cursors are kept on the way down, and its
-//! pages are read once more on the way back.
+//! A window is read from its newest entry to its oldest, then published the other way round, so it must fit in memory, the
+//! poll's time and a cursor's life: one that does not is made shorter. A single moment cannot be, so its pages are published
+//! as they come.
+
+use std::collections::HashSet;
 
 use jiff::Timestamp;
-use shared::close::event_log::LogPage;
+use shared::close::event_log::{LogPage, PAGE_SIZE};
 use shared::close::page::{Page, Request};
 use shared::close::span::Span;
 
@@ -19,40 +21,49 @@ use crate::record;
 const MAX_UNIT: usize = 1_000;
 /// Their bytes, which count twice while they are published.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
-/// What a window is aimed to hold: its length is an estimate.
-const TARGET: usize = 700;
+/// What a window is aimed to hold: its length is an estimate. Of a number of full pages the bottom would be seen a request later.
+const TARGET: usize = 775;
+/// From so many entries on, a window is given up before it is full that would hold far too much were it as full everywhere
+/// as where it was read; from the first page on, once one was.
+const FORESEEABLE: usize = MAX_UNIT / 2;
+const FAR_TOO_MUCH: f64 = 1.25 * MAX_UNIT as f64;
+/// The last entries of a page tell whether it ends below the window: to go by a single one could mean to skip others.
+const SAMPLE: usize = 9;
 
 /// The state of a walk.
 #[derive(Debug)]
 pub struct LogWalk {
     windows: Windows,
+    /// What a window is aimed to hold; less, once a cursor did not live for so much.
+    target: usize,
+    /// Whether all there is has proved too much for one window.
+    is_backlog: bool,
+    /// Entries that were read so far.
+    read: usize,
+    /// Those of the window.
     entries: Unit,
     bytes: usize,
-    /// Of the pages of this window that were read, the last one's last; the first page has none.
-    cursors: Vec<Option<String>>,
-    way: Way,
+    cursor: Option<String>,
+    /// Those of this window so far.
+    cursors: HashSet<String>,
+    /// Whether the window is a moment that holds too much, of which each page is published by itself.
+    by_page: bool,
     expiries: u32,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    /// Down, keeping the entries.
-    Collecting,
-    /// Down, keeping only the cursors.
-    Descending,
-    /// Up again, a page at a time.
-    Returning,
 }
 
 impl LogWalk {
     /// A walk through the entries of these windows.
     pub fn new(windows: Windows) -> Self {
         Self {
+            is_backlog: windows.before().is_some(),
             windows,
+            target: TARGET,
+            read: 0,
             entries: Vec::new(),
             bytes: 0,
-            cursors: vec![None],
-            way: Way::Collecting,
+            cursor: None,
+            cursors: HashSet::new(),
+            by_page: false,
             expiries: 0,
         }
     }
@@ -60,7 +71,7 @@ impl LogWalk {
     /// What to read next, until the walk is done.
     pub fn next_request(&self) -> Option<Request> {
         let updated = self.windows.current()?;
-        let cursor = self.cursors.last().cloned().flatten();
+        let cursor = self.cursor.clone();
         Some(Request::EventLog(LogPage { updated, cursor }))
     }
 
@@ -72,32 +83,39 @@ impl LogWalk {
         let Some(window) = self.windows.current() else {
             return Ok(None);
         };
-        let is_bottom = is_bottom(window, &page);
-        let next = page.cursor.clone();
-        let entries = page
-            .data
-            .into_iter()
-            .filter(|entry| record::date_updated(entry).is_none_or(|date| window.contains(date)));
-        match self.way {
-            Way::Returning => {
-                let unit = ascending(entries.collect());
-                self.cursors.pop();
-                if self.cursors.is_empty() {
-                    self.finish(MAX_UNIT);
-                }
-                return Ok(Some(unit));
-            }
-            Way::Descending if is_bottom => self.way = Way::Returning,
-            Way::Descending => self.go_down(next)?,
-            Way::Collecting => {
-                for entry in entries {
-                    self.bytes += entry.get().len();
-                    self.entries.push(entry);
-                }
-                return self.collected(is_bottom, next);
-            }
+        let next = page.cursor.clone().filter(|_| !is_bottom(window, &page));
+        let is_within =
+            |entry: &Box<_>| record::date_updated(entry).is_none_or(|date| window.contains(date));
+        for entry in page.data.into_iter().filter(is_within) {
+            self.bytes += entry.get().len();
+            self.entries.push(entry);
+            self.read += 1;
         }
-        Ok(None)
+        let Some(next) = next else {
+            let unit = ascending(std::mem::take(&mut self.entries));
+            let count = if self.by_page {
+                self.target
+            } else {
+                unit.len()
+            };
+            self.windows.finish(count, self.target);
+            self.expiries = 0;
+            self.begin();
+            return Ok(Some(unit));
+        };
+        if !self.by_page && self.is_too_much() {
+            let part = if self.windows.follows_silence() {
+                0.5
+            } else {
+                self.fitting_part(self.target)
+            };
+            if self.shrink(part) {
+                return Ok(None);
+            }
+            self.by_page = true;
+        }
+        self.go_down(next)?;
+        Ok(self.by_page.then(|| self.take_page()))
     }
 
     /// Whether there is nothing more to read.
@@ -110,89 +128,112 @@ impl LogWalk {
         (!self.is_done()).then(|| self.windows.from())
     }
 
-    /// Reads the window again after its cursor expired.
+    /// Goes on with another part of the window after its cursor expired.
     ///
     /// # Errors
-    /// When that has happened too often.
+    /// When that has happened too often in a moment, which has no parts.
     pub fn restart(&mut self) -> Result<(), PollError> {
-        self.expiries += 1;
-        if MAX_EXPIRIES < self.expiries {
-            return Err(PollError::CursorsExpire);
+        self.target = self.target.min(self.entries.len()).max(PAGE_SIZE);
+        if !self.shrink(self.fitting_part(self.entries.len() / 2)) {
+            self.expiries += 1;
+            if MAX_EXPIRIES < self.expiries {
+                return Err(PollError::CursorsExpire);
+            }
+            self.begin();
+        }
+        Ok(())
+    }
+
+    /// Where the first window of the next poll ends, if this one ends within a window: it is aimed to hold what a poll has
+    /// time for.
+    pub fn interrupt(&mut self) -> Option<Timestamp> {
+        if self.cursor.is_some() {
+            let target = self.target.min(self.read / 4 * 3);
+            self.shrink(self.fitting_part(target));
+        }
+        self.windows.before()
+    }
+
+    fn shrink(&mut self, part: f64) -> bool {
+        if !self.windows.shrink(part) {
+            return false;
+        }
+        self.is_backlog = true;
+        if let Some((oldest, newest)) = self.spread() {
+            self.windows.mark(oldest, newest);
         }
         self.begin();
-        Ok(())
+        true
     }
 
-    fn collected(
-        &mut self,
-        is_bottom: bool,
-        next: Option<String>,
-    ) -> Result<Option<Unit>, PollError> {
-        if is_bottom {
-            let unit = ascending(std::mem::take(&mut self.entries));
-            self.finish(unit.len());
-            return Ok(Some(unit));
-        }
-        if self.entries.len() < MAX_UNIT && self.bytes < MAX_BYTES {
-            self.go_down(next)?;
-        } else if self.windows.shrink(self.fitting_part()) {
-            self.begin();
-        } else {
-            self.entries.clear();
-            self.way = Way::Descending;
-            self.go_down(next)?;
-        }
-        Ok(None)
+    fn is_too_much(&self) -> bool {
+        let is_full = MAX_UNIT <= self.entries.len() || MAX_BYTES <= self.bytes;
+        let is_foreseeable = self.is_backlog || FORESEEABLE <= self.entries.len();
+        is_full || (is_foreseeable && FAR_TOO_MUCH < self.foreseen())
     }
 
-    fn go_down(&mut self, next: Option<String>) -> Result<(), PollError> {
-        if self.cursors.contains(&next) {
-            return Err(PollError::RepeatedCursor);
-        }
-        self.cursors.push(next);
-        Ok(())
+    /// What the window holds, if it is as full everywhere as where it was read.
+    #[expect(clippy::cast_precision_loss, reason = "an estimate of small numbers")]
+    fn foreseen(&self) -> f64 {
+        let read = self
+            .spread()
+            .map(|(oldest, newest)| newest.duration_since(oldest));
+        let part = read.unwrap_or_default().as_secs_f64() / self.windows.width().as_secs_f64();
+        self.entries.len() as f64 / part
     }
 
-    /// The part of the window that would hold the right number, were it as full everywhere as where it was read.
-    fn fitting_part(&self) -> f64 {
+    /// The part of the window that would hold as much, were it as full everywhere as where it was read.
+    #[expect(clippy::cast_precision_loss, reason = "an estimate of small numbers")]
+    fn fitting_part(&self, target: usize) -> f64 {
+        if self.entries.is_empty() {
+            return 1.0;
+        }
+        let by_bytes = MAX_BYTES as f64 / (2 * self.bytes.max(1)) as f64;
+        let target = (target as f64).min(by_bytes * self.entries.len() as f64);
+        target / self.foreseen()
+    }
+
+    /// The dates of the oldest and of the newest entry that was read of the window.
+    fn spread(&self) -> Option<(Timestamp, Timestamp)> {
         let dates = self
             .entries
             .iter()
             .filter_map(|entry| record::date_updated(entry));
-        let (oldest, newest) = (dates.clone().min(), dates.max());
-        let (Some(oldest), Some(newest)) = (oldest, newest) else {
-            return 0.0;
-        };
-        #[expect(clippy::cast_precision_loss, reason = "an estimate of small numbers")]
-        let fill = (TARGET as f64 / self.entries.len() as f64)
-            .min(MAX_BYTES as f64 / (2 * self.bytes.max(1)) as f64);
-        let read = newest.duration_since(oldest).as_secs_f64();
-        fill * read / self.windows.width().as_secs_f64()
+        dates
+            .map(|date| (date, date))
+            .reduce(|(oldest, newest), (date, _)| (oldest.min(date), newest.max(date)))
     }
 
-    fn finish(&mut self, count: usize) {
-        self.windows.finish(count, TARGET);
-        self.expiries = 0;
-        self.begin();
+    fn go_down(&mut self, next: String) -> Result<(), PollError> {
+        if !self.cursors.insert(next.clone()) {
+            return Err(PollError::RepeatedCursor);
+        }
+        self.cursor = Some(next);
+        Ok(())
+    }
+
+    fn take_page(&mut self) -> Unit {
+        self.bytes = 0;
+        ascending(std::mem::take(&mut self.entries))
     }
 
     fn begin(&mut self) {
-        self.bytes = 0;
         self.entries.clear();
-        self.cursors = vec![None];
-        self.way = Way::Collecting;
+        self.cursors.clear();
+        (self.cursor, self.bytes, self.by_page) = (None, 0, false);
     }
 }
 
-/// The page holds nothing of the window any more, or there is none behind it.
+/// There is nothing of the window behind the page.
 fn is_bottom(window: Span, page: &Page) -> bool {
     let is_older = |date| window.from.is_some_and(|from| date < from);
-    let mut dates = page
+    let dates = page
         .data
         .iter()
-        .filter_map(|entry| record::date_updated(entry))
-        .peekable();
-    page.cursor.is_none() || (dates.peek().is_some() && dates.all(is_older))
+        .rev()
+        .filter_map(|entry| record::date_updated(entry));
+    let mut last = dates.take(SAMPLE).peekable();
+    page.cursor.is_none() || (last.peek().is_some() && last.all(is_older))
 }
 
 /// Entries of one date keep Close's order, which is right for each object.
@@ -293,16 +334,88 @@ mod tests {
 
     #[test]
     fn a_backlog_is_read_in_windows_at_little_more_than_its_pages() {
-        let log = Log((0..20_000).rev().map(|n| n * 50).collect());
-        check_all(&log, 0, 600);
+        let evenly = Log((0..20_000).rev().map(|n| n * 50).collect());
+        check_all(&evenly, 0, 436);
+        let at_once = Log((0..20_000).rev().map(|n| 1_000 + n / 10).collect());
+        check_all(&at_once, 0, 440);
+        let more = Log((0..200_000).rev().map(|n| n / 10).collect());
+        check_all(&more, 0, 4_200);
     }
 
     #[test]
-    fn one_moment_that_holds_too_much_is_read_on_the_way_back() {
+    fn a_burst_in_a_long_silence_costs_a_few_requests_more() {
+        for first in [0, 400_000, 997_000] {
+            let burst = Log((0..2_000).rev().map(|n| first + n).collect());
+            check_all(&burst, 0, 40 + 35);
+        }
+    }
+
+    /// Reads a log in polls that each have time for so many requests, and returns how many polls that takes.
+    #[track_caller]
+    fn polls(log: &Log, requests: usize) -> usize {
+        let (mut from, mut first_end, mut read) = (0, None, Vec::new());
+        for poll in 1..100 {
+            let mut windows = Windows::new(at(from), at(1_000_000));
+            first_end.map(|end| windows.shorten(end));
+            let mut walk = LogWalk::new(windows);
+            for _ in 0..requests {
+                let Some(request) = walk.next_request() else {
+                    break;
+                };
+                if let Some(unit) = walk.advance(log.answer(&request)).unwrap() {
+                    read.extend(millis(&unit));
+                }
+            }
+            let Some(frontier) = walk.frontier() else {
+                assert_eq!(read.len(), log.0.len());
+                return poll;
+            };
+            let end = walk.interrupt();
+            assert!(from < frontier.as_millisecond() || end < first_end || first_end.is_none());
+            (from, first_end) = (frontier.as_millisecond(), end);
+        }
+        panic!("it comes to no end");
+    }
+
+    #[test]
+    fn a_poll_without_time_for_a_window_leaves_the_next_less_to_do() {
+        let evenly = Log((0..1_400).rev().map(|n| n * 700).collect());
+        let at_once = Log((0..1_400).rev().map(|n| 500_000 + n).collect());
+        for (requests, most) in [(31, (2, 3)), (10, (6, 8)), (3, (25, 42))] {
+            let polls = (polls(&evenly, requests), polls(&at_once, requests));
+            assert!(
+                polls.0 <= most.0 && polls.1 <= most.1,
+                "{requests}: {polls:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_window_that_outlives_its_cursor_is_made_shorter() {
+        let log = Log((0..900).rev().map(|n| n * 1_000).collect());
+        let mut walk = LogWalk::new(Windows::new(at(0), at(1_000_000)));
+        let (mut read, mut age) = (Vec::new(), 0);
+        for _ in 0..200 {
+            let Some(request) = walk.next_request() else {
+                break;
+            };
+            age = if request.has_cursor() { age + 1 } else { 0 };
+            if 2 < age {
+                walk.restart().unwrap();
+            } else if let Some(unit) = walk.advance(log.answer(&request)).unwrap() {
+                read.extend(millis(&unit));
+            }
+        }
+        assert!(walk.is_done());
+        assert_eq!(read.len(), 900);
+    }
+
+    #[test]
+    fn a_moment_that_holds_too_much_is_published_page_by_page() {
         let mut dates: Vec<_> = (0..100).map(|n| 900_000 - n).collect();
         dates.extend(vec![500_000; 3_000]);
         dates.extend((0..100).map(|n| 400_000 - n));
-        check_all(&Log(dates), 0, 500);
+        check_all(&Log(dates), 0, 64 + 60);
     }
 
     #[test]
@@ -318,8 +431,8 @@ mod tests {
     }
 
     #[test]
-    fn an_expired_cursor_starts_the_window_again_but_not_for_ever() {
-        let mut walk = LogWalk::new(Windows::new(at(0), at(1_000_000)));
+    fn an_expired_cursor_starts_a_moment_again_but_not_for_ever() {
+        let mut walk = LogWalk::new(Windows::instant(at(5)));
         walk.advance(page(&[5; PAGE_SIZE], Some("a"))).unwrap();
         walk.restart().unwrap();
         let request = walk.next_request().unwrap();

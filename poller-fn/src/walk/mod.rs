@@ -45,11 +45,12 @@ pub enum Walk {
 
 impl Walk {
     /// A walk through what a resource polls and was updated from a moment on, and before another if there is an end, by a
-    /// poll that began `now`.
+    /// poll that began `now`. Where an earlier poll was interrupted within a window, the first one ends at `first_end`.
     pub fn new(
         resource: &Resource,
         from: Timestamp,
         before: Option<Timestamp>,
+        first_end: Option<Timestamp>,
         now: Timestamp,
     ) -> Self {
         let filter = resource.query.filter.as_ref();
@@ -60,7 +61,11 @@ impl Walk {
             Self::Keyset(KeysetWalk::new(kind, span, created, limit, (now, settled)))
         };
         // What is dated later is for the next poll, and there may be much of it.
-        let windows = || Windows::new(from, before.unwrap_or(now));
+        let windows = || {
+            let mut windows = Windows::new(from, before.unwrap_or(now));
+            first_end.map(|end| windows.shorten(end));
+            windows
+        };
         match resource.source {
             Source::Search(object_type) => {
                 let behind = SignedDuration::try_from(overlap(resource));
@@ -116,7 +121,7 @@ impl Walk {
         }
     }
 
-    /// Reads again what the cursor that expired was for; what was published of it is seen.
+    /// Reads again, or a part of, what the cursor that expired was for; what was published of it is seen.
     ///
     /// # Errors
     /// When that has happened too often.
@@ -125,6 +130,16 @@ impl Walk {
             Self::Keyset(walk) => walk.restart(),
             Self::Windows(walk) => walk.restart(),
             Self::EventLog(walk) => walk.restart(),
+        }
+    }
+
+    /// Ends the walk within a window, if it is in one. Returns where the first window of the next poll ends, so that it has
+    /// less to read than this one had.
+    pub fn interrupt(&mut self) -> Option<Timestamp> {
+        match self {
+            Self::Keyset(_) => None,
+            Self::Windows(walk) => walk.interrupt(),
+            Self::EventLog(walk) => walk.interrupt(),
         }
     }
 

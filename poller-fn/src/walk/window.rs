@@ -116,6 +116,11 @@ impl WindowWalk {
         (!self.is_done()).then(|| self.windows.from())
     }
 
+    /// Where the window ends that was not read to its end, if another is behind it.
+    pub fn interrupt(&self) -> Option<Timestamp> {
+        self.windows.before()
+    }
+
     /// Reads the run again after its cursor expired, in a shorter window when that has happened too often.
     ///
     /// # Errors

@@ -5,6 +5,8 @@ use shared::close::span::{RESOLUTION, Span, floor};
 
 /// The next window is at most this many times as long as the last one.
 const MAX_GROWTH: f64 = 4.0;
+/// A window that held so many times less than its target says nothing of the next one.
+const SPARSE: usize = 8;
 /// A rest that is longer than a window by no more than this is one window.
 const SLACK: f64 = 1.25;
 
@@ -14,6 +16,9 @@ pub struct Windows {
     from: Timestamp,
     before: Timestamp,
     end: Timestamp,
+    /// Moments at which records are known to begin or to end, the nearest last.
+    marks: Vec<Timestamp>,
+    follows_silence: bool,
 }
 
 impl Windows {
@@ -23,6 +28,8 @@ impl Windows {
             from,
             before: end,
             end,
+            marks: Vec::new(),
+            follows_silence: false,
         }
     }
 
@@ -84,6 +91,26 @@ impl Windows {
         is_shorter
     }
 
+    /// Where the current window ends, if there is another behind it.
+    pub fn before(&self) -> Option<Timestamp> {
+        (self.before < self.end).then_some(self.before)
+    }
+
+    /// Whether the window before the current one held next to nothing, which says nothing of the current one.
+    pub fn follows_silence(&self) -> bool {
+        self.follows_silence
+    }
+
+    /// Marks the oldest and the newest date of records that were read at the end of the current window and are read again
+    /// later. A window of next to nothing is followed by one up to the next mark: the end of what comes last is one.
+    pub fn mark(&mut self, oldest: Timestamp, newest: Timestamp) {
+        let behind = floor(newest).saturating_add(RESOLUTION);
+        let behind = behind.unwrap_or(Timestamp::MAX);
+        self.marks.extend([floor(oldest), behind, self.end]);
+        self.marks.sort_unstable_by(|one, other| other.cmp(one));
+        self.marks.dedup();
+    }
+
     /// Goes on to the next window after the current one, which held `count` where `target` would have been right.
     pub fn finish(&mut self, count: usize, target: usize) {
         self.finish_within(self.width(), count, target);
@@ -100,6 +127,13 @@ impl Windows {
         } else {
             self.after(step).min(self.end)
         };
+        self.follows_silence = count.saturating_mul(SPARSE) < target;
+        while self.marks.last().is_some_and(|mark| *mark <= self.from) {
+            self.marks.pop();
+        }
+        if let Some(mark) = self.marks.last().filter(|_| self.follows_silence) {
+            self.before = (*mark).min(self.end);
+        }
     }
 
     /// The moment that far behind the start of the window, but always behind it.
