@@ -110,10 +110,25 @@ impl Watermark {
         self.first_window_end
     }
 
-    /// Notes where the next poll's first window ends.
-    pub fn end_first_window_at(&mut self, end: Option<Timestamp>) {
-        self.is_moved |= self.first_window_end != end;
-        self.first_window_end = end;
+    /// Notes where a poll that began at `started` was interrupted: behind everything dated before `frontier`, in a window of
+    /// which the next poll reads what is dated before `window_end`. Returns whether that is to be stored.
+    pub fn interrupt(
+        &mut self,
+        frontier: Option<Timestamp>,
+        window_end: Option<Timestamp>,
+        started: Timestamp,
+    ) -> bool {
+        let is_moved = self.first_window_end != window_end;
+        self.first_window_end = window_end;
+        let settled = frontier.map(|frontier| frontier.min(before(started, self.overlap)));
+        let has_settled = self.move_floor(settled);
+        self.is_moved |= is_moved;
+        is_moved || has_settled
+    }
+
+    /// Notes that a window was read to its end.
+    pub fn finish_window(&mut self) {
+        self.is_moved |= self.first_window_end.take().is_some();
     }
 
     /// Notes that everything from [`Self::read_from`] on was read: from here on the configured overlap will do, also where
@@ -170,11 +185,16 @@ impl Watermark {
     /// Settles what was read by a poll that began at `started`: but for the last thousand records, what was more than
     /// the overlap old by then is not read again, for it can no longer show itself late.
     pub fn settle(&mut self, started: Timestamp) {
-        let settled = self.behind.min(Some(before(started, self.overlap)));
-        if Some(self.next_read_from()) < settled {
+        self.move_floor(self.behind.min(Some(before(started, self.overlap))));
+    }
+
+    fn move_floor(&mut self, settled: Option<Timestamp>) -> bool {
+        let is_later = Some(self.next_read_from()) < settled;
+        if is_later {
             self.floor = settled;
             self.is_moved = true;
         }
+        is_later
     }
 
     /// Where the next poll begins.
@@ -451,12 +471,26 @@ mod tests {
     fn where_the_first_window_ends_is_stored_and_forgotten() {
         let mut interrupted = watermark();
         interrupted.take_commit("contacts");
-        interrupted.end_first_window_at(Some(at(11_000)));
-        assert!(interrupted.is_changed());
+        assert!(interrupted.interrupt(None, Some(at(11_000)), at(20_000)));
+        assert!(!interrupted.interrupt(None, Some(at(11_000)), at(20_000)));
         let mut next = stored(&interrupted.take_commit("contacts"));
         assert_eq!(next.first_window_end(), Some(at(11_000)));
-        next.end_first_window_at(None);
+        next.finish_window();
         assert!(next.is_changed());
+        let next = stored(&next.take_commit("contacts"));
+        assert_eq!(next.first_window_end(), None);
+    }
+
+    #[test]
+    fn what_an_interrupted_poll_has_read_is_read_again_only_if_it_may_still_show_itself() {
+        let read_from = |frontier, started| {
+            let mut watermark = watermark();
+            watermark.interrupt(Some(at(frontier)), None, at(started));
+            stored(&watermark.take_commit("contacts")).read_from()
+        };
+        assert_eq!(read_from(9_900, 20_000), at(9_900));
+        assert_eq!(read_from(9_900, 10_400), at(9_800));
+        assert_eq!(read_from(9_900, 9_950), at(9_400));
     }
 
     #[test]

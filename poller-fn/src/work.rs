@@ -132,7 +132,7 @@ impl<O: Outside> Worker<'_, O> {
         }
         // Also where some could not be published: what is on the bus need not be published again.
         for target in &mut job.targets {
-            target.watermark.end_first_window_at(None);
+            target.watermark.finish_window();
             self.commit(target).await?;
         }
         published.map(|()| Turn::Taken)
@@ -165,10 +165,10 @@ impl<O: Outside> Worker<'_, O> {
 
     /// Has the next poll begin with less than this one could not read to its end.
     async fn interrupt(&mut self, job: &mut Job<'_>) -> Result<(), PollError> {
-        let end = job.walk.interrupt();
+        let (window_end, frontier) = (job.walk.interrupt(), job.walk.frontier());
         for target in &mut job.targets {
-            if target.watermark.first_window_end() != end {
-                target.watermark.end_first_window_at(end);
+            let until = self.close.until();
+            if target.watermark.interrupt(frontier, window_end, until) {
                 self.commit(target).await?;
             }
         }

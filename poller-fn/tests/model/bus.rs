@@ -14,6 +14,10 @@ const MAX_UNIT: usize = 1_050;
 pub(crate) struct Bus {
     pub(crate) changes: Vec<Published>,
     pub(crate) keys: HashSet<Key>,
+    /// What never comes onto the bus, for what is in it.
+    pub(crate) unpublishable: HashSet<Key>,
+    /// The ids of both.
+    done: HashSet<EventId>,
     /// What the poller itself had to say, and when.
     pub(crate) notices: Vec<(Timestamp, Entry)>,
 }
@@ -25,6 +29,7 @@ pub(crate) struct Published {
     pub(crate) id: EventId,
     pub(crate) key: Key,
     pub(crate) raw: String,
+    pub(crate) time: Timestamp,
 }
 
 /// What a consumer tells changes apart by.
@@ -39,18 +44,38 @@ pub(crate) struct Key {
 
 impl Bus {
     /// Takes the events whose fate is to be published.
-    pub(crate) fn put(&mut self, poll: usize, events: &[Event], fates: &[Fate]) {
-        let taken = events.iter().zip(fates);
-        for (event, _) in taken.filter(|(_, fate)| **fate == Fate::Published) {
+    pub(crate) fn put(&mut self, poll: usize, events: &[Event], fates: &[Fate], now: Timestamp) {
+        for (event, fate) in events.iter().zip(fates) {
             let key = Key::of(event);
+            match fate {
+                Fate::Unpublished => continue,
+                Fate::Unpublishable => {
+                    self.done.insert(event.id);
+                    self.unpublishable.insert(key);
+                    continue;
+                }
+                Fate::Published => {}
+            }
+            self.done.insert(event.id);
             self.keys.insert(key.clone());
             self.changes.push(Published {
                 poll,
                 id: event.id,
                 key,
                 raw: event.change.raw.get().to_owned(),
+                time: now,
             });
         }
+    }
+
+    /// Whether a change is on the bus, or never can be.
+    pub(crate) fn has(&self, key: &Key) -> bool {
+        self.keys.contains(key) || self.unpublishable.contains(key)
+    }
+
+    /// Whether there is nothing more to do about an event.
+    pub(crate) fn is_done(&self, id: EventId) -> bool {
+        self.done.contains(&id)
     }
 
     /// Takes what the poller itself has to say.

@@ -18,10 +18,12 @@ pub(crate) struct Setup {
     /// How long before the instance polling starts, if its owner says so.
     pub(crate) start: Option<Duration>,
     pub(crate) quirks: Quirks,
+    /// What one call takes when everything has come to rest, and a poll may have no time for all of it.
+    pub(crate) slowness: Option<Duration>,
 }
 
 /// A resource of the instance, as its owner configures it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Polled {
     pub(crate) of: Of,
     pub(crate) is_logged: bool,
@@ -74,8 +76,21 @@ pub(crate) struct Quirks {
     pub(crate) is_log_counted: bool,
     /// The key is not an administrator's: what changed is hidden after an hour.
     pub(crate) is_hiding: bool,
-    /// An endpoint that never works.
-    pub(crate) broken: Option<Of>,
+    /// A page begins with what the one before ended with: something came in between.
+    pub(crate) is_repeating: bool,
+    /// An endpoint that never works, and how.
+    pub(crate) broken: Option<(Of, Trouble)>,
+}
+
+/// How an endpoint does not work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// It answers 503.
+    Fails,
+    /// It does not answer.
+    Hangs,
+    /// It takes no request for so many seconds, over and over.
+    Throttles(u8),
 }
 
 /// Something that happens a while after the step before began, once or again and again.
@@ -104,6 +119,7 @@ pub(crate) enum Act {
     Backfill(Backfill),
     /// The owner disables the instance and enables it again: whoever polls it loses the lease.
     Fence,
+    Configure(Configure),
 }
 
 /// Objects come into being, all in one moment.
@@ -146,6 +162,13 @@ pub(crate) struct Backfill {
     pub(crate) of: Of,
     pub(crate) ago: Duration,
     pub(crate) length: Duration,
+}
+
+/// The owner changes how a resource is polled, adds it, or removes it.
+#[derive(Debug, Clone)]
+pub(crate) struct Configure {
+    pub(crate) of: Of,
+    pub(crate) to: Option<Polled>,
 }
 
 /// How a change shows.
@@ -191,24 +214,30 @@ pub(crate) enum Fault {
     Late(u16),
     /// The answer takes so many seconds.
     Stall(u16),
+    /// There is no answer; Close is waited for until its client's timeout.
+    Hang,
     /// Close takes nothing for so many seconds.
     Throttle(u8),
+    /// Close answers, and takes nothing more for so many seconds.
+    Spend(u8),
     /// Close no longer knows its cursor.
     ExpireCursor,
     /// Close refuses the key.
     Refuse,
-    /// The bus takes only those entries whose bit is set, over and over.
+    /// The bus takes only those entries whose bit is set, over and over. Why is not in the others.
     Partial(u8),
+    /// The bus refuses those entries whose bit is not set, for what is in them.
+    Refusal(u8),
 }
 
 impl Poll {
-    /// A poll in which nothing goes wrong.
-    pub(crate) fn quiet() -> Self {
+    /// A poll in which nothing goes wrong, and each call takes so long.
+    pub(crate) fn quiet(pace: Duration) -> Self {
         Self {
             is_twin: false,
             budget: Duration::from_mins(5),
             skew: 0,
-            pace: Duration::from_millis(1),
+            pace,
             is_zombie: false,
             meanwhile: Vec::new(),
             faults: Vec::new(),
@@ -252,7 +281,11 @@ impl Act {
             Self::Edit(edit) => Some(&mut edit.of),
             Self::Delete(delete) => Some(&mut delete.of),
             Self::Backfill(backfill) => Some(&mut backfill.of),
-            Self::Merge { .. } | Self::Complete(_) | Self::Poll(_) | Self::Fence => None,
+            Self::Merge { .. }
+            | Self::Complete(_)
+            | Self::Poll(_)
+            | Self::Fence
+            | Self::Configure(_) => None,
         }
     }
 
@@ -272,6 +305,15 @@ impl Act {
 }
 
 impl Of {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Contacts,
+        Self::Leads,
+        Self::Opportunities,
+        Self::Tasks,
+        Self::Activities,
+        Self::Events,
+    ];
+
     /// The resource in a query's URL.
     pub(crate) fn path(self) -> &'static str {
         match self {

@@ -11,7 +11,13 @@ use crate::world::epoch;
 
 /// A new one.
 pub(crate) fn new(setup: &Setup, now: Timestamp) -> Instance {
-    let resources: Map<_, _> = setup.resources.iter().map(resource).collect();
+    let start = setup.start.map(|_| start(setup, now));
+    Instance::new(id(), "Test", configuration(&setup.resources, start), now)
+}
+
+/// Its configuration.
+pub(crate) fn configuration(resources: &[Polled], start: Option<Timestamp>) -> Configuration {
+    let resources: Map<_, _> = resources.iter().map(resource).collect();
     let members = json!({
         "username": "api_key",
         "event.notification.enabled": true,
@@ -19,13 +25,13 @@ pub(crate) fn new(setup: &Setup, now: Timestamp) -> Instance {
         "event.vendor.type": "polling",
         "event.poller.refresh_interval": 1,
         "event.poller.configuration": resources,
-        "event.poller.start": setup.start.map(|_| start(setup, now).to_string()),
+        "event.poller.start": start.map(|start| start.to_string()),
     });
     let mut configuration = Configuration::default();
     if let Value::Object(members) = members {
         configuration.merge(members);
     }
-    Instance::new(id(), "Test", configuration, now)
+    configuration
 }
 
 /// Its number.

@@ -21,6 +21,7 @@ pub(crate) struct Done {
     /// What it published may come again.
     is_excused: bool,
     summary: Option<Summary>,
+    era: usize,
     /// What it was shown, did not stumble over, and has not published.
     kept_back: Vec<Key>,
 }
@@ -40,7 +41,16 @@ impl Done {
             ended: seat.world.now(),
             is_excused: seat.is_excused(),
             summary,
+            era: seat.era.get(),
             kept_back: kept_back.unwrap_or_default(),
+        }
+    }
+
+    /// What it did not read to its end: everything, if it did not end by itself.
+    pub(crate) fn failed(&self) -> Vec<&str> {
+        match &self.summary {
+            Some(summary) => summary.failed.keys().map(String::as_str).collect(),
+            None => vec!["instance"],
         }
     }
 }
@@ -48,10 +58,11 @@ impl Done {
 fn kept_back(seat: &Seat, summary: &Summary) -> Vec<Key> {
     let world = &seat.world;
     let reading = seat.reading.borrow();
+    let resources = seat.resources.borrow();
     let due = reading.due().filter(|(of, key)| {
         !summary.failed.contains_key(of.path())
-            && !world.bus.borrow().keys.contains(key)
-            && owed::wants(world, *of, key)
+            && !world.bus.borrow().has(key)
+            && owed::wants(world, &resources, *of, key)
     });
     due.map(|(_, key)| key.clone()).collect()
 }
@@ -75,7 +86,7 @@ pub(crate) fn check_end(world: &World, done: &Done) -> Result<(), String> {
     let bus = world.bus.borrow();
     let owed = owed::all(world);
     let mut due = owed.iter().filter(|owed| owed.is_due);
-    match due.find(|owed| !owed.ways.iter().any(|(key, _)| bus.keys.contains(key))) {
+    match due.find(|owed| !owed.ways.iter().any(|(key, _)| bus.has(key))) {
         Some(lost) => Err(format!("lost: {:?} of {:?}", lost.ways, lost.of)),
         None => Ok(()),
     }
@@ -112,16 +123,11 @@ pub(crate) fn check(world: &World, done: &[Done]) -> Result<(), String> {
 }
 
 /// A broken endpoint fails those who read it, and nobody else.
-fn is_broken(world: &World, label: &str) -> bool {
+pub(crate) fn is_broken(world: &World, label: &str) -> bool {
     let resource = label.trim_start_matches("backfill of ");
-    let Some(broken) = world.setup.quirks.broken else {
-        return false;
-    };
-    let mut resources = world.setup.resources.iter();
-    resources.any(|other| {
-        other.of.path() == resource
-            && (other.of == broken || (broken == Of::Events && owed::is_logged(other)))
-    })
+    let eras = world.eras();
+    let mut resources = eras.iter().flatten();
+    resources.any(|other| other.of.path() == resource && owed::is_broken(world, other))
 }
 
 impl<'a> Ledger<'a> {
@@ -151,18 +157,22 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Within a poll and a resource the dates of an object never decrease.
+    /// Within a poll and a resource the dates of an object never decrease, but from one that lay in the future.
     fn check_order(&self, changes: &[Published]) -> Result<(), String> {
-        let mut last: HashMap<(usize, Of, &str), Timestamp> = HashMap::new();
+        let mut last: HashMap<(usize, Of, &str), &Published> = HashMap::new();
         for change in changes {
             let owed = &self.owed[self.places[&change.key]];
-            if owed.is_backfilled {
+            let Some(of) = owed.of.filter(|_| !owed.is_backfilled) else {
                 continue;
-            }
-            let place = (change.poll, owed.of, change.key.object_id.as_str());
-            let before = last.insert(place, change.key.date);
-            if before.is_some_and(|before| change.key.date < before) {
-                return Err(format!("out of order: {:?} after {before:?}", change.key));
+            };
+            let place = (change.poll, of, change.key.object_id.as_str());
+            let before = last.insert(place, change);
+            let before = before.filter(|before| before.key.date <= before.time);
+            if let Some(before) = before.filter(|before| change.key.date < before.key.date) {
+                return Err(format!(
+                    "out of order: {:?} after {:?}",
+                    change.key, before.key
+                ));
             }
         }
         Ok(())
@@ -196,7 +206,10 @@ fn may_repeat(first: &Done, second: &Done) -> bool {
     if first.number == second.number {
         return false;
     }
-    first.is_excused || (second.started < first.ended && second.is_excused)
+    // What is read another way is known by something else.
+    first.era != second.era
+        || first.is_excused
+        || (second.started < first.ended && second.is_excused)
 }
 
 /// One id for one change, and one change for one id.

@@ -1,5 +1,7 @@
 //! What the instance owes its consumers, worked out from what Close knows and what its owner wrote.
 
+use std::collections::HashMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use shared::backfill::{Backfill, Status};
@@ -18,7 +20,8 @@ const SKEW: SignedDuration = SignedDuration::from_mins(3);
 
 /// A change that a resource may publish.
 pub(crate) struct Owed {
-    pub(crate) of: Of,
+    /// Nothing, where one resource might have published it in one era, and another in another.
+    pub(crate) of: Option<Of>,
     /// How it may appear, each with what Close shows of it: one way, but for what Close hides after a while.
     pub(crate) ways: Vec<(Key, String)>,
     /// It must be published: nothing came after it.
@@ -30,7 +33,11 @@ pub(crate) struct Owed {
 /// The rights and duties of one resource.
 struct Terms<'a> {
     world: &'a World,
-    resource: &'a Polled,
+    of: Of,
+    eras: &'a [Vec<Polled>],
+    /// As its owner configured it, in the eras in which it was polled.
+    variants: Vec<&'a Polled>,
+    is_polled_at_last: bool,
     backfills: Vec<Backfill>,
     /// Where the log begins, as far as it was read.
     reach: Timestamp,
@@ -44,21 +51,42 @@ struct Gap {
 
 /// Everything that may be on the bus.
 pub(crate) fn all(world: &World) -> Vec<Owed> {
-    let resources = world.setup.resources.iter();
-    resources
-        .flat_map(|resource| {
-            let terms = Terms::new(world, resource);
-            if is_logged(resource) {
-                terms.logged()
-            } else {
-                terms.seen()
-            }
-        })
-        .collect()
+    let eras = world.eras();
+    let owed = Of::ALL.into_iter().flat_map(|of| {
+        let terms = Terms::new(world, of, &eras);
+        terms
+            .seen()
+            .into_iter()
+            .chain(terms.logged())
+            .collect::<Vec<_>>()
+    });
+    merged(owed)
 }
 
-/// Whether a resource that reads objects wants the version of that date.
-pub(crate) fn wants(world: &World, of: Of, key: &Key) -> bool {
+/// What appears in the same way is the same change, in whatever era it is owed.
+fn merged(all: impl Iterator<Item = Owed>) -> Vec<Owed> {
+    let mut places: HashMap<Key, usize> = HashMap::new();
+    let mut merged: Vec<Owed> = Vec::new();
+    for owed in all {
+        let mut known = owed.ways.iter().filter_map(|(key, _)| places.get(key));
+        let place = known.next().copied().unwrap_or(merged.len());
+        let keys = owed.ways.iter().map(|(key, _)| (key.clone(), place));
+        places.extend(keys);
+        match merged.get_mut(place) {
+            Some(same) => {
+                same.of = same.of.filter(|of| Some(*of) == owed.of);
+                same.ways.extend(owed.ways);
+                same.is_due |= owed.is_due;
+                same.is_backfilled |= owed.is_backfilled;
+            }
+            None => merged.push(owed),
+        }
+    }
+    merged
+}
+
+/// Whether one of these resources reads objects and wants the version of that date.
+pub(crate) fn wants(world: &World, resources: &[Polled], of: Of, key: &Key) -> bool {
     let close = world.close.borrow();
     let mut objects = close.objects.iter();
     let object = objects.find(|object| object.id == key.object_id);
@@ -66,7 +94,7 @@ pub(crate) fn wants(world: &World, of: Of, key: &Key) -> bool {
         let mut versions = object.versions.iter();
         Some((object, versions.find(|version| version.date == key.date)?))
     });
-    let mut resources = world.setup.resources.iter();
+    let mut resources = resources.iter();
     let resource = resources.find(|resource| resource.of == of && !is_logged(resource));
     let both = resource.zip(version);
     both.is_some_and(|(resource, (object, version))| {
@@ -79,35 +107,85 @@ pub(crate) fn is_logged(resource: &Polled) -> bool {
     resource.is_logged || matches!(resource.of, Of::Activities | Of::Events)
 }
 
+/// Whether what a resource reads never answers, as it is configured.
+pub(crate) fn is_broken(world: &World, resource: &Polled) -> bool {
+    let source = if is_logged(resource) {
+        Of::Events
+    } else {
+        resource.of
+    };
+    world.close.borrow().trouble_of(source).is_some()
+}
+
+/// What an entry may be known by on the bus, in one of its forms.
+pub(crate) fn keys(object: &Object, entry: &Entry, form: &Form) -> [Key; 2] {
+    [shown(object, entry, form), hidden(object, entry, form)]
+}
+
+/// Whether a condition refuses what an entry is about, in some era.
+pub(crate) fn may_be_refused(world: &World, object: &Object, form: &Form) -> bool {
+    let eras = world.eras();
+    let mut resources = eras
+        .iter()
+        .flatten()
+        .filter(|it| it.of == object.of && is_logged(it));
+    resources.any(|resource| !fulfils(resource.condition, object, subject(object, form)))
+}
+
 impl<'a> Terms<'a> {
-    fn new(world: &'a World, resource: &'a Polled) -> Self {
-        let name = resource.of.path();
+    fn new(world: &'a World, of: Of, eras: &'a [Vec<Polled>]) -> Self {
+        let name = of.path();
         let mut backfills = world.store.borrow().backfills();
         backfills.retain(|backfill| backfill.resource == name);
+        let find = |era: &'a Vec<Polled>| era.iter().find(|polled| polled.of == of);
         Self {
             world,
-            resource,
+            of,
+            eras,
+            variants: eras.iter().filter_map(find).collect(),
+            is_polled_at_last: eras.last().and_then(find).is_some(),
             backfills,
             reach: reach(world, name),
         }
     }
 
-    /// Of objects, the versions.
+    /// Of objects, the versions. The last one of each is owed whatever the resource was read in, one time or another.
     fn seen(&self) -> Vec<Owed> {
         let close = self.world.close.borrow();
-        let objects = close.objects.iter();
-        let versions = objects
-            .filter(|object| object.of == self.resource.of)
-            .flat_map(|object| object.versions.iter().map(move |version| (object, version)));
-        let is_broken = close.quirks.broken == Some(self.resource.of);
+        let objects = close.objects.iter().enumerate();
+        let versions =
+            objects
+                .filter(|(_, object)| object.of == self.of)
+                .flat_map(|(number, object)| {
+                    let versions = object.versions.iter().enumerate();
+                    versions.map(move |(place, version)| (number, object, place, version))
+                });
+        let searches = self.variants.iter().filter(|variant| !is_logged(variant));
+        let searches: Vec<_> = searches.collect();
+        let is_mixed = searches.len() < self.variants.len();
         versions
-            .filter(|(object, version)| fulfils(self.resource.condition, object, version))
-            .filter_map(|(object, version)| {
+            .filter(|(_, object, _, version)| {
+                let mut searches = searches.iter();
+                searches.any(|variant| fulfils(variant.condition, object, version))
+            })
+            .filter_map(|(number, object, place, version)| {
                 let json = version.json.as_ref()?.get().to_owned();
                 let key = Key::new(object.of.object_type(), &object.id, version.date, "updated");
                 let is_last = object.versions.last().map(|last| last.date) == Some(version.date);
-                let is_due = is_last && !is_broken;
-                self.owed(vec![(key, json)], is_due, version.date, version.visible)
+                let mut ways = vec![(key, json)];
+                let mut is_kept = true;
+                if is_mixed {
+                    // The log may have told of it, and may no longer reach back to it, or to one that is dated ahead.
+                    let entries = close.log.iter().filter(|entry| entry.object == number);
+                    let forms =
+                        entries.flat_map(|entry| entry.forms.iter().map(move |form| (entry, form)));
+                    for (entry, form) in forms.filter(|(_, form)| form.version == place) {
+                        ways.extend(self.ways(object, entry, form));
+                        is_kept &= version.date <= form.own && self.reach <= form.own;
+                    }
+                }
+                let is_due = is_last && is_kept && self.is_wanted(object, version);
+                self.owed(ways, is_due, version.date, version.visible)
             })
             .collect()
     }
@@ -119,26 +197,50 @@ impl<'a> Terms<'a> {
             .log
             .iter()
             .map(|entry| (&close.objects[entry.object], entry));
-        let claimed = entries.filter(|(object, entry)| self.claims(object.of, entry.action));
+        let logged = self
+            .variants
+            .iter()
+            .filter(|variant| is_logged(variant))
+            .count();
+        let is_always_logged = logged == self.variants.len();
+        let claimed = entries.filter(|(object, entry)| {
+            let mut eras = self.eras.iter();
+            0 < logged && eras.any(|era| self.claims(era, object.of, entry.action))
+        });
         let forms = claimed
             .flat_map(|(object, entry)| entry.forms.iter().map(move |form| (object, entry, form)));
         forms
-            .filter_map(|(object, entry, form)| self.form(object, entry, form))
+            .filter_map(|(object, entry, form)| {
+                let ways = self.ways(object, entry, form);
+                let is_last = entry.forms.last().map(|last| last.own) == Some(form.own);
+                let mut eras = self.eras.iter();
+                let is_ours = eras.all(|era| self.claims(era, object.of, entry.action));
+                let is_due = is_always_logged
+                    && is_ours
+                    && is_last
+                    && self.is_wanted(object, subject(object, form));
+                self.owed(ways, is_due, form.own, form.visible)
+            })
             .collect()
     }
 
-    fn form(&self, object: &Object, entry: &Entry, form: &Form) -> Option<Owed> {
-        let quirks = &self.world.setup.quirks;
-        let is_wanted = fulfils(self.resource.condition, object, subject(object, form));
+    /// How a form of an entry may appear, if some era wants it.
+    fn ways(&self, object: &Object, entry: &Entry, form: &Form) -> Vec<(Key, String)> {
+        let mut logged = self.variants.iter().filter(|variant| is_logged(variant));
+        let is_wanted = logged.any(|it| fulfils(it.condition, object, subject(object, form)));
         let shown = is_wanted.then(|| (shown(object, entry, form), form.shown.get().to_owned()));
-        let hidden = quirks.is_hiding.then(|| {
-            let key = Key::new(object.of.object_type(), &object.id, form.own, entry.action);
-            (key, form.hidden.get().to_owned())
-        });
-        let is_last = entry.forms.last().map(|last| last.own) == Some(form.own);
-        let is_due = is_wanted && is_last && quirks.broken != Some(Of::Events);
-        let ways: Vec<_> = shown.into_iter().chain(hidden).collect();
-        self.owed(ways, is_due, form.own, form.visible)
+        let is_hiding = self.world.setup.quirks.is_hiding;
+        let hidden = is_hiding.then(|| (hidden(object, entry, form), form.hidden.get().to_owned()));
+        shown.into_iter().chain(hidden).collect()
+    }
+
+    /// Whether every era wants it, and can have it.
+    fn is_wanted(&self, object: &Object, version: &Version) -> bool {
+        let mut variants = self.variants.iter();
+        self.is_polled_at_last
+            && variants.all(|variant| {
+                fulfils(variant.condition, object, version) && !is_broken(self.world, variant)
+            })
     }
 
     /// What is owed of a change, if anything: by polling from its start on, or by a backfill.
@@ -152,14 +254,15 @@ impl<'a> Terms<'a> {
         let covers = |backfill: &&Backfill| backfill.from <= date && date < backfill.to;
         let mut backfills = self.backfills.iter().filter(covers).peekable();
         let is_backfilled = backfills.peek().is_some();
-        let is_kept = !is_logged(self.resource) || self.world.now() - RETENTION < date;
+        let is_logged = self.variants.iter().any(|variant| is_logged(variant));
+        let is_kept = !is_logged || self.world.now() - RETENTION < date;
         let mut done = backfills.filter(|backfill| {
             backfill.status == Status::Done && visible <= backfill.requested_date
         });
         let is_polled = self.world.start() <= date;
         let is_due = (is_polled && self.reach <= date) || (is_kept && done.next().is_some());
         (is_polled || is_backfilled).then_some(Owed {
-            of: self.resource.of,
+            of: Some(self.of),
             ways,
             is_due: is_last && is_due,
             is_backfilled,
@@ -167,13 +270,13 @@ impl<'a> Terms<'a> {
     }
 
     /// Whose an entry is: everything's, but for what another resource publishes, if only by itself.
-    fn claims(&self, of: Of, action: &str) -> bool {
-        if self.resource.of != Of::Events {
-            return self.resource.of == of;
+    fn claims(&self, era: &[Polled], of: Of, action: &str) -> bool {
+        if self.of != Of::Events {
+            return self.of == of;
         }
         let is_seen = matches!(action, "created" | "updated");
-        let mut others = self.world.setup.resources.iter();
-        !others.any(|other| other.of == of && (is_seen || is_logged(other)))
+        !era.iter()
+            .any(|other| other.of == of && (is_seen || is_logged(other)))
     }
 }
 
@@ -185,6 +288,10 @@ fn subject<'a>(object: &'a Object, form: &Form) -> &'a Version {
     } else {
         version
     }
+}
+
+fn hidden(object: &Object, entry: &Entry, form: &Form) -> Key {
+    Key::new(object.of.object_type(), &object.id, form.own, entry.action)
 }
 
 fn shown(object: &Object, entry: &Entry, form: &Form) -> Key {

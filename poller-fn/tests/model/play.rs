@@ -20,6 +20,7 @@ use crate::history::{self, Act, History, Poll, Step};
 use crate::instance;
 use crate::mutant::{Mutant, Mutated};
 use crate::oracle::{self, Done};
+use crate::progress::{self, Progress};
 use crate::seat::Seat;
 use crate::world::World;
 
@@ -51,13 +52,34 @@ async fn tell(history: &History, mutant: Option<Mutant>) -> Result<(), String> {
         return Err(violation);
     }
     sleep(CALM).await;
+    if let Some(pace) = history.setup.slowness {
+        done.extend(catch_up(&world, pace, mutant).await?);
+        sleep(CALM).await;
+    }
     for _ in 0..2 {
-        let last = ended(invoke(&world, &Poll::quiet(), mutant)).await?;
+        let poll = Poll::quiet(Duration::from_millis(1));
+        let last = ended(invoke(&world, &poll, mutant)).await?;
         oracle::check_end(&world, &last)?;
         done.push(last);
         sleep(Duration::from_secs(1)).await;
     }
     oracle::check(&world, &done)
+}
+
+/// Polls a slow Close until there is nothing left to do. Each poll must leave less than there was before.
+async fn catch_up(
+    world: &Rc<World>,
+    pace: Duration,
+    mutant: Option<Mutant>,
+) -> Result<Vec<Done>, String> {
+    let mut done = Vec::new();
+    while progress::may_need_another(world, pace, &done) {
+        let before = Progress::of(world);
+        done.push(ended(invoke(world, &Poll::quiet(pace), mutant)).await?);
+        progress::check(world, &before, &done)?;
+        sleep(Duration::from_secs(1)).await;
+    }
+    Ok(done)
 }
 
 /// Lets everything happen at its time, and returns the invocations, which may still run.

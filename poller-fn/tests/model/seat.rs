@@ -23,13 +23,18 @@ use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::bus::Bus;
-use crate::history::{Fault, Poll};
+use crate::history::{Fault, Poll, Polled, Trouble};
 use crate::reading::Reading;
+use crate::remembered;
 use crate::store::Store;
 use crate::world::World;
 
 /// The calls of a poll, of which no history needs nearly as many.
 const MAX_CALLS: usize = 5_000;
+/// The calls of AWS are given up that take longer.
+const AWS_PACE: Duration = Duration::from_secs(2);
+/// How long Close's client waits for an answer.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The seat of one invocation.
 pub(crate) struct Seat {
@@ -40,6 +45,9 @@ pub(crate) struct Seat {
     has_crashed: Cell<bool>,
     is_excused: Cell<bool>,
     pub(crate) reading: RefCell<Reading>,
+    /// The resources that are polled, and the number of the era.
+    pub(crate) resources: RefCell<Vec<Polled>>,
+    pub(crate) era: Cell<usize>,
 }
 
 impl Seat {
@@ -52,6 +60,8 @@ impl Seat {
             has_crashed: Cell::new(false),
             is_excused: Cell::new(false),
             reading: RefCell::new(Reading::new(started)),
+            resources: RefCell::default(),
+            era: Cell::new(0),
         }
     }
 
@@ -80,14 +90,26 @@ impl Seat {
     ) -> Result<T, Fault> {
         let fault = self.planned();
         self.count().await;
-        sleep(self.plan.pace / 2).await;
+        let pace = self.plan.pace.min(AWS_PACE);
+        sleep(pace / 2).await;
         match fault {
             Some(Fault::CrashBefore) => self.crash().await,
             Some(fault @ Fault::Late(seconds)) => {
                 self.do_later(seconds, work);
                 return Err(fault);
             }
-            Some(Fault::Stall(_) | Fault::Partial(_) | Fault::CrashAfter | Fault::LoseAnswer)
+            Some(fault @ Fault::Hang) => {
+                sleep(TIMEOUT).await;
+                return Err(fault);
+            }
+            Some(
+                Fault::Stall(_)
+                | Fault::Spend(_)
+                | Fault::Partial(_)
+                | Fault::Refusal(_)
+                | Fault::CrashAfter
+                | Fault::LoseAnswer,
+            )
             | None => {}
             Some(fault) => return Err(fault),
         }
@@ -99,7 +121,7 @@ impl Seat {
             Some(Fault::Stall(seconds)) => sleep(Duration::from_secs(seconds.into())).await,
             _ => {}
         }
-        sleep(self.plan.pace / 2).await;
+        sleep(pace / 2).await;
         Ok(answer)
     }
 
@@ -146,13 +168,18 @@ impl Seat {
         &self,
         work: impl FnOnce(&World) -> Result<T, CloseError> + 'static,
     ) -> Result<Answer<T>, CloseError> {
+        let pause = match self.planned() {
+            Some(Fault::Spend(seconds)) => Some(Duration::from_secs(seconds.into())),
+            _ => None,
+        };
+        sleep(self.plan.pace.saturating_sub(AWS_PACE)).await;
         let body = self.call(work).await.map_err(close_error)??;
         let date = whole_second(self.world.now());
         self.reading.borrow_mut().note_date(date);
         Ok(Answer {
             body,
             date: Some(date),
-            pause: None,
+            pause,
         })
     }
 
@@ -169,15 +196,29 @@ impl Seat {
         result
     }
 
+    /// A call of an endpoint that never works.
+    async fn stumble(&self, trouble: Trouble) -> CloseError {
+        let fault = match trouble {
+            Trouble::Fails => Fault::Fail,
+            Trouble::Hangs => Fault::Hang,
+            Trouble::Throttles(seconds) => Fault::Throttle(seconds),
+        };
+        if trouble == Trouble::Hangs {
+            sleep(TIMEOUT).await;
+        }
+        close_error(self.call(|_| ()).await.err().unwrap_or(fault))
+    }
+
     /// What becomes of events, unless the call fails as a whole.
     fn fates(&self, events: &[Event]) -> Vec<Fate> {
-        let taken = match self.planned() {
-            Some(Fault::Partial(taken)) => taken,
-            _ => u8::MAX,
+        let (taken, refused) = match self.planned() {
+            Some(Fault::Partial(taken)) => (taken, Fate::Unpublished),
+            Some(Fault::Refusal(taken)) => (taken, Fate::Unpublishable),
+            _ => (u8::MAX, Fate::Unpublished),
         };
         let fate = |place: usize| match taken >> (place % 8) & 1 {
             1 => Fate::Published,
-            _ => Fate::Unpublished,
+            _ => refused,
         };
         (0..events.len()).map(fate).collect()
     }
@@ -191,9 +232,14 @@ impl Outside for Seat {
         expires: Timestamp,
     ) -> Result<Acquired, TableError> {
         let lease = lease.clone();
-        self.call(move |world| world.store.borrow_mut().acquire(&lease, now, expires))
-            .await
-            .map_err(table_error)
+        let acquired = self.call(move |world| {
+            let acquired = world.store.borrow_mut().acquire(&lease, now, expires);
+            (acquired, world.eras())
+        });
+        let (acquired, mut eras) = acquired.await.map_err(table_error)?;
+        self.resources.replace(eras.pop().unwrap_or_default());
+        self.era.set(eras.len());
+        Ok(acquired)
     }
 
     async fn release(
@@ -225,7 +271,8 @@ impl Outside for Seat {
         self.write(move |world| {
             let objections = world.store.borrow().objections(&commit, world.now());
             world.store.borrow_mut().commit(&lease, &commit)?;
-            for what in objections {
+            let remembered = remembered::objection(world, &commit);
+            for what in objections.into_iter().chain(remembered) {
                 world.violate(what);
             }
             Ok(())
@@ -248,6 +295,10 @@ impl Outside for Seat {
     }
 
     async fn read(&self, _: Account<'_>, request: &Request) -> Result<Answer<Page>, CloseError> {
+        let trouble = self.world.close.borrow().trouble(request);
+        if let Some(trouble) = trouble {
+            return Err(self.stumble(trouble).await);
+        }
         let asked = request.clone();
         let answer = self
             .ask(move |world| world.close.borrow_mut().read(&asked, world.now()))
@@ -281,7 +332,8 @@ impl Outside for Seat {
             if let Some(what) = Bus::objection(&taken) {
                 world.violate(what);
             }
-            world.bus.borrow_mut().put(poll, &taken, &put_fates);
+            let now = world.now();
+            world.bus.borrow_mut().put(poll, &taken, &put_fates, now);
         });
         match timeout_at(deadline, put).await {
             Ok(Ok(())) => publication(fates),

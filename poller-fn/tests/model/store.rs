@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use shared::backfill::{Backfill, Status};
+use shared::configuration::Configuration;
 use shared::health::Health;
 use shared::instance::Instance;
 use shared::instance_table::{Acquired, Lease};
@@ -73,6 +74,12 @@ impl Store {
         self.lease = None;
         self.instance.health = health.clone();
         Ok(())
+    }
+
+    /// Changes how the instance is polled.
+    pub(crate) fn configure(&mut self, configuration: Configuration) {
+        self.instance.configuration = configuration;
+        self.instance.health = self.instance.health.renewed();
     }
 
     /// The instance, whoever has the lease.

@@ -8,8 +8,8 @@ use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 
 use crate::history::{
-    Act, Backfill, Condition, Delete, Edit, Fault, History, Make, Of, Poll, Polled, Quirks, Setup,
-    Stamp, Step,
+    Act, Backfill, Condition, Configure, Delete, Edit, Fault, History, Make, Of, Poll, Polled,
+    Quirks, Setup, Stamp, Step, Trouble,
 };
 
 /// Close shows a change within ten minutes; of what is promised a little less.
@@ -27,7 +27,11 @@ pub(crate) enum Scale {
 /// Any history.
 pub(crate) fn histories(scale: Scale) -> impl Strategy<Value = History> {
     let past = steps(changes(scale));
-    let steps = steps(prop_oneof![3 => changes(scale), 2 => polls(scale).prop_map(Act::Poll)]);
+    let steps = steps(prop_oneof![
+        30 => changes(scale),
+        20 => polls(scale).prop_map(Act::Poll),
+        1 => configures(scale).prop_map(Act::Configure),
+    ]);
     let most = match scale {
         Scale::Small => 30,
         Scale::Large => 12,
@@ -66,7 +70,9 @@ fn setups(scale: Scale) -> impl Strategy<Value = Setup> {
         0.15,
         prop_oneof![3 => 0..7_200_u64, 1 => Just(40 * 24 * 3_600)],
     );
-    (resources, start, quirks()).prop_map(|((a, b, c, d, e, f, only), start, quirks)| {
+    let slowness = option::weighted(0.3, prop_oneof![100..3_000_u64, 3_000..30_000_u64]);
+    let all = (resources, start, quirks(), slowness);
+    all.prop_map(|((a, b, c, d, e, f, only), start, quirks, slowness)| {
         let mut resources: Vec<_> = [a, b, c, d, e, f].into_iter().flatten().collect();
         if resources.is_empty() {
             resources.push(only);
@@ -75,6 +81,7 @@ fn setups(scale: Scale) -> impl Strategy<Value = Setup> {
             resources,
             start: start.map(Duration::from_secs),
             quirks,
+            slowness: slowness.map(Duration::from_millis),
         }
     })
 }
@@ -102,22 +109,33 @@ fn polled(of: Of, scale: Scale) -> impl Strategy<Value = Polled> {
     )
 }
 
+fn configures(scale: Scale) -> impl Strategy<Value = Configure> {
+    let of = prop_oneof![kinds(), Just(Of::Events)];
+    of.prop_flat_map(move |of| {
+        let to = option::weighted(0.8, polled(of, scale));
+        to.prop_map(move |to| Configure { of, to })
+    })
+}
+
 fn quirks() -> impl Strategy<Value = Quirks> {
-    let broken = option::weighted(
-        0.1,
-        prop_oneof![
-            Just(Of::Contacts),
-            Just(Of::Opportunities),
-            Just(Of::Tasks),
-            Just(Of::Events)
-        ],
-    );
+    let endpoint = prop_oneof![
+        Just(Of::Contacts),
+        Just(Of::Opportunities),
+        Just(Of::Tasks),
+        Just(Of::Events)
+    ];
+    let trouble = prop_oneof![
+        Just(Trouble::Fails),
+        Just(Trouble::Hangs),
+        (1..=255_u8).prop_map(Trouble::Throttles),
+    ];
+    let broken = option::weighted(0.15, (endpoint, trouble));
     let is = || weighted(0.5);
-    let search = (is(), is(), is());
+    let search = (is(), is(), is(), weighted(0.3));
     let log = (is(), is(), weighted(0.2));
     (any::<u64>(), search, is(), log, broken).prop_map(
         |(salt, search, is_newest_task_first, log, broken)| {
-            let (is_search_fickle, is_search_frozen, is_search_behind) = search;
+            let (is_search_fickle, is_search_frozen, is_search_behind, is_repeating) = search;
             let (is_log_closed, is_log_counted, is_hiding) = log;
             Quirks {
                 salt,
@@ -128,6 +146,7 @@ fn quirks() -> impl Strategy<Value = Quirks> {
                 is_log_closed,
                 is_log_counted,
                 is_hiding,
+                is_repeating,
                 broken,
             }
         },
@@ -266,7 +285,12 @@ fn lags() -> impl Strategy<Value = Duration> {
 fn polls(scale: Scale) -> impl Strategy<Value = Poll> {
     let budget = prop_oneof![4 => Just(300), 1 => 11..60_u64].prop_map(Duration::from_secs);
     let skew = prop_oneof![3 => Just(0), 1 => -120..121_i16];
-    let pace = prop_oneof![4 => 2..20_u64, 2 => 20..300_u64, 1 => 300..4_000_u64];
+    let pace = prop_oneof![
+        16 => 2..20_u64,
+        8 => 20..300_u64,
+        4 => 300..4_000_u64,
+        1 => 4_000..30_000_u64,
+    ];
     let faults = prop_oneof![
         3 => Just(Vec::new()),
         2 => vec((0..40_u8, faults()), 1..4),
@@ -305,10 +329,13 @@ fn faults() -> impl Strategy<Value = Fault> {
         3 => Just(Fault::LoseAnswer),
         1 => (1..900_u16).prop_map(Fault::Late),
         2 => (1..900_u16).prop_map(Fault::Stall),
-        2 => (1..90_u8).prop_map(Fault::Throttle),
+        1 => Just(Fault::Hang),
+        2 => (1..=255_u8).prop_map(Fault::Throttle),
+        1 => (1..=255_u8).prop_map(Fault::Spend),
         2 => Just(Fault::ExpireCursor),
         1 => Just(Fault::Refuse),
         3 => any::<u8>().prop_map(Fault::Partial),
+        1 => any::<u8>().prop_map(Fault::Refusal),
     ]
 }
 

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::bus::Bus;
 use crate::close::Close;
-use crate::history::{Act, Setup};
+use crate::history::{Act, Configure, Polled, Setup};
 use crate::instance;
 use crate::store::Store;
 
@@ -25,6 +25,8 @@ pub(crate) struct World {
     pub(crate) bus: RefCell<Bus>,
     /// What is dated before is nobody's.
     start: Cell<Timestamp>,
+    /// The resources of the instance, as its owner configured them one time after the other.
+    eras: RefCell<Vec<Vec<Polled>>>,
     polls: Cell<usize>,
     violations: RefCell<Vec<String>>,
 }
@@ -36,6 +38,7 @@ impl World {
             setup: setup.clone(),
             close: RefCell::new(Close::new(setup.quirks.clone())),
             store: RefCell::new(Store::new(instance::new(setup, epoch()))),
+            eras: RefCell::new(vec![setup.resources.clone()]),
             bus: RefCell::default(),
             start: Cell::new(epoch()),
             polls: Cell::new(0),
@@ -62,6 +65,11 @@ impl World {
         self.start.get()
     }
 
+    /// The resources of the instance, as its owner configured them one time after the other.
+    pub(crate) fn eras(&self) -> Vec<Vec<Polled>> {
+        self.eras.borrow().clone()
+    }
+
     /// A number for another poll.
     pub(crate) fn next_poll(&self) -> usize {
         self.polls.replace(self.polls.get() + 1)
@@ -84,7 +92,22 @@ impl World {
                 let resource = backfill.of.path();
                 self.store.borrow_mut().ask(resource, from, to, now);
             }
+            Act::Configure(configure) => self.configure(configure),
             Act::Poll(_) => {}
+        }
+    }
+
+    /// Changes the resources of the instance, of which one must be left.
+    fn configure(&self, Configure { of, to }: &Configure) {
+        let mut eras = self.eras.borrow_mut();
+        let mut next = eras.last().cloned().unwrap_or_default();
+        next.retain(|polled| polled.of != *of);
+        next.extend(to.clone());
+        if !next.is_empty() {
+            let start = self.setup.start.map(|_| self.start());
+            let configuration = instance::configuration(&next, start);
+            self.store.borrow_mut().configure(configuration);
+            eras.push(next);
         }
     }
 

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use shared::close::entry;
 use shared::close::span::floor;
 
 use super::log::{Entry, Form};
-use super::{Close, Object, TICK, Version, render};
+use super::{Close, Object, Place, TICK, Version, render};
 use crate::history::{Delete, Edit, Make, Of, Stamp};
 
 /// Close's log shows everything within five minutes; of what is promised a little less.
@@ -131,6 +132,12 @@ impl Close {
         let entry = &mut self.log[place];
         let visible = now + happening.stamp.lag.min(MAX_LOG_LAG);
         let [shown, hidden] = render::entry(entry, object, own);
+        let form = Place {
+            entry: place,
+            form: entry.forms.len(),
+        };
+        self.versions
+            .extend(entry::version(&shown).map(|version| (version, form)));
         entry.forms.push(Form {
             own,
             visible,

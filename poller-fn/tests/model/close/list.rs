@@ -20,11 +20,12 @@ impl Close {
             Listed::Tasks => self.tasks(list, now),
         };
         let limit = usize::from(list.limit);
-        let rows = found.iter().skip(list.skip).take(limit);
+        let repeated = usize::from(self.quirks.is_repeating && 0 < list.skip);
+        let rows = found.iter().skip(list.skip - repeated).take(limit);
         Ok(Page {
             data: rows.filter_map(|(_, row)| row.json.clone()).collect(),
             cursor: None,
-            has_more: list.skip + limit < found.len(),
+            has_more: list.skip - repeated + limit < found.len(),
             total_results: Some(found.len()),
         })
     }

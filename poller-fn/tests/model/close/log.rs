@@ -66,7 +66,10 @@ impl Close {
     pub(super) fn log_page(&self, page: &LogPage, now: Timestamp) -> Result<Page, CloseError> {
         let all = self.newest_first(now);
         let start = match &page.cursor {
-            Some(cursor) => resume(cursor, &all)?,
+            Some(cursor) => {
+                let start = resume(cursor, &all)?;
+                start.saturating_sub(self.quirks.is_repeating.into())
+            }
             None => page.updated.before.map_or(0, |before| {
                 all.partition_point(|((own, _), _)| before <= *own)
             }),

@@ -8,14 +8,17 @@ pub(crate) mod log;
 mod render;
 mod search;
 
+use std::collections::HashMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
 use shared::close::error::CloseError;
 use shared::close::list::Listed;
 use shared::close::page::{Page, Request};
 use shared::close::search::ObjectType;
+use shared::event::EventId;
 
-use crate::history::{Of, Quirks};
+use crate::history::{Of, Quirks, Trouble};
 use log::Entry;
 use search::Cursor;
 
@@ -29,7 +32,15 @@ pub(crate) struct Close {
     pub(crate) quirks: Quirks,
     pub(crate) objects: Vec<Object>,
     pub(crate) log: Vec<Entry>,
+    /// The entries in each of their forms, by what tells a form from all others.
+    pub(crate) versions: HashMap<EventId, Place>,
     cursors: Vec<Cursor>,
+}
+
+/// A form of an entry.
+pub(crate) struct Place {
+    pub(crate) entry: usize,
+    pub(crate) form: usize,
 }
 
 /// An object.
@@ -56,20 +67,43 @@ impl Close {
             quirks,
             objects: Vec::new(),
             log: Vec::new(),
+            versions: HashMap::new(),
             cursors: Vec::new(),
         }
     }
 
     /// Answers a request.
     pub(crate) fn read(&mut self, request: &Request, now: Timestamp) -> Result<Page, CloseError> {
-        if self.quirks.broken == Some(of(request)) {
-            return Err(CloseError::Unavailable("it never works".to_owned()));
-        }
         match request {
             Request::Search(search) => self.search(search, now),
             Request::List(list) => self.list(list, now),
             Request::EventLog(page) => self.log_page(page, now),
         }
+    }
+
+    /// What is wrong with the endpoint of a request. Leads and contacts have one rate limit.
+    pub(crate) fn trouble(&self, request: &Request) -> Option<Trouble> {
+        self.trouble_of(of(request))
+    }
+
+    /// The same, of what is read of objects, or of the log.
+    pub(crate) fn trouble_of(&self, of: Of) -> Option<Trouble> {
+        let (broken, trouble) = self.quirks.broken?;
+        let is_search = |of| matches!(of, Of::Contacts | Of::Leads);
+        let is_limited = matches!(trouble, Trouble::Throttles(_));
+        let is_it = of == broken || (is_limited && is_search(of) && is_search(broken));
+        is_it.then_some(trouble)
+    }
+
+    /// How many objects of a kind bear one date.
+    pub(crate) fn largest_moment(&self, of: Of) -> usize {
+        let objects = self.objects.iter().filter(|object| object.of == of);
+        largest(objects.filter_map(|object| Some(object.versions.last()?.date)))
+    }
+
+    /// How many entries of the log bear one date.
+    pub(crate) fn largest_moment_of_the_log(&self) -> usize {
+        largest(self.log.iter().map(Entry::own_date))
     }
 
     /// An object as it is, by its path in the API.
@@ -87,6 +121,12 @@ impl Object {
         let shown = newest_first.find(|version| version.visible <= time);
         shown.filter(|version| version.json.is_some())
     }
+}
+
+fn largest(dates: impl Iterator<Item = Timestamp>) -> usize {
+    let mut counts: HashMap<Timestamp, usize> = HashMap::new();
+    dates.for_each(|date| *counts.entry(date).or_default() += 1);
+    counts.into_values().max().unwrap_or_default()
 }
 
 /// What a request is about.

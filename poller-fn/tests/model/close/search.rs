@@ -46,7 +46,12 @@ impl Close {
             (version.date, shuffled(walk.salt, *number), *number)
         };
         found.sort_unstable_by_key(place);
-        found.retain(|row| walk.after.is_none_or(|after| after < place(row)));
+        let is_repeating = self.quirks.is_repeating;
+        let is_left = |place| {
+            walk.after
+                .is_none_or(|after| after < place || (is_repeating && after == place))
+        };
+        found.retain(|row| is_left(place(row)));
         found.truncate(limit);
         let after = found.last().map(place).or(walk.after);
         let shown = found.iter().filter_map(|row| self.hydrated(*row));

@@ -1,0 +1,108 @@
+//! Whether a poll leaves the next one less to do, however slow Close is.
+
+use std::time::Duration;
+
+use shared::close::event_log::PAGE_SIZE;
+use shared::watermark_table::StoredPosition;
+
+use crate::history::{Of, Trouble};
+use crate::oracle::{self, Done};
+use crate::owed;
+use crate::world::World;
+
+/// What a poll needs before it can read: the lease and what is stored; and behind a unit: to publish and to commit it.
+const CALLS_BESIDE_READING: u32 = 5;
+/// Requests by which a walk finds its way through a moment that holds more than a page, for each page.
+const REQUESTS_A_PAGE: usize = 4;
+/// More than any history needs.
+const MAX_POLLS: usize = 600;
+/// What a poll has.
+const TIME: Duration = Duration::from_secs(290);
+
+/// Of that, what an endpoint uses up that does not answer.
+const HANGING: Duration = Duration::from_secs(125);
+
+/// How far an instance has come.
+#[derive(PartialEq, Eq)]
+pub(crate) struct Progress {
+    published: usize,
+    /// Of each resource where it stands, and how much of it is remembered.
+    resources: Vec<(String, Option<StoredPosition>, usize)>,
+}
+
+impl Progress {
+    pub(crate) fn of(world: &World) -> Self {
+        let stored = world.store.borrow().load().into_iter();
+        let mut resources: Vec<_> = stored
+            .map(|(name, it)| {
+                let seen = it.chunks.iter().map(|(_, ids)| ids.len()).sum();
+                (name, it.position, seen)
+            })
+            .collect();
+        resources.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+        let published = world.bus.borrow().keys.len();
+        Self {
+            published,
+            resources,
+        }
+    }
+}
+
+/// Whether there is something left for another poll, which has the time to do a part of it.
+pub(crate) fn may_need_another(world: &World, pace: Duration, done: &[Done]) -> bool {
+    let is_done = done
+        .last()
+        .is_some_and(|last| unfinished(world, last).is_none());
+    !is_done && has_time(world, pace)
+}
+
+/// What the last poll left, it left smaller.
+pub(crate) fn check(world: &World, before: &Progress, done: &[Done]) -> Result<(), String> {
+    let last = done.last().and_then(|last| unfinished(world, last));
+    match last {
+        Some(resource) if *before == Progress::of(world) => {
+            Err(format!("a poll left as much to do of {resource}"))
+        }
+        Some(resource) if MAX_POLLS < done.len() => Err(format!("{resource} comes to no end")),
+        _ => Ok(()),
+    }
+}
+
+/// A resource that the poll did not read to its end, for no other reason than want of time.
+fn unfinished<'a>(world: &World, done: &'a Done) -> Option<&'a str> {
+    let failed = done.failed();
+    failed
+        .into_iter()
+        .find(|resource| !oracle::is_broken(world, resource))
+}
+
+/// What has one date is read by one poll or by none: nothing is promised of more than there is time for.
+fn has_time(world: &World, pace: Duration) -> bool {
+    let time = match world.setup.quirks.broken {
+        Some((_, Trouble::Hangs)) => TIME - HANGING,
+        _ => TIME,
+    };
+    let calls = u32::try_from(time.as_millis() / pace.as_millis().max(1)).unwrap_or(u32::MAX);
+    let requests = calls.saturating_sub(CALLS_BESIDE_READING);
+    let eras = world.eras();
+    let last = eras.last().map(Vec::as_slice).unwrap_or_default();
+    let needed = last.iter().map(|polled| {
+        let close = world.close.borrow();
+        let page = if owed::is_logged(polled) {
+            PAGE_SIZE
+        } else {
+            polled.page_size.into()
+        };
+        let largest = if owed::is_logged(polled) {
+            close.largest_moment_of_the_log()
+        } else {
+            close.largest_moment(polled.of)
+        };
+        if largest <= page && polled.of != Of::Events {
+            REQUESTS_A_PAGE
+        } else {
+            REQUESTS_A_PAGE * (1 + largest.div_ceil(page))
+        }
+    });
+    needed.sum::<usize>() <= usize::try_from(requests).unwrap_or(usize::MAX)
+}
