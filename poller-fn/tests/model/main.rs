@@ -27,6 +27,8 @@ use strategy::Scale;
 const CASES: u32 = 300;
 /// One history in so many is a large one.
 const CROWDS: u32 = 30;
+/// And one in so many is of a Close that is slow.
+const BACKLOGS: u32 = 6;
 /// The same ones each time, unless `PROPTEST_RNG_SEED` says which.
 const SEED: u64 = 1;
 /// How long a history may be made smaller that shows a fault, in milliseconds.
@@ -51,13 +53,24 @@ fn a_crowd_loses_nothing_and_fits_the_memory() {
 }
 
 #[test]
+fn a_slow_close_is_caught_up_with() {
+    let config = Config {
+        cases: config().cases.div_ceil(BACKLOGS),
+        ..config()
+    };
+    if let Err(failure) = check(Scale::Slow, config, None) {
+        panic!("{failure:#?}");
+    }
+}
+
+#[test]
 fn every_mutant_is_noticed() {
     for mutant in Mutant::ALL {
         let config = Config {
             max_shrink_iters: 0,
             ..config()
         };
-        let result = check(Scale::Small, config, Some(mutant));
+        let result = check(mutant.scale(), config, Some(mutant));
         assert!(matches!(result, Err(TestError::Fail(..))), "{mutant:?}");
     }
 }

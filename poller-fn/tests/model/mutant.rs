@@ -1,7 +1,7 @@
 //! Adapters that turn a right poller into a wrong one. A proof that does not notice proves nothing.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,18 +12,20 @@ use shared::close::error::CloseError;
 use shared::close::list::{List, Listed};
 use shared::close::page::{Page, Request};
 use shared::close::search::Search;
-use shared::event::{Entry, Event};
+use shared::close::{entry, json, timestamp};
+use shared::event::{Entry, Event, EventId};
 use shared::event_bus::{Fate, Publication};
 use shared::health::Health;
 use shared::instance_id::InstanceId;
 use shared::instance_table::{Acquired, Lease};
 use shared::table::TableError;
 use shared::watermark_table::{Commit, StoredResource};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::close::{self, MAX_LIMIT, TICK};
 use crate::history::Of;
 use crate::seat::Seat;
+use crate::strategy::Scale;
 
 /// What a withheld publication may take.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -41,16 +43,38 @@ pub(crate) enum Mutant {
     ByOffset,
     /// Polls whoever else does.
     NoLease,
+    /// Counts an entry that came twice as published, whatever became of its event.
+    SeenByItsTwin,
+    /// Takes every refusal of the bus for one that is about the event.
+    RefusedForGood,
+    /// Begins each poll with a window of everything.
+    WholeWindow,
+    /// Has all wait for whoever is told to wait.
+    WaitingTogether,
 }
 
 impl Mutant {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::StrictlyAfter,
         Self::CommitBeforePublish,
         Self::NothingSeen,
         Self::ByOffset,
         Self::NoLease,
+        Self::SeenByItsTwin,
+        Self::RefusedForGood,
+        Self::WholeWindow,
+        Self::WaitingTogether,
     ];
+}
+
+impl Mutant {
+    /// How many changes show it.
+    pub(crate) fn scale(self) -> Scale {
+        match self {
+            Self::WholeWindow => Scale::Slow,
+            _ => Scale::Small,
+        }
+    }
 }
 
 /// A seat with something wrong about it.
@@ -60,6 +84,9 @@ pub(crate) struct Mutated<'a> {
     withheld: RefCell<Vec<Event>>,
     /// Where the poll began in a source, and what it was served of it.
     offsets: RefCell<HashMap<Of, (Request, usize)>>,
+    /// The entries of the log that it was shown, and those that it was shown twice, as they are remembered.
+    shown: RefCell<HashSet<EventId>>,
+    twins: RefCell<Vec<u8>>,
 }
 
 impl<'a> Mutated<'a> {
@@ -69,6 +96,8 @@ impl<'a> Mutated<'a> {
             mutant,
             withheld: RefCell::default(),
             offsets: RefCell::default(),
+            shown: RefCell::default(),
+            twins: RefCell::default(),
         }
     }
 
@@ -93,6 +122,36 @@ impl<'a> Mutated<'a> {
         let served = served + data.len();
         self.offsets.borrow_mut().insert(source, (first, served));
         Ok(answer)
+    }
+}
+
+impl Mutated<'_> {
+    async fn wait_and_read(
+        &self,
+        account: Account<'_>,
+        request: &Request,
+    ) -> Result<Answer<Page>, CloseError> {
+        loop {
+            match self.seat.read(account, request).await {
+                Err(CloseError::RateLimited { wait }) => sleep(wait).await,
+                answer => return answer,
+            }
+        }
+    }
+
+    fn note_twins(&self, page: &Page) {
+        for entry in &page.data {
+            let date =
+                json::text_at(entry, "date_updated").and_then(|text| timestamp::parse(&text));
+            let Some((id, date)) = entry::version(entry).zip(date) else {
+                continue;
+            };
+            if !self.shown.borrow_mut().insert(id) {
+                let mut twins = self.twins.borrow_mut();
+                twins.extend(id.0);
+                twins.extend(date.as_microsecond().to_be_bytes());
+            }
+        }
     }
 }
 
@@ -125,9 +184,15 @@ impl Outside for Mutated<'_> {
 
     async fn load(&self, id: InstanceId) -> Result<HashMap<String, StoredResource>, TableError> {
         let mut loaded = self.seat.load(id).await?;
-        if self.mutant == Mutant::NothingSeen {
-            for resource in loaded.values_mut() {
-                resource.chunks.clear();
+        for resource in loaded.values_mut() {
+            match self.mutant {
+                Mutant::NothingSeen => resource.chunks.clear(),
+                Mutant::WholeWindow => {
+                    if let Some(position) = &mut resource.position {
+                        position.first_window_end = None;
+                    }
+                }
+                _ => {}
             }
         }
         Ok(loaded)
@@ -142,7 +207,11 @@ impl Outside for Mutated<'_> {
             };
             return self.seat.write(put).await;
         }
-        self.seat.commit(lease, commit).await?;
+        let mut commit = commit.clone();
+        if let Some((_, ids)) = commit.put_chunks.last_mut() {
+            ids.extend(self.twins.take());
+        }
+        self.seat.commit(lease, &commit).await?;
         let events = self.withheld.take();
         let published = self.seat.publish(&events, Instant::now() + PATIENCE).await;
         drop(published);
@@ -169,6 +238,12 @@ impl Outside for Mutated<'_> {
                 Some(source) => self.by_offset(account, request, source).await,
                 None => self.seat.read(account, request).await,
             },
+            (_, Mutant::WaitingTogether) => self.wait_and_read(account, request).await,
+            (Request::EventLog(_), Mutant::SeenByItsTwin) => {
+                let answer = self.seat.read(account, request).await?;
+                self.note_twins(&answer.body);
+                Ok(answer)
+            }
             _ => self.seat.read(account, request).await,
         }
     }
@@ -186,8 +261,18 @@ impl Outside for Mutated<'_> {
     }
 
     async fn publish(&self, events: &[Event], deadline: Instant) -> Publication {
-        if self.mutant != Mutant::CommitBeforePublish {
-            return self.seat.publish(events, deadline).await;
+        match self.mutant {
+            Mutant::CommitBeforePublish => {}
+            Mutant::RefusedForGood => {
+                let publication = self.seat.publish(events, deadline).await;
+                let for_good = |fate: &Fate| match fate {
+                    Fate::Unpublished => Fate::Unpublishable,
+                    done => *done,
+                };
+                let fates = publication.fates().iter().map(for_good);
+                return Publication::new(fates.collect(), None);
+            }
+            _ => return self.seat.publish(events, deadline).await,
         }
         self.withheld.borrow_mut().extend_from_slice(events);
         Publication::new(vec![Fate::Published; events.len()], None)

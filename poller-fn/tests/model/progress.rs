@@ -5,17 +5,19 @@ use std::time::Duration;
 use shared::close::event_log::PAGE_SIZE;
 use shared::watermark_table::StoredPosition;
 
-use crate::history::{Of, Trouble};
+use crate::history::Trouble;
 use crate::oracle::{self, Done};
 use crate::owed;
 use crate::world::World;
 
-/// What a poll needs before it can read: the lease and what is stored; and behind a unit: to publish and to commit it.
-const CALLS_BESIDE_READING: u32 = 5;
-/// Requests by which a walk finds its way through a moment that holds more than a page, for each page.
-const REQUESTS_A_PAGE: usize = 4;
+/// What a poll needs for the lease, for what is stored, and to publish and to commit a unit.
+const BESIDE_READING: Duration = Duration::from_secs(10);
+/// Requests by which a walk finds where to read, and by which it finds its way through a moment that holds more than a
+/// page, for each page.
+const FINDING: usize = 4;
+const DIVIDING: usize = 4;
 /// More than any history needs.
-const MAX_POLLS: usize = 600;
+const MAX_POLLS: usize = 200;
 /// What a poll has.
 const TIME: Duration = Duration::from_secs(290);
 
@@ -82,8 +84,7 @@ fn has_time(world: &World, pace: Duration) -> bool {
         Some((_, Trouble::Hangs)) => TIME - HANGING,
         _ => TIME,
     };
-    let calls = u32::try_from(time.as_millis() / pace.as_millis().max(1)).unwrap_or(u32::MAX);
-    let requests = calls.saturating_sub(CALLS_BESIDE_READING);
+    let requests = (time - BESIDE_READING).as_millis() / pace.as_millis().max(1);
     let eras = world.eras();
     let last = eras.last().map(Vec::as_slice).unwrap_or_default();
     let needed = last.iter().map(|polled| {
@@ -98,10 +99,10 @@ fn has_time(world: &World, pace: Duration) -> bool {
         } else {
             close.largest_moment(polled.of)
         };
-        if largest <= page && polled.of != Of::Events {
-            REQUESTS_A_PAGE
-        } else {
-            REQUESTS_A_PAGE * (1 + largest.div_ceil(page))
+        match largest.div_ceil(page) {
+            0 | 1 => FINDING,
+            pages if owed::is_logged(polled) => FINDING + pages,
+            pages => FINDING + DIVIDING * pages,
         }
     });
     needed.sum::<usize>() <= usize::try_from(requests).unwrap_or(usize::MAX)

@@ -22,19 +22,25 @@ pub(crate) enum Scale {
     Small,
     /// More than a unit, a page or a walk of Close's holds.
     Large,
+    /// More than a poll has time for, bit by bit, mostly in the event log.
+    Slow,
 }
 
 /// Any history.
 pub(crate) fn histories(scale: Scale) -> impl Strategy<Value = History> {
-    let past = steps(changes(scale));
-    let steps = steps(prop_oneof![
-        30 => changes(scale),
-        20 => polls(scale).prop_map(Act::Poll),
-        1 => configures(scale).prop_map(Act::Configure),
-    ]);
+    let past = steps(scale, changes(scale));
+    let steps = steps(
+        scale,
+        prop_oneof![
+            30 => changes(scale),
+            20 => polls(scale).prop_map(Act::Poll),
+            1 => configures(scale).prop_map(Act::Configure),
+        ],
+    );
     let most = match scale {
         Scale::Small => 30,
         Scale::Large => 12,
+        Scale::Slow => 6,
     };
     let steps = (vec(past, 0..4), vec(steps, 1..most));
     (setups(scale), steps).prop_map(|(setup, (mut past, mut steps))| {
@@ -70,7 +76,10 @@ fn setups(scale: Scale) -> impl Strategy<Value = Setup> {
         0.15,
         prop_oneof![3 => 0..7_200_u64, 1 => Just(40 * 24 * 3_600)],
     );
-    let slowness = option::weighted(0.3, prop_oneof![100..3_000_u64, 3_000..30_000_u64]);
+    let slowness = match scale {
+        Scale::Slow => (2_000..20_000_u64).prop_map(Some).boxed(),
+        _ => option::weighted(0.3, prop_oneof![100..3_000_u64, 3_000..30_000_u64]).boxed(),
+    };
     let all = (resources, start, quirks(), slowness);
     all.prop_map(|((a, b, c, d, e, f, only), start, quirks, slowness)| {
         let mut resources: Vec<_> = [a, b, c, d, e, f].into_iter().flatten().collect();
@@ -98,7 +107,11 @@ fn polled(of: Of, scale: Scale) -> impl Strategy<Value = Polled> {
         .boxed()
     };
     let delay = prop_oneof![4 => Just(0), 1 => 1..120_u64].prop_map(Duration::from_secs);
-    (condition, page_sizes(scale), delay, weighted(0.15)).prop_map(
+    let is_logged = match scale {
+        Scale::Slow => weighted(0.6),
+        _ => weighted(0.15),
+    };
+    (condition, page_sizes(scale), delay, is_logged).prop_map(
         move |(condition, page_size, delay, is_logged)| Polled {
             of,
             is_logged,
@@ -153,8 +166,12 @@ fn quirks() -> impl Strategy<Value = Quirks> {
     )
 }
 
-fn steps(acts: impl Strategy<Value = Act>) -> impl Strategy<Value = Step> {
-    let times = prop_oneof![4 => Just(1), 1 => 2..20_u8];
+fn steps(scale: Scale, acts: impl Strategy<Value = Act>) -> impl Strategy<Value = Step> {
+    let once = match scale {
+        Scale::Slow => 1,
+        _ => 4,
+    };
+    let times = prop_oneof![once => Just(1), 1 => 2..20_u8];
     let every = prop_oneof![1..50_u64, 100..20_000_u64, 30_000..300_000_u64];
     (pauses(), times, every, acts).prop_map(|(pause, times, every, act)| Step {
         pause,
@@ -203,6 +220,7 @@ fn counts(scale: Scale) -> impl Strategy<Value = u16> {
     let crowd = match scale {
         Scale::Small => (1, 40..130_u16),
         Scale::Large => (10, 130..1_600),
+        Scale::Slow => (60, 20..90),
     };
     prop_oneof![20 => Just(1), 20 => 2..9_u16, 4 => 9..40_u16, crowd.0 => crowd.1]
 }
@@ -212,13 +230,14 @@ fn few(scale: Scale) -> u16 {
     match scale {
         Scale::Small => 3,
         Scale::Large => 150,
+        Scale::Slow => 90,
     }
 }
 
 fn page_sizes(scale: Scale) -> impl Strategy<Value = u16> {
     match scale {
         Scale::Small => 2..8_u16,
-        Scale::Large => 40..201_u16,
+        Scale::Large | Scale::Slow => 40..201_u16,
     }
 }
 
