@@ -65,9 +65,12 @@ pub struct Entry {
 
 /// How an event carries what Close sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum RawForm {
+pub enum RawForm {
+    /// In `raw`, byte for byte.
     Json,
+    /// In `rawText`: nothing in the detail is Close's JSON.
     Text,
+    /// Not at all: `rawOmitted` says where to read it.
     Omitted,
 }
 
@@ -120,29 +123,23 @@ impl Event {
         }
     }
 
-    /// The entry to publish: `raw` as Close sent it, as text where EventBridge would refuse the JSON, and left out where
-    /// the entry would be larger than `max_bytes`.
-    pub fn to_entry(&self, max_bytes: usize) -> Entry {
-        let form = if json::suits_event_bridge(&self.change.raw) {
-            RawForm::Json
-        } else {
-            RawForm::Text
+    /// The entry to publish, in this form or in the next that will do: as text where EventBridge would refuse the JSON, and
+    /// without what Close sent where the entry would be larger than `max_bytes`. Returns the form with it.
+    pub fn to_entry(&self, form: RawForm, max_bytes: usize) -> (Entry, RawForm) {
+        let raw = &self.change.raw;
+        let form = match form {
+            RawForm::Json if !json::suits_event_bridge(raw) => RawForm::Text,
+            form => form,
         };
-        self.fitting(form, max_bytes)
-    }
-
-    /// The entry to try when EventBridge refused [`Self::to_entry`]'s: nothing in it is Close's JSON.
-    pub fn to_plain_entry(&self, max_bytes: usize) -> Entry {
-        self.fitting(RawForm::Text, max_bytes)
-    }
-
-    fn fitting(&self, form: RawForm, max_bytes: usize) -> Entry {
         // The text alone is over the limit for most that does not fit, and spares building the whole.
-        let may_fit = self.change.raw.get().len() < max_bytes;
+        let may_fit = form != RawForm::Omitted && raw.get().len() < max_bytes;
         let entry = may_fit
             .then(|| self.entry(form))
             .filter(|entry| entry.size() <= max_bytes);
-        entry.unwrap_or_else(|| self.entry(RawForm::Omitted))
+        match entry {
+            Some(entry) => (entry, form),
+            None => (self.entry(RawForm::Omitted), RawForm::Omitted),
+        }
     }
 
     fn entry(&self, form: RawForm) -> Entry {
@@ -298,20 +295,20 @@ impl<'de> Deserialize<'de> for EventId {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::sync::Arc;
 
     use jiff::Timestamp;
     use serde_json::Value;
     use serde_json::value::RawValue;
 
-    use super::{Channel, Entry, Event, EventId};
+    use super::{Channel, Entry, Event, EventId, RawForm};
     use crate::change::{Change, EventType, Identity};
     use crate::configuration::Configuration;
     use crate::instance::Instance;
     use crate::settings::{Policy, Settings};
 
-    fn change(action: &str, date: &str, raw: &str) -> Change {
+    pub(crate) fn change(action: &str, date: &str, raw: &str) -> Change {
         Change {
             object_type: "contact".to_owned(),
             object_id: "cont_1".to_owned(),
@@ -325,7 +322,7 @@ mod tests {
         }
     }
 
-    fn event(change: Change) -> Event {
+    pub(crate) fn event(change: Change) -> Event {
         let mut configuration = Configuration::default();
         configuration.set_default("username", "api_key");
         let settings = Settings::parse(&configuration, &Policy::default()).unwrap();
@@ -339,7 +336,9 @@ mod tests {
     }
 
     fn entry(raw: &str, max_bytes: usize) -> Entry {
-        event(change("updated", "2026-06-19T12:06:45.242Z", raw)).to_entry(max_bytes)
+        event(change("updated", "2026-06-19T12:06:45.242Z", raw))
+            .to_entry(RawForm::Json, max_bytes)
+            .0
     }
 
     fn id(action: &str, date: &str) -> EventId {
@@ -398,7 +397,12 @@ mod tests {
         let mut change = change("updated", "2026-06-19T12:06:45Z", "{}");
         change.object_type = "ü".repeat(200);
         assert_eq!(
-            event(change).to_entry(10_000).detail_type.chars().count(),
+            event(change)
+                .to_entry(RawForm::Json, 10_000)
+                .0
+                .detail_type
+                .chars()
+                .count(),
             128
         );
     }
