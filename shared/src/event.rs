@@ -218,7 +218,7 @@ impl EventId {
         let mut parts = vec![
             instance_id.to_string(),
             change.object_type.clone(),
-            change.object_id.clone(),
+            change.own_id.clone(),
         ];
         match &change.identity {
             Identity::Date => parts.push(change.date.as_microsecond().to_string()),
@@ -312,6 +312,7 @@ pub(crate) mod tests {
         Change {
             object_type: "contact".to_owned(),
             object_id: "cont_1".to_owned(),
+            own_id: "cont_1".to_owned(),
             event_type: EventType::of("contact", action),
             action: action.to_owned(),
             date: date.parse().unwrap(),
@@ -370,6 +371,19 @@ pub(crate) mod tests {
                 "{action} {other_date}"
             );
         }
+    }
+
+    #[test]
+    fn the_id_goes_by_closes_own_id_whatever_the_event_says() {
+        let date = "2026-06-19T12:06:45.242Z";
+        let of = |object_id: &str, own_id: &str| {
+            let mut change = change("updated", date, "{}");
+            object_id.clone_into(&mut change.object_id);
+            own_id.clone_into(&mut change.own_id);
+            event(change).id
+        };
+        assert_eq!(of("lead_1", "cont_1"), of("cont_1", "cont_1"));
+        assert_ne!(of("lead_1", "cont_1"), of("lead_1", "cont_2"));
     }
 
     #[test]

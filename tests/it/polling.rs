@@ -18,6 +18,7 @@ mod backfill;
 mod dispatch;
 mod event_log;
 pub(crate) mod health;
+mod identity;
 mod kills;
 mod objects;
 mod refusals;

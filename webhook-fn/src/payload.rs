@@ -81,6 +81,7 @@ fn legacy_changes(
             href: object_href(model, object_id),
             object_type: model.to_owned(),
             object_id: object_id.to_owned(),
+            own_id: object_id.to_owned(),
             action: action.to_owned(),
             raw: Arc::clone(raw),
         };

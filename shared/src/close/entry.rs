@@ -10,9 +10,11 @@ use super::{json, timestamp};
 use crate::change::{Change, EventType, Identity, object_href};
 use crate::event::EventId;
 
-/// Close stamps an entry a few ms after the object it is about. An object stamped longer before was not touched by the
+/// Close stamps an entry a few ms after the object it is about. An object stamped longer before was not stamped by the
 /// action, so its date would collide with an older change.
 const STAMPING_DELAY: SignedDuration = SignedDuration::from_secs(1);
+/// The field that an action changes which stamps its object.
+const DATE_UPDATED: &str = "date_updated";
 
 /// What is read of an entry; the rest passes through in `raw`.
 #[derive(Debug, Deserialize)]
@@ -23,6 +25,7 @@ struct Entry<'a> {
     action: Option<String>,
     date_updated: Option<String>,
     date_created: Option<String>,
+    changed_fields: Option<Vec<String>>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
 }
@@ -72,6 +75,7 @@ pub fn to_change(
         href,
         object_type: object_type.clone(),
         object_id: object_id.clone(),
+        own_id: object_id.clone(),
         action: action.clone(),
         raw,
     })
@@ -116,22 +120,34 @@ impl Entry<'_> {
             .collect()
     }
 
-    /// The object's own date where the action touched the object, so that a poll of the object finds the same;
-    /// else the entry's.
+    /// The object's own date where the action stamped the object, so that a poll of the object comes to the same id; else
+    /// the entry's.
     fn date(&self) -> Option<Timestamp> {
         let parsed = |text: &Option<String>| timestamp::parse(text.as_deref()?);
         let own = parsed(&self.date_updated).or_else(|| parsed(&self.date_created));
         let object = self
             .data
-            .and_then(|data| timestamp::parse(&json::text_at(data, "date_updated")?));
+            .and_then(|data| timestamp::parse(&json::text_at(data, DATE_UPDATED)?));
         match (own, object) {
-            (Some(own), Some(object)) if is_stamped_just_before(object, own) => Some(object),
+            (Some(own), Some(object)) if self.stamps_object() && is_just_before(object, own) => {
+                Some(object)
+            }
             _ => own.or(object),
         }
     }
+
+    /// Whether the action may have stamped the object. An update that leaves `date_updated` alone did not, though the object may
+    /// bear the date of another update a moment before.
+    fn stamps_object(&self) -> bool {
+        let is_birth_or_end = matches!(self.action.as_deref(), Some("created" | "deleted"));
+        let mut changed = self.changed_fields.iter().flatten();
+        is_birth_or_end
+            || self.changed_fields.is_none()
+            || changed.any(|field| field == DATE_UPDATED)
+    }
 }
 
-fn is_stamped_just_before(object: Timestamp, entry: Timestamp) -> bool {
+fn is_just_before(object: Timestamp, entry: Timestamp) -> bool {
     let ahead = entry.duration_since(object);
     SignedDuration::ZERO <= ahead && ahead <= STAMPING_DELAY
 }
@@ -160,6 +176,30 @@ mod tests {
         let data = object.map(|date_updated| json!({"date_updated": date_updated}));
         let entry = json!({"object_type": "lead", "object_id": "lead_1", "action": "updated", "date_updated": entry, "data": data});
         change(&entry).unwrap().date.to_string()
+    }
+
+    /// Once the time between the two stamps alone decided: up to a second, and the object's date counted, so that a poll of the
+    /// object and the log come to one id. Two changes within a second had one id then, and the second was lost as a duplicate.
+    #[test]
+    fn of_two_entries_within_a_second_each_has_a_date_of_its_own() {
+        let entry = |action: &str, changed: serde_json::Value| {
+            let data = json!({"date_updated": "2026-06-19T12:04:01.100000+00:00"});
+            let entry = json!({"object_type": "lead", "object_id": "lead_1", "action": action, "date_updated": "2026-06-19T12:04:01.705000", "changed_fields": changed, "data": data});
+            change(&entry).unwrap().date.to_string()
+        };
+        let (own, object) = ("2026-06-19T12:04:01.705Z", "2026-06-19T12:04:01.1Z");
+        for (action, changed, date) in [
+            ("updated", json!(["date_updated", "name"]), object),
+            ("updated", json!(["name"]), own),
+            ("updated", json!([]), own),
+            ("updated", json!(null), object),
+            ("completed", json!(["date_updated", "is_complete"]), object),
+            ("merged", json!([]), own),
+            ("created", json!([]), object),
+            ("deleted", json!([]), object),
+        ] {
+            assert_eq!(entry(action, changed.clone()), date, "{action} {changed}");
+        }
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl<'a> Attempt<'a> {
 
     /// Close's own id of the object that it is about.
     pub(super) fn object(&self) -> Option<&'a str> {
-        self.event().map(|event| event.change.object_id.as_str())
+        self.event().map(|event| event.change.own_id.as_str())
     }
 
     /// What to do after a refusal. The forms are tried from the whole to the least; where the reason is not known to lie in
@@ -160,7 +160,7 @@ mod tests {
 
     fn of_object(id: &str) -> Event {
         let mut change = change("updated", "2026-06-19T12:06:45.242Z", r#"{"n":1}"#);
-        id.clone_into(&mut change.object_id);
+        id.clone_into(&mut change.own_id);
         event(change)
     }
 

@@ -218,7 +218,7 @@ impl<'a> Publisher<'a> {
             Next::Leave => {
                 self.reason = Some(code.to_owned());
                 self.blocked
-                    .extend(event.map(|it| it.change.object_id.as_str()));
+                    .extend(event.map(|it| it.change.own_id.as_str()));
             }
         }
         None
@@ -238,7 +238,7 @@ fn report_unpublishable(event: &Event, code: &str) {
     tracing::error!(
         event.id = %event.id,
         close.object_type = event.change.object_type,
-        close.object_id = event.change.object_id,
+        close.object_id = event.change.own_id,
         code,
         "event.unpublishable: EventBridge refused the event in every form; read the object at Close"
     );
