@@ -55,6 +55,7 @@ pub fn to_change(
         date: date.unwrap_or(now),
         identity,
         data_hidden: false,
+        is_unreadable: false,
         href: object_href(&object_type, &own_id),
         object_type,
         object_id,

@@ -26,6 +26,8 @@ pub struct Change {
     pub identity: Identity,
     /// Whether Close kept the object's `data` from the API key.
     pub data_hidden: bool,
+    /// Whether it is an entry of the event log that does not say what changed, or not as Close does.
+    pub is_unreadable: bool,
     /// Where Close has what `raw` holds, relative to the API's base: `contact/cont_…/`.
     pub href: String,
     /// What Close sent.
@@ -51,7 +53,7 @@ pub enum EventType {
     Updated,
     /// The object is gone.
     Deleted,
-    /// An object or an action that Close has added since this was written.
+    /// An object or an action that Close has added since this was written, or an entry that cannot be read.
     Unknown,
 }
 

@@ -143,11 +143,15 @@ impl Event {
     }
 
     fn entry(&self, form: RawForm) -> Entry {
-        let detail_type = format!(
-            "{}.{}",
-            self.change.object_type,
-            self.change.event_type.lower_case()
+        let (object_type, word) = (
+            &self.change.object_type,
+            self.change.event_type.lower_case(),
         );
+        let detail_type = if object_type.is_empty() {
+            word.to_owned()
+        } else {
+            format!("{object_type}.{word}")
+        };
         Entry {
             source: SOURCE,
             detail_type: detail_type.chars().take(MAX_DETAIL_TYPE).collect(),
@@ -318,6 +322,7 @@ pub(crate) mod tests {
             date: date.parse().unwrap(),
             identity: Identity::Date,
             data_hidden: false,
+            is_unreadable: false,
             href: "contact/cont_1/".to_owned(),
             raw: Arc::from(RawValue::from_string(raw.to_owned()).unwrap()),
         }
@@ -404,6 +409,15 @@ pub(crate) mod tests {
             serde_json::from_str(&entry(r#"{"n":9223372036854775808}"#, 1_000).detail).unwrap();
         assert_eq!(detail["rawText"], r#"{"n":9223372036854775808}"#);
         assert_eq!(detail.get("raw"), None);
+    }
+
+    #[test]
+    fn a_detail_type_without_an_object_type_is_a_word() {
+        let mut change = change("", "2026-06-19T12:06:45Z", "{}");
+        change.object_type = String::new();
+        change.event_type = EventType::Unknown;
+        let (entry, _) = event(change).to_entry(RawForm::Json, 10_000);
+        assert_eq!(entry.detail_type, "unknown");
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod identity;
 mod kills;
 mod objects;
 mod refusals;
+mod unreadable;
 
 /// The ids of the objects, each once, sorted.
 fn set(ids: impl IntoIterator<Item = String>) -> BTreeSet<String> {
