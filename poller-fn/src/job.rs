@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
 use shared::backfill::{Backfill, Status};
 use shared::change::Change;
-use shared::close::entry::{self, EntryError};
+use shared::close::entry;
 use shared::event::{Event, EventId};
 use shared::event_bus::Fate;
 use shared::poller_configuration::{Resource, Source};
@@ -187,22 +187,19 @@ impl<'a> Target<'a> {
     }
 
     /// Reads a record, or an entry of the event log.
-    ///
-    /// # Errors
-    /// When it is an entry that does not say what changed.
-    pub fn read(&self, record: &Arc<RawValue>, until: Timestamp) -> Result<Reading, EntryError> {
+    pub fn read(&self, record: &Arc<RawValue>, until: Timestamp) -> Reading {
         let change = if self.is_logged() {
-            entry::to_change(record, Arc::clone(record), until)?
+            entry::to_change(record, Arc::clone(record), until)
         } else {
             record::to_change(Arc::clone(record), self.resource, self.began_at, until)
         };
-        Ok(if self.is_logged() && !self.claims(&change) {
+        if self.is_logged() && !self.claims(&change) {
             Reading::NotOurs
         } else if self.matches(record) {
             Reading::Change(change)
         } else {
             Reading::Refused(change)
-        })
+        }
     }
 
     /// By what a record is known to be done with: its event, but in the event log the entry as it is now. Of an entry Close
@@ -219,16 +216,29 @@ impl<'a> Target<'a> {
     /// publish themselves, which for those that read objects is what they see of them, created and updated.
     fn claims(&self, change: &Change) -> bool {
         let objects = self.resource.query.objects;
+        if change.object_type.is_empty() {
+            return self.claims_untyped();
+        }
         if objects != Objects::All {
             return objects.include(&change.object_type);
         }
-        let is_seen = matches!(change.action.as_str(), "created" | "updated");
+        let is_seen =
+            !change.is_unreadable && matches!(change.action.as_str(), "created" | "updated");
         let publishes = |other: &Resource| {
             other.query.objects != Objects::All
                 && other.query.objects.include(&change.object_type)
                 && (is_seen || other.source == Source::EventLog)
         };
         !self.all.iter().any(publishes)
+    }
+
+    /// Whether it publishes the entries that do not say of which type their object is: one resource does, the first that polls
+    /// everything, or else the first that is read in the event log.
+    fn claims_untyped(&self) -> bool {
+        let logged = || self.all.iter().filter(|it| it.source == Source::EventLog);
+        let mut of_all = logged().filter(|it| it.query.objects == Objects::All);
+        let owner = of_all.next().or_else(|| logged().next());
+        owner.is_some_and(|owner| owner.name == self.resource.name)
     }
 
     /// A condition is one of the object, but of the entry where everything is polled. What Close hides cannot be judged, so
@@ -260,7 +270,7 @@ mod tests {
         let now = "2026-06-19T12:00:00Z".parse().unwrap();
         let target = |resource| Target::new(resource, &all, StoredResource::default(), now);
         let logged = all.iter().map(target).filter(Target::is_logged);
-        let ours = logged.filter(|t| matches!(t.read(&entry, now), Ok(Reading::Change(_))));
+        let ours = logged.filter(|t| matches!(t.read(&entry, now), Reading::Change(_)));
         ours.map(|target| target.name).collect()
     }
 
@@ -282,6 +292,38 @@ mod tests {
         assert_eq!(of("activity.call", "answered"), ["calls"]);
         assert_eq!(of("lead", "merged"), ["leads"]);
         assert_eq!(of("task.lead", "completed"), ["events"]);
+    }
+
+    #[test]
+    fn an_entry_without_an_object_type_is_one_resources() {
+        let log = |path: &str| json!({"url": path, "source": "event-log"});
+        let (leads, all) = (log("/hubs/crm/leads"), log("/hubs/crm/events"));
+        let contacts = json!({"url": "/hubs/crm/contacts"});
+        let untyped = json!({"id": "ev_1", "object_id": "lead_1", "action": "updated"});
+        let of = |configuration| publishers(&configuration, &untyped);
+        let calls = log("/hubs/crm/activities");
+        assert_eq!(
+            of(json!({"leads": leads, "all": all, "more": all})),
+            ["all"]
+        );
+        let without = json!({"contacts": contacts, "leads": leads, "calls": calls});
+        assert_eq!(of(without).len(), 1);
+        assert_eq!(of(json!({"contacts": contacts})), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_entry_without_an_object_is_not_left_to_those_who_read_objects() {
+        let configuration = json!({
+            "events": {"url": "/hubs/crm/events"},
+            "contacts": {"url": "/hubs/crm/contacts"},
+            "leads": {"url": "/hubs/crm/leads", "source": "event-log"},
+        });
+        let of = |object_type| {
+            let entry = json!({"object_type": object_type, "object_id": null, "action": "updated"});
+            publishers(&configuration, &entry)
+        };
+        assert_eq!(of("contact"), ["events"]);
+        assert_eq!(of("lead"), ["leads"]);
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub struct Summary {
     pub unpublished: usize,
     /// Published records without a readable date.
     pub undated: usize,
+    /// Entries of the event log that are published although they cannot be read.
+    pub unreadable: usize,
     /// Ids of published events that were forgotten too early.
     pub forgotten: usize,
     /// Requests to Close.

@@ -9,7 +9,7 @@ use shared::change::{Change, EventType, Identity, object_href};
 use shared::close::{json, timestamp};
 use shared::poller_configuration::{Resource, Source};
 
-/// Where every object of Close's has its id and the date that counts.
+/// Where every object of Close's has its own id, by which changes are told apart, and the date that counts.
 const ID: &str = "id";
 const DATE_UPDATED: &str = "date_updated";
 const DATE_CREATED: &str = "date_created";
@@ -29,7 +29,7 @@ pub fn date_created(record: &RawValue) -> Option<Timestamp> {
 }
 
 /// Reads a record as a change. One made after `watermark`, where this poll began, is new to whoever follows.
-/// A record without a date counts as read `now` and is told by its bytes.
+/// A record without a date counts as read `now`; without a date or an id of its own it is told by its bytes.
 pub fn to_change(
     record: Arc<RawValue>,
     resource: &Resource,
@@ -37,8 +37,14 @@ pub fn to_change(
     now: Timestamp,
 ) -> Change {
     let object_type = object_type(&record, resource);
-    let id = json::text_at(&record, &resource.id_field).or_else(|| json::text_at(&record, ID));
-    let (object_id, date) = (id.unwrap_or_default(), date_updated(&record));
+    let (own_id, date) = (json::text_at(&record, ID), date_updated(&record));
+    let identity = match own_id.as_ref().and(date) {
+        Some(_) => Identity::Date,
+        None => Identity::of_bytes(&record),
+    };
+    let object_id = json::text_at(&record, &resource.id_field).or_else(|| own_id.clone());
+    let object_id = object_id.unwrap_or_default();
+    let own_id = own_id.unwrap_or_else(|| object_id.clone());
     let action = if is_new(&record, resource, watermark) {
         "created"
     } else {
@@ -47,11 +53,13 @@ pub fn to_change(
     Change {
         event_type: EventType::of(&object_type, action),
         date: date.unwrap_or(now),
-        identity: date.map_or_else(|| Identity::of_bytes(&record), |_| Identity::Date),
+        identity,
         data_hidden: false,
-        href: object_href(&object_type, &object_id),
+        is_unreadable: false,
+        href: object_href(&object_type, &own_id),
         object_type,
         object_id,
+        own_id,
         action: action.to_owned(),
         raw: record,
     }
@@ -143,10 +151,23 @@ mod tests {
             (change.object_id.as_str(), change.event_type),
             ("7", EventType::Created)
         );
+        assert_eq!(change.own_id, "cont_1");
+        assert_eq!(change.href, "contact/cont_1/");
         assert_eq!(
             (change.date.to_string().as_str(), change.identity),
             ("2026-06-19T11:30:00Z", Identity::Date)
         );
+    }
+
+    #[test]
+    fn without_an_id_of_its_own_it_is_told_by_its_bytes() {
+        let configuration = json!({"url": "/hubs/crm/contacts", "idField": "lead_id"});
+        let record =
+            json!({"lead_id": "lead_1", "date_updated": "2026-06-19T11:30:00+00:00", "name": "A"});
+        let change = change(&configuration, &record);
+        assert_eq!(change.object_id, "lead_1");
+        assert_eq!(change.date.to_string(), "2026-06-19T11:30:00Z");
+        assert!(matches!(change.identity, Identity::Parts(_)));
     }
 
     #[test]

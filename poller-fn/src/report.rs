@@ -35,6 +35,7 @@ impl Summary {
             unpublishable = self.unpublishable,
             unpublished = self.unpublished,
             undated = self.undated,
+            unreadable = self.unreadable,
             requests = self.requests,
             rate_limited = self.rate_limited,
             failed = self.failed.len(),
@@ -61,6 +62,7 @@ impl Summary {
         measures.count(Metric::EventsUnpublishable, self.unpublishable);
         measures.count(Metric::PublishFailures, self.unpublished);
         measures.count(Metric::UndatedRecords, self.undated);
+        measures.count(Metric::UnreadableEntries, self.unreadable);
         measures.count(Metric::SeenForgotten, self.forgotten);
         measures.count(Metric::InstancesRefused, self.refused.into());
         measures.count(Metric::InstancesSuspended, self.suspended.into());

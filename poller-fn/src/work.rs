@@ -214,13 +214,9 @@ impl<O: Outside> Worker<'_, O> {
     ) -> Judgement {
         let until = self.close.until();
         let (change, is_wanted) = match target.read(record, until) {
-            Ok(Reading::Change(change)) => (change, true),
-            Ok(Reading::Refused(change)) => (change, false),
-            Ok(Reading::NotOurs) => return Judgement::Passed(None),
-            Err(error) => {
-                tracing::error!(instance.id = %self.instance.id, %error, "nobody can say what this entry of Close's event log is about");
-                return Judgement::Passed(None);
-            }
+            Reading::Change(change) => (change, true),
+            Reading::Refused(change) => (change, false),
+            Reading::NotOurs => return Judgement::Passed(None),
         };
         let event = Event::new(self.instance, self.settings, Channel::Polling, change);
         let seen_id = target.seen_id(record, &event);
@@ -233,6 +229,10 @@ impl<O: Outside> Worker<'_, O> {
         match verdict {
             Verdict::Publish if is_wanted => {
                 self.summary.undated += usize::from(date.is_none());
+                if event.change.is_unreadable {
+                    self.summary.unreadable += 1;
+                    tracing::warn!(instance.id = %self.instance.id, event.id = %event.id, "an entry of Close's event log cannot be read");
+                }
                 Judgement::New(Box::new(event), seen_id)
             }
             Verdict::Publish => {

@@ -12,8 +12,10 @@ use sha2::{Digest, Sha256};
 pub struct Change {
     /// Close's own type: `lead`, `contact`, `task.lead`, `activity.call` …
     pub object_type: String,
-    /// Close's id of the object: `lead_…`.
+    /// The object's id, as the event says it: Close's, or what a resource's `idField` names.
     pub object_id: String,
+    /// Close's own id of the object: `lead_…`. Changes are told apart by it.
+    pub own_id: String,
     /// What happened, in one of four words.
     pub event_type: EventType,
     /// What happened, in Close's own word.
@@ -24,17 +26,12 @@ pub struct Change {
     pub identity: Identity,
     /// Whether Close kept the object's `data` from the API key.
     pub data_hidden: bool,
+    /// Whether it is an entry of the event log that does not say what changed, or not as Close does.
+    pub is_unreadable: bool,
     /// Where Close has what `raw` holds, relative to the API's base: `contact/cont_…/`.
     pub href: String,
     /// What Close sent.
     pub raw: Arc<RawValue>,
-}
-
-impl Change {
-    /// The date, where Close gave one.
-    pub fn own_date(&self) -> Option<Timestamp> {
-        (self.identity == Identity::Date).then_some(self.date)
-    }
 }
 
 /// What tells a change from the others of one object.
@@ -42,7 +39,7 @@ impl Change {
 pub enum Identity {
     /// Its date: the same on every retry and on both channels.
     Date,
-    /// Close gave no time, so whatever else stays the same on a retry.
+    /// Close gave no time or no id, so whatever else stays the same on a retry.
     Parts(Vec<String>),
 }
 
@@ -56,7 +53,7 @@ pub enum EventType {
     Updated,
     /// The object is gone.
     Deleted,
-    /// An object or an action that Close has added since this was written.
+    /// An object or an action that Close has added since this was written, or an entry that cannot be read.
     Unknown,
 }
 

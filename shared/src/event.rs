@@ -65,9 +65,12 @@ pub struct Entry {
 
 /// How an event carries what Close sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum RawForm {
+pub enum RawForm {
+    /// In `raw`, byte for byte.
     Json,
+    /// In `rawText`: nothing in the detail is Close's JSON.
     Text,
+    /// Not at all: `rawOmitted` says where to read it.
     Omitted,
 }
 
@@ -120,37 +123,35 @@ impl Event {
         }
     }
 
-    /// The entry to publish: `raw` as Close sent it, as text where EventBridge would refuse the JSON, and left out where
-    /// the entry would be larger than `max_bytes`.
-    pub fn to_entry(&self, max_bytes: usize) -> Entry {
-        let form = if json::suits_event_bridge(&self.change.raw) {
-            RawForm::Json
-        } else {
-            RawForm::Text
+    /// The entry to publish, in this form or in the next that will do: as text where EventBridge would refuse the JSON, and
+    /// without what Close sent where the entry would be larger than `max_bytes`. Returns the form with it.
+    pub fn to_entry(&self, form: RawForm, max_bytes: usize) -> (Entry, RawForm) {
+        let raw = &self.change.raw;
+        let form = match form {
+            RawForm::Json if !json::suits_event_bridge(raw) => RawForm::Text,
+            form => form,
         };
-        self.fitting(form, max_bytes)
-    }
-
-    /// The entry to try when EventBridge refused [`Self::to_entry`]'s: nothing in it is Close's JSON.
-    pub fn to_plain_entry(&self, max_bytes: usize) -> Entry {
-        self.fitting(RawForm::Text, max_bytes)
-    }
-
-    fn fitting(&self, form: RawForm, max_bytes: usize) -> Entry {
         // The text alone is over the limit for most that does not fit, and spares building the whole.
-        let may_fit = self.change.raw.get().len() < max_bytes;
+        let may_fit = form != RawForm::Omitted && raw.get().len() < max_bytes;
         let entry = may_fit
             .then(|| self.entry(form))
             .filter(|entry| entry.size() <= max_bytes);
-        entry.unwrap_or_else(|| self.entry(RawForm::Omitted))
+        match entry {
+            Some(entry) => (entry, form),
+            None => (self.entry(RawForm::Omitted), RawForm::Omitted),
+        }
     }
 
     fn entry(&self, form: RawForm) -> Entry {
-        let detail_type = format!(
-            "{}.{}",
-            self.change.object_type,
-            self.change.event_type.lower_case()
+        let (object_type, word) = (
+            &self.change.object_type,
+            self.change.event_type.lower_case(),
         );
+        let detail_type = if object_type.is_empty() {
+            word.to_owned()
+        } else {
+            format!("{object_type}.{word}")
+        };
         Entry {
             source: SOURCE,
             detail_type: detail_type.chars().take(MAX_DETAIL_TYPE).collect(),
@@ -221,7 +222,7 @@ impl EventId {
         let mut parts = vec![
             instance_id.to_string(),
             change.object_type.clone(),
-            change.object_id.clone(),
+            change.own_id.clone(),
         ];
         match &change.identity {
             Identity::Date => parts.push(change.date.as_microsecond().to_string()),
@@ -298,34 +299,36 @@ impl<'de> Deserialize<'de> for EventId {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::sync::Arc;
 
     use jiff::Timestamp;
     use serde_json::Value;
     use serde_json::value::RawValue;
 
-    use super::{Channel, Entry, Event, EventId};
+    use super::{Channel, Entry, Event, EventId, RawForm};
     use crate::change::{Change, EventType, Identity};
     use crate::configuration::Configuration;
     use crate::instance::Instance;
     use crate::settings::{Policy, Settings};
 
-    fn change(action: &str, date: &str, raw: &str) -> Change {
+    pub(crate) fn change(action: &str, date: &str, raw: &str) -> Change {
         Change {
             object_type: "contact".to_owned(),
             object_id: "cont_1".to_owned(),
+            own_id: "cont_1".to_owned(),
             event_type: EventType::of("contact", action),
             action: action.to_owned(),
             date: date.parse().unwrap(),
             identity: Identity::Date,
             data_hidden: false,
+            is_unreadable: false,
             href: "contact/cont_1/".to_owned(),
             raw: Arc::from(RawValue::from_string(raw.to_owned()).unwrap()),
         }
     }
 
-    fn event(change: Change) -> Event {
+    pub(crate) fn event(change: Change) -> Event {
         let mut configuration = Configuration::default();
         configuration.set_default("username", "api_key");
         let settings = Settings::parse(&configuration, &Policy::default()).unwrap();
@@ -339,7 +342,9 @@ mod tests {
     }
 
     fn entry(raw: &str, max_bytes: usize) -> Entry {
-        event(change("updated", "2026-06-19T12:06:45.242Z", raw)).to_entry(max_bytes)
+        event(change("updated", "2026-06-19T12:06:45.242Z", raw))
+            .to_entry(RawForm::Json, max_bytes)
+            .0
     }
 
     fn id(action: &str, date: &str) -> EventId {
@@ -374,6 +379,19 @@ mod tests {
     }
 
     #[test]
+    fn the_id_goes_by_closes_own_id_whatever_the_event_says() {
+        let date = "2026-06-19T12:06:45.242Z";
+        let of = |object_id: &str, own_id: &str| {
+            let mut change = change("updated", date, "{}");
+            object_id.clone_into(&mut change.object_id);
+            own_id.clone_into(&mut change.own_id);
+            event(change).id
+        };
+        assert_eq!(of("lead_1", "cont_1"), of("cont_1", "cont_1"));
+        assert_ne!(of("lead_1", "cont_1"), of("lead_1", "cont_2"));
+    }
+
+    #[test]
     fn raw_over_the_limit_is_left_out_and_the_limit_is_exact() {
         let size = entry("\"12345\"", 1_000).size();
         assert!(entry("\"12345\"", size).detail.contains(r#""raw":"12345""#));
@@ -394,11 +412,25 @@ mod tests {
     }
 
     #[test]
+    fn a_detail_type_without_an_object_type_is_a_word() {
+        let mut change = change("", "2026-06-19T12:06:45Z", "{}");
+        change.object_type = String::new();
+        change.event_type = EventType::Unknown;
+        let (entry, _) = event(change).to_entry(RawForm::Json, 10_000);
+        assert_eq!(entry.detail_type, "unknown");
+    }
+
+    #[test]
     fn a_detail_type_has_128_characters_at_most() {
         let mut change = change("updated", "2026-06-19T12:06:45Z", "{}");
         change.object_type = "ü".repeat(200);
         assert_eq!(
-            event(change).to_entry(10_000).detail_type.chars().count(),
+            event(change)
+                .to_entry(RawForm::Json, 10_000)
+                .0
+                .detail_type
+                .chars()
+                .count(),
             128
         );
     }

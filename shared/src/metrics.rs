@@ -61,6 +61,8 @@ pub enum Metric {
     SeenForgotten,
     /// Records without a date that can be read.
     UndatedRecords,
+    /// Entries of Close's event log, read or delivered, that do not say what changed. They are published all the same.
+    UnreadableEntries,
     /// Webhooks that were answered with 4xx.
     WebhooksRejected,
 }

@@ -15,8 +15,8 @@ mod webhooks;
 
 use line::{Line, last, lines};
 
-const POLLER: &str = "PollerFunction";
-const WEBHOOK: &str = "WebhookFunction";
+pub(crate) const POLLER: &str = "PollerFunction";
+pub(crate) const WEBHOOK: &str = "WebhookFunction";
 
 pub(crate) const CALLBACK: &str = "CallbackFunction";
 

@@ -18,8 +18,11 @@ mod backfill;
 mod dispatch;
 mod event_log;
 pub(crate) mod health;
+mod identity;
 mod kills;
 mod objects;
+mod refusals;
+mod unreadable;
 
 /// The ids of the objects, each once, sorted.
 fn set(ids: impl IntoIterator<Item = String>) -> BTreeSet<String> {
@@ -279,11 +282,12 @@ async fn a_poisonous_record_never_stops_a_poll() {
     leads(&world, 3, 80);
     let id = world.polling(&["leads"]).await;
     world.forget_calls();
-    world.stack.bus().refuse("MalformedDetail", |entry| {
+    let poisonous = poison.clone();
+    world.stack.bus().refuse("MalformedDetail", move |entry| {
         entry
             .detail
             .as_deref()
-            .is_some_and(|detail| detail.contains("poison"))
+            .is_some_and(|detail| detail.contains(&poisonous))
     });
 
     let summary = world.poll(id).await;

@@ -14,6 +14,7 @@ mod body;
 mod failures;
 mod refused;
 mod signature;
+mod unreadable;
 
 /// The instance of the documentation's example URL.
 const INSTANCE: u64 = 20931;

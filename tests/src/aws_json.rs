@@ -53,6 +53,10 @@ impl Dialect {
                 let status = StatusCode::from_u16(*status);
                 self.error(status.unwrap_or(StatusCode::BAD_REQUEST), code, message)
             }
+            Failure::Bare { status } => {
+                let status = StatusCode::from_u16(*status);
+                status.unwrap_or(StatusCode::BAD_REQUEST).into_response()
+            }
         }
     }
 

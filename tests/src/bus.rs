@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
@@ -33,7 +34,7 @@ use crate::access::{Access, Need};
 use crate::aws_json::{Dialect, target};
 use crate::background::Background;
 use crate::delivery::{Delivery, Targets};
-use crate::fault::{Calls, Fault, Plan};
+use crate::fault::{Calls, Failure, Fault, Plan};
 use crate::hold::Hold;
 use crate::http::{ANY_PORT, Connection, Server, bind};
 use crate::ids::arn;
@@ -70,6 +71,8 @@ struct Shared {
     plan: Plan,
     access: Arc<Access>,
     refusals: Mutex<Vec<RefusalRule>>,
+    call_refusals: Mutex<Vec<CallRule>>,
+    maximum_bytes: AtomicUsize,
 }
 
 /// One call that reached `PutEvents`, whatever became of it.
@@ -89,6 +92,21 @@ struct RefusalRule {
     code: String,
     refuses: Box<Refuses>,
     once: bool,
+}
+
+/// Calls that a test wants refused as a whole, by their entries.
+struct CallRule {
+    failure: Failure,
+    refuses: Box<dyn Fn(&Entry) -> bool + Send>,
+}
+
+impl std::fmt::Debug for CallRule {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("CallRule")
+            .field("failure", &self.failure)
+            .finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for RefusalRule {
@@ -123,6 +141,8 @@ impl Bus {
             plan: Plan::default(),
             access,
             refusals: Mutex::default(),
+            call_refusals: Mutex::default(),
+            maximum_bytes: AtomicUsize::new(request::MAXIMUM_BYTES),
         });
         let router = Router::new()
             .fallback(answer)
@@ -196,9 +216,27 @@ impl Bus {
         });
     }
 
+    /// Refuses as a whole every call with an entry that `refuses` picks, until [`Bus::accept_all`].
+    pub fn refuse_calls(
+        &self,
+        failure: Failure,
+        refuses: impl Fn(&Entry) -> bool + Send + 'static,
+    ) {
+        lock(&self.shared.call_refusals).push(CallRule {
+            failure,
+            refuses: Box::new(refuses),
+        });
+    }
+
+    /// Takes calls of at most so many bytes, as another region does.
+    pub fn set_maximum_bytes(&self, bytes: usize) {
+        self.shared.maximum_bytes.store(bytes, Ordering::Relaxed);
+    }
+
     /// Ends all refusals that a test asked for.
     pub fn accept_all(&self) {
         lock(&self.shared.refusals).clear();
+        lock(&self.shared.call_refusals).clear();
     }
 
     /// Accepts the next of `calls` and holds its answer back.
@@ -234,10 +272,14 @@ async fn answer(
     if let Some(fault) = fault.as_ref().filter(|fault| !fault.performed) {
         return DIALECT.failure(&fault.failure, &connection);
     }
-    let entries = match entries.and_then(request::check) {
+    let maximum_bytes = shared.maximum_bytes.load(Ordering::Relaxed);
+    let entries = match entries.and_then(|entries| request::check(entries, maximum_bytes)) {
         Ok(entries) => entries,
         Err(error) => return DIALECT.error(StatusCode::BAD_REQUEST, error.code, &error.message),
     };
+    if let Some(failure) = shared.call_refusal_asked_for(&entries) {
+        return DIALECT.failure(&failure, &connection);
+    }
     let response = shared.put(&entries);
     shared.plan.pass(OPERATION, &sources).await;
     match fault {
@@ -283,6 +325,13 @@ impl Shared {
             .filter(|result| result["ErrorCode"].is_string());
         let body = json!({"FailedEntryCount": failed.count(), "Entries": results});
         DIALECT.answer(body.to_string())
+    }
+
+    fn call_refusal_asked_for(&self, entries: &[Entry]) -> Option<Failure> {
+        let rules = lock(&self.call_refusals);
+        let mut rules = rules.iter();
+        let rule = rules.find(|rule| entries.iter().any(|entry| (rule.refuses)(entry)))?;
+        Some(rule.failure.clone())
     }
 
     fn refusals_asked_for(&self, entries: &[Entry]) -> Vec<Option<Refusal>> {

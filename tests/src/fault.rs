@@ -88,6 +88,11 @@ pub enum Failure {
         /// The error's code, such as `AccessDeniedException`.
         code: String,
     },
+    /// An HTTP status with nothing else, as of something that stands before the service.
+    Bare {
+        /// The HTTP status.
+        status: u16,
+    },
 }
 
 /// A failure, the calls that it hits, and how many of them.

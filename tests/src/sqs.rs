@@ -273,7 +273,7 @@ fn failure(failure: &Failure, connection: &Connection) -> Response {
     let code = match failure {
         Failure::Throttled => "RequestThrottled;Sender",
         Failure::Internal => "InternalFailure;Receiver",
-        Failure::Disconnected | Failure::Error { .. } => return response,
+        Failure::Disconnected | Failure::Error { .. } | Failure::Bare { .. } => return response,
     };
     let code = HeaderValue::from_static(code);
     response.headers_mut().insert("x-amzn-query-error", code);

@@ -9,8 +9,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use shared::change::{Change, EventType, Identity, object_href};
-use shared::close::entry::{self, EntryError};
-use shared::close::{json, timestamp};
+use shared::close::{entry, json, timestamp};
 
 /// The body is none of Close's.
 #[derive(Debug, thiserror::Error)]
@@ -23,9 +22,6 @@ pub enum PayloadError {
         "expected a webhook of Close's, with an `event` object, or with `model`, `event` and `data`"
     )]
     NotAWebhook,
-    /// Today's body with an event that says too little.
-    #[error(transparent)]
-    Entry(#[from] EntryError),
     /// 2014's body without what says which object changed.
     #[error("expected `data` to have {0}")]
     NoObject(&'static str),
@@ -35,7 +31,8 @@ pub enum PayloadError {
 struct Body<'a> {
     #[serde(borrow)]
     event: Option<&'a RawValue>,
-    model: Option<String>,
+    #[serde(borrow)]
+    model: Option<&'a RawValue>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
 }
@@ -43,7 +40,7 @@ struct Body<'a> {
 /// Reads a webhook's body as changes: one, or two for a merge of 2014. `received` dates what Close gave no time.
 ///
 /// # Errors
-/// When the body is not JSON, or does not say which object changed and how.
+/// When the body is not JSON, or not Close's.
 pub fn to_changes(body: &[u8], received: Timestamp) -> Result<Vec<Change>, PayloadError> {
     let not_json = |error: &dyn ToString| PayloadError::NotJson(error.to_string());
     let text = std::str::from_utf8(body).map_err(|error| not_json(&error))?;
@@ -51,16 +48,18 @@ pub fn to_changes(body: &[u8], received: Timestamp) -> Result<Vec<Change>, Paylo
     let raw: Arc<RawValue> = Arc::from(raw);
     let body: Body<'_> = serde_json::from_str(raw.get()).map_err(|_| PayloadError::NotAWebhook)?;
     match (body.event, body.model, body.data) {
-        (Some(event), _, _) if event.get().starts_with('{') => {
-            Ok(vec![entry::to_change(event, Arc::clone(&raw), received)?])
+        (Some(event), _, _) if entry::is_entry(event) => {
+            Ok(vec![entry::to_change(event, Arc::clone(&raw), received)])
         }
         (Some(event), Some(model), Some(data)) => {
-            let event: String =
-                serde_json::from_str(event.get()).map_err(|_| PayloadError::NotAWebhook)?;
-            legacy_changes(&model, &event, data, &raw, received)
+            legacy_changes(&to_text(model)?, &to_text(event)?, data, &raw, received)
         }
         _ => Err(PayloadError::NotAWebhook),
     }
+}
+
+fn to_text(json: &RawValue) -> Result<String, PayloadError> {
+    serde_json::from_str(json.get()).map_err(|_| PayloadError::NotAWebhook)
 }
 
 /// A merge becomes what today's format sends of itself: the source is deleted, the destination merged.
@@ -78,9 +77,11 @@ fn legacy_changes(
             date: date.unwrap_or(received),
             identity,
             data_hidden: false,
+            is_unreadable: false,
             href: object_href(model, object_id),
             object_type: model.to_owned(),
             object_id: object_id.to_owned(),
+            own_id: object_id.to_owned(),
             action: action.to_owned(),
             raw: Arc::clone(raw),
         };
@@ -179,12 +180,18 @@ mod tests {
     }
 
     #[test]
+    fn an_event_that_cannot_be_read_is_a_change_all_the_same() {
+        let body = r#"{"event":{"object_type":"lead","object_id":null,"action":7},"subscription_id":"w","model":7}"#;
+        assert_eq!(summary(body), [owned("", "", EventType::Unknown)]);
+    }
+
+    #[test]
     fn what_is_no_webhook_is_refused_with_the_reason() {
         insta::assert_snapshot!(error(b"{\"event\":"), @"expected JSON: EOF while parsing a value at line 1 column 9");
         insta::assert_snapshot!(error(b"\xff{}"), @"expected JSON: invalid utf-8 sequence of 1 bytes from index 0");
         insta::assert_snapshot!(error(b"[]"), @"expected a webhook of Close's, with an `event` object, or with `model`, `event` and `data`");
         insta::assert_snapshot!(error(b"{\"model\":\"lead\",\"event\":7,\"data\":{}}"), @"expected a webhook of Close's, with an `event` object, or with `model`, `event` and `data`");
-        insta::assert_snapshot!(error(b"{\"event\":{\"object_id\":\"lead_1\"}}"), @"expected an entry of Close's event log, but it has no object_type, no action");
+        insta::assert_snapshot!(error(b"{\"event\":{\"data\":{\"id\":\"lead_1\"}}}"), @"expected a webhook of Close's, with an `event` object, or with `model`, `event` and `data`");
         insta::assert_snapshot!(error(b"{\"model\":\"lead\",\"event\":\"update\",\"data\":{}}"), @"expected `data` to have an id");
         insta::assert_snapshot!(error(b"{\"model\":\"lead\",\"event\":\"merge\",\"data\":{\"source_id\":\"lead_1\"}}"), @"expected `data` to have a source_id and a destination_id");
     }

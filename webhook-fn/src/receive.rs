@@ -47,6 +47,10 @@ pub async fn receive(
         .filter(|event| !recorded.contains(&event.id))
         .collect();
     tally.duplicates = ids.len() - new.len();
+    for event in new.iter().filter(|event| event.change.is_unreadable) {
+        tally.unreadable += 1;
+        tracing::warn!(instance.id = %id, event.id = %event.id, "an entry of Close's event log cannot be read");
+    }
     if new.is_empty() {
         tracing::info!(instance.id = %id, events = ?ids, "a webhook came again");
         return Ok(json!({"duplicate": true}));

@@ -13,6 +13,8 @@ pub struct Tally {
     pub instance_id: Option<InstanceId>,
     /// Its events that were on the bus before.
     pub duplicates: usize,
+    /// Of the others, those of an entry that cannot be read.
+    pub unreadable: usize,
     /// What became of the others.
     pub counts: Counts,
 }
@@ -25,6 +27,7 @@ impl Tally {
         measures.count(Metric::EventsPublished, self.counts.published);
         measures.count(Metric::EventsDuplicate, self.duplicates);
         measures.count(Metric::EventsUnpublishable, self.counts.unpublishable);
+        measures.count(Metric::UnreadableEntries, self.unreadable);
         measures.count(Metric::PublishFailures, self.counts.unpublished);
         measures.count(Metric::WebhooksRejected, is_rejected.into());
         measures

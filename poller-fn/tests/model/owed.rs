@@ -297,7 +297,9 @@ fn hidden(object: &Object, entry: &Entry, form: &Form) -> Key {
 fn shown(object: &Object, entry: &Entry, form: &Form) -> Key {
     let version = &object.versions[form.version];
     let delay = form.own - version.date;
-    let is_stamped = version.json.is_some() && !delay.is_negative() && delay <= STAMPING_DELAY;
+    let is_just_before = !delay.is_negative() && delay <= STAMPING_DELAY;
+    // A merge says of no field that it changed.
+    let is_stamped = version.json.is_some() && entry.action != "merged" && is_just_before;
     let date = if is_stamped { version.date } else { form.own };
     Key::new(object.of.object_type(), &object.id, date, entry.action)
 }

@@ -1,5 +1,6 @@
 //! An entry of Close's event log; a webhook delivers the same.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -10,12 +11,14 @@ use super::{json, timestamp};
 use crate::change::{Change, EventType, Identity, object_href};
 use crate::event::EventId;
 
-/// Close stamps an entry a few ms after the object it is about. An object stamped longer before was not touched by the
+/// Close stamps an entry a few ms after the object it is about. An object stamped longer before was not stamped by the
 /// action, so its date would collide with an older change.
 const STAMPING_DELAY: SignedDuration = SignedDuration::from_secs(1);
+/// The field that an action changes which stamps its object.
+const DATE_UPDATED: &str = "date_updated";
 
 /// What is read of an entry; the rest passes through in `raw`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default)]
 struct Entry<'a> {
     id: Option<String>,
     object_type: Option<String>,
@@ -23,58 +26,52 @@ struct Entry<'a> {
     action: Option<String>,
     date_updated: Option<String>,
     date_created: Option<String>,
-    #[serde(borrow)]
+    changed_fields: Option<Vec<String>>,
     data: Option<&'a RawValue>,
+    /// Whether it says which object changed and how, and each known key holds what Close puts there.
+    is_readable: bool,
 }
 
-/// The JSON is not an entry of Close's event log.
-#[derive(Debug, thiserror::Error)]
-pub enum EntryError {
-    /// A known key holds something else than Close puts there.
-    #[error("expected an entry of Close's event log: {0}")]
-    Malformed(#[source] serde_json::Error),
-    /// Keys without which nobody can say what changed.
-    #[error("expected an entry of Close's event log, but it has no {}", keys.join(", no "))]
-    Incomplete {
-        /// All that are missing.
-        keys: Vec<&'static str>,
-    },
+/// The members of an object, as they are read.
+struct Members<'a> {
+    members: HashMap<String, &'a RawValue>,
+    /// Whether some known key holds something else than Close puts there.
+    is_strange: bool,
 }
 
 /// Reads an entry as a change. `raw` is what the event will carry: the entry, or the webhook body around it.
 /// `received` dates a change for which Close gave no time.
 ///
-/// # Errors
-/// When the entry does not say which object changed and how.
-pub fn to_change(
-    json: &RawValue,
-    raw: Arc<RawValue>,
-    received: Timestamp,
-) -> Result<Change, EntryError> {
-    let entry: Entry<'_> = serde_json::from_str(json.get()).map_err(EntryError::Malformed)?;
-    let (Some(object_type), Some(object_id), Some(action)) =
-        (&entry.object_type, &entry.object_id, &entry.action)
-    else {
-        return Err(EntryError::Incomplete {
-            keys: entry.missing_keys(),
-        });
-    };
+/// An entry that does not say which object changed and how is a change all the same, of an unknown kind, with what the entry
+/// has.
+pub fn to_change(json: &RawValue, raw: Arc<RawValue>, received: Timestamp) -> Change {
+    let entry = Entry::read(json);
     let date = entry.date();
-    let href = match &entry.id {
-        Some(id) => format!("event/{id}/"),
-        None => object_href(object_type, object_id),
-    };
-    Ok(Change {
-        event_type: EventType::of(object_type, action),
+    let (identity, event_type) = (entry.identity(json, date), entry.event_type());
+    let (href, data_hidden) = (entry.href(), entry.hides_data());
+    let object_id = entry.object_id.unwrap_or_default();
+    Change {
+        event_type,
         date: date.unwrap_or(received),
-        identity: date.map_or_else(|| Identity::of_bytes(json), |_| Identity::Date),
-        data_hidden: entry.data.is_none() && action != "deleted",
+        identity,
+        data_hidden,
+        is_unreadable: !entry.is_readable,
         href,
-        object_type: object_type.clone(),
-        object_id: object_id.clone(),
-        action: action.clone(),
+        object_type: entry.object_type.unwrap_or_default(),
+        own_id: object_id.clone(),
+        object_id,
+        action: entry.action.unwrap_or_default(),
         raw,
-    })
+    }
+}
+
+/// Whether JSON looks like an entry at all: it has one of the keys that say what changed.
+pub fn is_entry(json: &RawValue) -> bool {
+    let known = ["id", "object_type", "object_id", "action"];
+    let Some(members) = Members::of(json) else {
+        return false;
+    };
+    known.iter().any(|key| members.find(key).is_some())
 }
 
 /// Tells an entry in its present form from all others, and from itself before Close put another update into it.
@@ -103,35 +100,115 @@ pub fn object(json: &RawValue) -> Option<Box<RawValue>> {
     objects.data.or(before).map(ToOwned::to_owned)
 }
 
-impl Entry<'_> {
-    fn missing_keys(&self) -> Vec<&'static str> {
-        let keys = [
-            ("object_type", &self.object_type),
-            ("object_id", &self.object_id),
-            ("action", &self.action),
-        ];
-        keys.into_iter()
-            .filter(|(_, value)| value.is_none())
-            .map(|(key, _)| key)
-            .collect()
+impl<'a> Entry<'a> {
+    fn read(json: &'a RawValue) -> Self {
+        let Some(mut members) = Members::of(json) else {
+            return Self::default();
+        };
+        let data = members.find("data");
+        let is_object = data.is_none_or(|data| data.get().starts_with('{'));
+        let entry = Self {
+            id: members.read("id"),
+            object_type: members.read("object_type"),
+            object_id: members.read("object_id"),
+            action: members.read("action"),
+            date_updated: members.read(DATE_UPDATED),
+            date_created: members.read("date_created"),
+            changed_fields: members.read("changed_fields"),
+            data: data.filter(|_| is_object),
+            is_readable: false,
+        };
+        let said = [&entry.object_type, &entry.object_id, &entry.action];
+        let is_said = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
+        let is_readable = said.into_iter().all(is_said) && is_object && !members.is_strange;
+        Self {
+            is_readable,
+            ..entry
+        }
     }
 
-    /// The object's own date where the action touched the object, so that a poll of the object finds the same;
-    /// else the entry's.
+    fn event_type(&self) -> EventType {
+        match (&self.object_type, &self.action) {
+            (Some(object_type), Some(action)) if self.is_readable => {
+                EventType::of(object_type, action)
+            }
+            _ => EventType::Unknown,
+        }
+    }
+
+    /// By its date it is the same as a poll of the object finds. One that cannot be read has no part in that.
+    fn identity(&self, json: &RawValue, date: Option<Timestamp>) -> Identity {
+        let version = [json::text_at(json, "id"), json::text_at(json, DATE_UPDATED)];
+        match version {
+            _ if self.is_readable && date.is_some() => Identity::Date,
+            [Some(id), Some(date)] if !self.is_readable => Identity::Parts(vec![id, date]),
+            _ => Identity::of_bytes(json),
+        }
+    }
+
+    /// Of an entry that cannot be read nobody knows whether it should have data.
+    fn hides_data(&self) -> bool {
+        self.is_readable && self.data.is_none() && self.action.as_deref() != Some("deleted")
+    }
+
+    fn href(&self) -> String {
+        match (&self.id, &self.object_type, &self.object_id) {
+            (Some(id), _, _) => format!("event/{id}/"),
+            (None, Some(object_type), Some(object_id)) => object_href(object_type, object_id),
+            _ => "event/".to_owned(),
+        }
+    }
+
+    /// The object's own date where the action stamped the object, so that a poll of the object comes to the same id; else
+    /// the entry's.
     fn date(&self) -> Option<Timestamp> {
         let parsed = |text: &Option<String>| timestamp::parse(text.as_deref()?);
         let own = parsed(&self.date_updated).or_else(|| parsed(&self.date_created));
         let object = self
             .data
-            .and_then(|data| timestamp::parse(&json::text_at(data, "date_updated")?));
+            .and_then(|data| timestamp::parse(&json::text_at(data, DATE_UPDATED)?));
         match (own, object) {
-            (Some(own), Some(object)) if is_stamped_just_before(object, own) => Some(object),
+            (Some(own), Some(object)) if self.stamps_object() && is_just_before(object, own) => {
+                Some(object)
+            }
             _ => own.or(object),
         }
     }
+
+    /// Whether the action may have stamped the object. An update that leaves `date_updated` alone did not, though the object may
+    /// bear the date of another update a moment before.
+    fn stamps_object(&self) -> bool {
+        let is_birth_or_end = matches!(self.action.as_deref(), Some("created" | "deleted"));
+        let mut changed = self.changed_fields.iter().flatten();
+        is_birth_or_end
+            || self.changed_fields.is_none()
+            || changed.any(|field| field == DATE_UPDATED)
+    }
 }
 
-fn is_stamped_just_before(object: Timestamp, entry: Timestamp) -> bool {
+impl<'a> Members<'a> {
+    fn of(json: &'a RawValue) -> Option<Self> {
+        Some(Self {
+            members: serde_json::from_str(json.get()).ok()?,
+            is_strange: false,
+        })
+    }
+
+    /// What a key holds, if it holds anything.
+    fn find(&self, key: &str) -> Option<&'a RawValue> {
+        let found = self.members.get(key).copied();
+        found.filter(|value| value.get() != "null")
+    }
+
+    /// The same as what Close puts there.
+    fn read<T: Deserialize<'a>>(&mut self, key: &str) -> Option<T> {
+        let read = serde_json::from_str(self.find(key)?.get());
+        self.is_strange |= read.is_err();
+        read.ok()
+    }
+}
+
+fn is_just_before(object: Timestamp, entry: Timestamp) -> bool {
     let ahead = entry.duration_since(object);
     SignedDuration::ZERO <= ahead && ahead <= STAMPING_DELAY
 }
@@ -144,10 +221,10 @@ mod tests {
     use serde_json::json;
     use serde_json::value::{RawValue, to_raw_value};
 
-    use super::{EntryError, to_change};
+    use super::{is_entry, to_change};
     use crate::change::{Change, EventType, Identity};
 
-    fn change(entry: &serde_json::Value) -> Result<Change, EntryError> {
+    fn change(entry: &serde_json::Value) -> Change {
         let entry = to_raw_value(entry).unwrap();
         to_change(
             &entry,
@@ -159,7 +236,31 @@ mod tests {
     fn date(entry: &str, object: Option<&str>) -> String {
         let data = object.map(|date_updated| json!({"date_updated": date_updated}));
         let entry = json!({"object_type": "lead", "object_id": "lead_1", "action": "updated", "date_updated": entry, "data": data});
-        change(&entry).unwrap().date.to_string()
+        change(&entry).date.to_string()
+    }
+
+    /// Once the time between the two stamps alone decided: up to a second, and the object's date counted, so that a poll of the
+    /// object and the log come to one id. Two changes within a second had one id then, and the second was lost as a duplicate.
+    #[test]
+    fn of_two_entries_within_a_second_each_has_a_date_of_its_own() {
+        let entry = |action: &str, changed: serde_json::Value| {
+            let data = json!({"date_updated": "2026-06-19T12:04:01.100000+00:00"});
+            let entry = json!({"object_type": "lead", "object_id": "lead_1", "action": action, "date_updated": "2026-06-19T12:04:01.705000", "changed_fields": changed, "data": data});
+            change(&entry).date.to_string()
+        };
+        let (own, object) = ("2026-06-19T12:04:01.705Z", "2026-06-19T12:04:01.1Z");
+        for (action, changed, date) in [
+            ("updated", json!(["date_updated", "name"]), object),
+            ("updated", json!(["name"]), own),
+            ("updated", json!([]), own),
+            ("updated", json!(null), object),
+            ("completed", json!(["date_updated", "is_complete"]), object),
+            ("merged", json!([]), own),
+            ("created", json!([]), object),
+            ("deleted", json!([]), object),
+        ] {
+            assert_eq!(entry(action, changed.clone()), date, "{action} {changed}");
+        }
     }
 
     #[test]
@@ -199,7 +300,7 @@ mod tests {
     #[test]
     fn an_entry_without_a_time_is_told_by_its_bytes() {
         let entry = json!({"id": "ev_1", "object_type": "lead", "object_id": "lead_1", "action": "updated"});
-        let change = change(&entry).unwrap();
+        let change = change(&entry);
         assert_eq!(change.date, Timestamp::UNIX_EPOCH);
         assert_eq!(
             change.identity,
@@ -211,20 +312,98 @@ mod tests {
     #[test]
     fn hidden_data_is_said_and_a_deletion_has_none_to_hide() {
         let entry = |action: &str| json!({"object_type": "lead", "object_id": "lead_1", "action": action, "data": null});
-        assert!(change(&entry("updated")).unwrap().data_hidden);
-        let deleted = change(&entry("deleted")).unwrap();
+        assert!(change(&entry("updated")).data_hidden);
+        let deleted = change(&entry("deleted"));
         assert_eq!(
             (deleted.data_hidden, deleted.event_type),
             (false, EventType::Deleted)
         );
     }
 
+    /// A sound entry with a member that holds something else.
+    fn with(key: &str, value: serde_json::Value) -> serde_json::Value {
+        let mut entry = json!({
+            "id": "ev_1", "object_type": "lead", "object_id": "lead_1", "action": "updated", "date_updated": DATE,
+            "date_created": DATE, "changed_fields": [], "data": {},
+        });
+        entry[key] = value;
+        entry
+    }
+
+    const DATE: &str = "2026-06-19T12:04:01.705000";
+
     #[test]
-    fn all_missing_keys_are_named_at_once() {
-        let error = change(&json!({"object_id": "lead_1"})).unwrap_err();
+    fn what_cannot_be_read_is_an_unknown_change_with_what_it_has() {
+        assert!(!change(&with("id", json!("ev_1"))).is_unreadable);
+        for (key, value) in [
+            ("id", json!(7)),
+            ("object_type", json!(null)),
+            ("object_type", json!("")),
+            ("object_id", json!(null)),
+            ("object_id", json!({"id": "lead_1"})),
+            ("action", json!(["updated"])),
+            ("date_updated", json!(1_781_870_641)),
+            ("date_created", json!(true)),
+            ("changed_fields", json!("name")),
+            ("changed_fields", json!([1])),
+            ("data", json!("lead_1")),
+        ] {
+            let change = change(&with(key, value.clone()));
+            assert!(change.is_unreadable, "{key} {value}");
+            assert_eq!(change.event_type, EventType::Unknown, "{key} {value}");
+            assert!(!change.data_hidden, "{key} {value}");
+            let text = |of: &str, otherwise: &str| {
+                let is_there = key != of;
+                (if is_there { otherwise } else { "" }).to_owned()
+            };
+            assert_eq!(change.object_type, text("object_type", "lead"));
+            assert_eq!(change.object_id, text("object_id", "lead_1"));
+            assert_eq!(change.action, text("action", "updated"));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_known_by_its_id_and_date_or_by_its_bytes() {
+        let identity = |entry: &serde_json::Value| change(entry).identity;
+        let of_bytes =
+            |entry: &serde_json::Value| Identity::of_bytes(&to_raw_value(entry).unwrap());
+        let parts =
+            |parts: &[&str]| Identity::Parts(parts.iter().map(ToString::to_string).collect());
+        let no_object = with("object_id", json!(null));
+        assert_eq!(identity(&no_object), parts(&["ev_1", DATE]));
+        let a_number = with("date_updated", json!(1_781_870_641));
+        assert_eq!(identity(&a_number), parts(&["ev_1", "1781870641"]));
+        for entry in [
+            json!({"object_id": 7, "date_updated": DATE}),
+            json!({"id": "ev_1", "object_type": "lead"}),
+            json!({}),
+            json!(null),
+            json!([1]),
+            json!("ev_1"),
+        ] {
+            assert_eq!(identity(&entry), of_bytes(&entry), "{entry}");
+            assert!(change(&entry).is_unreadable, "{entry}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_bears_its_date_if_that_can_be_read() {
+        let dated = |entry: &serde_json::Value| change(entry).date.to_string();
         assert_eq!(
-            error.to_string(),
-            "expected an entry of Close's event log, but it has no object_type, no action"
+            dated(&with("object_id", json!(null))),
+            "2026-06-19T12:04:01.705Z"
         );
+        assert_eq!(dated(&json!({"date_updated": 7})), "1970-01-01T00:00:00Z");
+        assert_eq!(change(&json!({})).href, "event/");
+    }
+
+    #[test]
+    fn an_entry_has_a_key_that_says_what_changed() {
+        let is_entry = |json| is_entry(&to_raw_value(&json).unwrap());
+        assert!(is_entry(json!({"object_id": 7})));
+        assert!(is_entry(json!({"id": "ev_1"})));
+        assert!(!is_entry(json!({"id": null, "data": {}})));
+        assert!(!is_entry(json!({})));
+        assert!(!is_entry(json!(["id"])));
     }
 }

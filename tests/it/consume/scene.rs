@@ -89,6 +89,7 @@ async fn webhooks(world: &World) {
     let large = json!({"name": "x".repeat(20_000)}).to_string();
     let others = [
         entry("gadget", "invented", "{}"),
+        r#"{"event": {"object_id": "lead_1", "action": "updated"}}"#.to_owned(),
         entry("lead", "updated", &large),
         entry("lead", "updated", r#"{"status_label": "Qualified"}"#),
         entry("lead", "created", r#"{"number": 9223372036854775808}"#),

@@ -174,10 +174,9 @@ async fn what_the_bus_refuses_in_every_form_from_a_poll_is_an_alarm() {
     let world = World::start().await;
     lead(&world, 100);
     let id = world.polling(&["leads"]).await;
-    world
-        .stack
-        .bus()
-        .refuse("Poison", |entry| entry.source.as_deref() == Some("closeio"));
+    world.stack.bus().refuse("MalformedDetail", |entry| {
+        entry.source.as_deref() == Some("closeio")
+    });
 
     world.poll(id).await;
 

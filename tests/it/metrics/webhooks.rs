@@ -47,7 +47,7 @@ async fn what_the_bus_does_not_take_from_a_webhook_is_an_alarm() {
 async fn what_the_bus_refuses_in_every_form_from_a_webhook_is_an_alarm() {
     let world = World::start().await;
     let url = world.known_instance(INSTANCE, None).await;
-    world.stack.bus().refuse("Poison", |_| true);
+    world.stack.bus().refuse("MalformedDetail", |_| true);
 
     let answer = world.deliver(&url, &[], BODY).await;
 

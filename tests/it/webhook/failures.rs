@@ -2,15 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use local_stack::bus::entry::Entry;
 use local_stack::close::change::Change;
 use local_stack::fault::{Calls, Failure, Fault};
 use reqwest::StatusCode;
 use serde_json::json;
 
 use super::{INSTANCE, entry, sample};
+use crate::metrics::WEBHOOK;
+use crate::metrics::line::last;
 use crate::world::{PATIENCE, World, texts};
 
 const THROTTLED: &str = "ThrottlingException";
+const DENIED: &str = "AccessDeniedException";
 
 #[tokio::test]
 async fn what_the_bus_does_not_take_is_answered_503_and_published_once_when_close_sends_it_again() {
@@ -149,7 +153,9 @@ async fn an_event_refused_in_every_form_is_logged_and_close_is_not_asked_again()
     let answer = world.deliver(&url, &[], entry("lead_1")).await;
 
     assert_eq!(answer.status, StatusCode::OK);
-    assert_eq!(world.stack.bus().calls().snapshot().len(), 2);
+    // Whole, as text, and without what Close sent.
+    assert_eq!(world.stack.bus().calls().snapshot().len(), 3);
+    assert_eq!(world.ledger().await, BTreeSet::new());
     let id = answer.body["events"][0].as_str().unwrap();
     let function = world.stack.function("WebhookFunction").unwrap();
     function
@@ -161,6 +167,144 @@ async fn an_event_refused_in_every_form_is_logged_and_close_is_not_asked_again()
         .await
         .unwrap();
     assert_eq!(world.events().len(), 0);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn an_event_refused_in_every_form_counts_as_such_also_where_another_is_late() {
+    let world = World::start().await;
+    let url = world.known_instance(INSTANCE, None).await;
+    for (code, detail_type) in [
+        ("MalformedDetail", "lead.deleted"),
+        (DENIED, "lead.updated"),
+    ] {
+        let is_of = move |entry: &Entry| entry.detail_type.as_deref() == Some(detail_type);
+        world.stack.bus().refuse(code, is_of);
+    }
+
+    let answer = world
+        .deliver(&url, &[], sample("legacy-webhook-merge"))
+        .await;
+
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(world.ledger().await, BTreeSet::new());
+    let line = last(&world, WEBHOOK);
+    assert_eq!(line.value("EventsUnpublishable"), Some(1.0));
+    assert_eq!(line.value("PublishFailures"), Some(1.0));
+    assert_eq!(line.value("EventsPublished"), None);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn an_entry_refused_for_another_reason_waits_until_that_is_repaired() {
+    let world = World::start().await;
+    let url = world.known_instance(INSTANCE, None).await;
+    for (number, code) in [
+        DENIED,
+        "NotAuthorizedForSourceException",
+        "NotAuthorizedForDetailTypeException",
+        "InvalidAccountIdException",
+        "RedactionFailure",
+        "OfTheFutureException",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        world.forget_calls();
+        world.stack.bus().refuse(code, |_| true);
+        let body = entry(&format!("lead_{number}"));
+
+        let answer = world.deliver(&url, &[], body.clone()).await;
+
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{code}");
+        // Whole and as text, and then Close is told: the same would not pass within the request.
+        assert_eq!(world.stack.bus().calls().snapshot().len(), 2, "{code}");
+        let line = last(&world, WEBHOOK);
+        assert_eq!(line.value("PublishFailures"), Some(1.0), "{code}");
+        assert_eq!(line.value("EventsUnpublishable"), None, "{code}");
+        assert_eq!(world.ledger().await.len(), number);
+
+        world.stack.bus().accept_all();
+        let answer = world.deliver(&url, &[], body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{code}");
+        assert_eq!(world.events().len(), number + 1, "{code}");
+    }
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_call_refused_for_who_calls_or_where_the_bus_is_ends_the_request() {
+    let world = World::start().await;
+    let url = world.known_instance(INSTANCE, None).await;
+    for code in [
+        DENIED,
+        "ExpiredTokenException",
+        "UnrecognizedClientException",
+        "ResourceNotFoundException",
+        "OfTheFutureException",
+    ] {
+        world.forget_calls();
+        let code = code.to_owned();
+        let failure = Failure::Error { status: 400, code };
+        world.stack.bus().fail(Fault::new(failure, Calls::any()));
+
+        let answer = world.deliver(&url, &[], entry("lead_1")).await;
+
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(world.stack.bus().calls().snapshot().len(), 1);
+    }
+    assert_eq!(world.events().len(), 0);
+    let answer = world.deliver(&url, &[], entry("lead_1")).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_call_too_large_is_made_without_what_close_sent() {
+    let world = World::start().await;
+    let url = world.known_instance(INSTANCE, None).await;
+    let long = |id: &str| entry(id).replace("whsub_1", &"x".repeat(300 * 1024));
+    let bus = world.stack.bus();
+
+    bus.set_maximum_bytes(256 * 1024);
+    let in_a_small_region = world.deliver(&url, &[], long("lead_1")).await;
+    bus.set_maximum_bytes(1024 * 1024);
+    bus.refuse_calls(Failure::Bare { status: 413 }, |it| 256 * 1024 < it.bytes());
+    let before_the_service = world.deliver(&url, &[], long("lead_2")).await;
+
+    assert_eq!(in_a_small_region.status, StatusCode::OK);
+    assert_eq!(before_the_service.status, StatusCode::OK);
+    let details = world.details();
+    assert_eq!(texts(&details, "objectId"), ["lead_1", "lead_2"]);
+    for (detail, id) in details.iter().zip(["lead_1", "lead_2"]) {
+        assert_eq!(detail["rawOmitted"]["bytes"], long(id).len());
+    }
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_call_refused_for_a_member_is_an_entry_refused() {
+    let world = World::start().await;
+    let url = world.known_instance(INSTANCE, None).await;
+    let bus = world.stack.bus();
+    let refuse = |of: &'static str| {
+        let code = "ValidationException".to_owned();
+        let is_of = move |entry: &Entry| entry.detail.as_deref().is_some_and(|it| it.contains(of));
+        bus.refuse_calls(Failure::Error { status: 400, code }, is_of);
+    };
+
+    refuse(r#""raw":"#);
+    let as_text = world.deliver(&url, &[], entry("lead_1")).await;
+    refuse("lead_2");
+    let never = world.deliver(&url, &[], entry("lead_2")).await;
+
+    assert_eq!(as_text.status, StatusCode::OK);
+    assert_eq!(never.status, StatusCode::OK);
+    let details = world.details();
+    assert_eq!(texts(&details, "objectId"), ["lead_1"]);
+    assert_eq!(details[0]["rawText"], entry("lead_1"));
+    let line = last(&world, WEBHOOK);
+    assert_eq!(line.value("EventsUnpublishable"), Some(1.0));
     world.finish().await;
 }
 

@@ -60,8 +60,9 @@ async fn a_body_that_is_no_webhook_is_400_and_says_what_is_missing() {
     insta::assert_snapshot!(refused(b"{'model': 'lead'}").await, @"400 expected JSON: key must be a string at line 1 column 2");
     insta::assert_snapshot!(refused(b"{}").await, @"400 expected a webhook of Close's, with an `event` object, or with `model`, `event` and `data`");
     insta::assert_snapshot!(refused(b"{\"model\": \"lead\xff\"}").await, @"400 expected JSON: invalid utf-8 sequence of 1 bytes from index 15");
-    insta::assert_snapshot!(refused(b"{\"event\": {\"object_id\": \"lead_1\"}}").await, @"400 expected an entry of Close's event log, but it has no object_type, no action");
-    insta::assert_snapshot!(refused(b"{\"event\": {\"object_id\": 7}}").await, @"400 expected an entry of Close's event log: invalid type: integer `7`, expected a string at line 1 column 15");
+    insta::assert_snapshot!(refused(b"{\"event\": {\"data\": {\"id\": \"lead_1\"}}}").await, @"400 expected a webhook of Close's, with an `event` object, or with `model`, `event` and `data`");
+    insta::assert_snapshot!(refused(b"{\"event\": {\"id\": null}}").await, @"400 expected a webhook of Close's, with an `event` object, or with `model`, `event` and `data`");
+    insta::assert_snapshot!(refused(b"{\"event\": [\"object_id\"]}").await, @"400 expected a webhook of Close's, with an `event` object, or with `model`, `event` and `data`");
     insta::assert_snapshot!(refused(b"{\"model\": \"lead\", \"event\": \"merge\", \"data\": {\"id\": \"lead_1\"}}").await, @"400 expected `data` to have a source_id and a destination_id");
     assert_eq!(world.stack.bus().calls().snapshot().len(), 0);
     world.finish().await;

@@ -6,8 +6,8 @@ use super::entry::Entry;
 
 /// At most so many entries in a call.
 const MAXIMUM_ENTRIES: usize = 10;
-/// At most so many bytes in a call, by EventBridge's own way of counting.
-const MAXIMUM_BYTES: usize = 1024 * 1024;
+/// At most so many bytes in a call, by EventBridge's own way of counting. Some regions take a quarter of it.
+pub(super) const MAXIMUM_BYTES: usize = 1024 * 1024;
 /// At most so many characters in a trace header, and at least one.
 const MAXIMUM_TRACE_HEADER: usize = 500;
 
@@ -34,8 +34,8 @@ pub(super) fn read(body: &[u8]) -> Result<Vec<Entry>, Rejection> {
         })
 }
 
-/// Checks the limits of a call.
-pub(super) fn check(entries: Vec<Entry>) -> Result<Vec<Entry>, Rejection> {
+/// Checks the limits of a call, which may have so many bytes.
+pub(super) fn check(entries: Vec<Entry>, maximum_bytes: usize) -> Result<Vec<Entry>, Rejection> {
     let invalid = |message: String| Rejection {
         code: "ValidationException",
         message,
@@ -59,7 +59,7 @@ pub(super) fn check(entries: Vec<Entry>) -> Result<Vec<Entry>, Rejection> {
         count if MAXIMUM_ENTRIES < count => Err(constraint(format!(
             "less than or equal to {MAXIMUM_ENTRIES}"
         ))),
-        _ if MAXIMUM_BYTES < bytes => Err(invalid(format!(
+        _ if maximum_bytes < bytes => Err(invalid(format!(
             "Total size of the entries in the request is over the limit: {bytes} bytes."
         ))),
         _ => Ok(entries),

@@ -234,6 +234,45 @@ async fn faults_come_when_asked_for() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_call_is_refused_as_a_whole_for_one_entry_or_the_limit_of_another_region() -> Result<()> {
+    let harness = Harness::start().await?;
+    let bus = &harness.bus;
+    let entry_of = |bytes: usize| entry(&format!("{{\"a\":\"{}\"}}", "x".repeat(bytes)));
+    bus.set_maximum_bytes(256 * 1024);
+    let halves = [entry_of(200 * 1024), entry_of(100 * 1024)];
+    assert_eq!(harness.put(&halves[..1]).await?.0, 200);
+    let (status, answer) = harness.put(&halves).await?;
+    assert_eq!(
+        (status, &answer["__type"]),
+        (400, &json!("ValidationException"))
+    );
+
+    let code = "ValidationException".to_owned();
+    let failure = Failure::Error { status: 400, code };
+    bus.refuse_calls(failure, |entry| entry.bytes() < 100);
+    let (status, answer) = harness.put(&[entry("{}"), halves[1].clone()]).await?;
+    assert_eq!(
+        (status, &answer["__type"]),
+        (400, &json!("ValidationException"))
+    );
+    bus.accept_all();
+    assert_eq!(harness.put(&[entry("{}"), halves[1].clone()]).await?.0, 200);
+    assert_eq!(bus.events().snapshot().len(), 3);
+
+    bus.fail(Fault::new(Failure::Bare { status: 413 }, Calls::any()));
+    let request = harness.http.post(bus.url());
+    let request = request.header("x-amz-target", "AWSEvents.PutEvents");
+    let request = request.header("authorization", signed("events"));
+    let response = request.body(json!({"Entries": [entry("{}")]}).to_string());
+    let response = response.send().await?;
+    assert_eq!(
+        (response.status().as_u16(), response.text().await?),
+        (413, String::new())
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_held_call_has_been_accepted() -> Result<()> {
     let harness = Harness::start().await?;
     let hold = harness.bus.hold(Calls::any().source("closeio"));

@@ -23,12 +23,22 @@ pub(super) fn entry(entry: &Entry, object: &Object, own: Timestamp) -> [Box<RawV
     let with = |data, previous| {
         let (id, created, updated) = (&entry.id, naive(entry.created), naive(own));
         let (object_type, object_id, action) = (object.of.object_type(), &object.id, entry.action);
+        let changed = changed_fields(action);
         raw(format!(
-            r#"{{"id":"{id}","date_created":"{created}","date_updated":"{updated}","object_type":"{object_type}","object_id":"{object_id}","action":"{action}","data":{data},"previous_data":{previous},"meta":{{}}}}"#
+            r#"{{"id":"{id}","date_created":"{created}","date_updated":"{updated}","object_type":"{object_type}","object_id":"{object_id}","action":"{action}","changed_fields":{changed},"data":{data},"previous_data":{previous},"meta":{{}}}}"#
         ))
     };
     let shown = with(data.unwrap_or("null"), previous.unwrap_or("null"));
     [shown, with("null", "null")]
+}
+
+/// Only what updates an object says what it changed.
+fn changed_fields(action: &str) -> &'static str {
+    match action {
+        "updated" => r#"["date_updated","rank"]"#,
+        "completed" => r#"["date_updated"]"#,
+        _ => "[]",
+    }
 }
 
 /// Objects bear a zone, and no fraction where that is nought.
