@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
+use shared::close::json;
 use shared::event::{Entry, Event, EventId};
 use shared::event_bus::Fate;
 
@@ -101,8 +102,21 @@ impl Key {
         }
     }
 
+    /// What cannot be read, by the entry that it is.
+    pub(crate) fn unreadable(entry: &str) -> Self {
+        Self {
+            object_type: String::new(),
+            object_id: entry.to_owned(),
+            date: Timestamp::UNIX_EPOCH,
+            action: None,
+        }
+    }
+
     fn of(event: &Event) -> Self {
         let change = &event.change;
+        if change.is_unreadable {
+            return Self::unreadable(&json::text_at(&change.raw, "id").unwrap_or_default());
+        }
         Self::new(
             &change.object_type,
             &change.object_id,

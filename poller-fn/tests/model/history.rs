@@ -115,6 +115,17 @@ pub(crate) enum Act {
     },
     /// A task is done.
     Complete(u8),
+    /// Something about an object changes that leaves its date alone.
+    Touch {
+        of: Of,
+        which: u8,
+    },
+    /// The log has an entry that cannot be read.
+    Obscure {
+        of: Of,
+        which: u8,
+        what: Obscurity,
+    },
     Poll(Poll),
     Backfill(Backfill),
     /// The owner disables the instance and enables it again: whoever polls it loses the lease.
@@ -154,6 +165,17 @@ pub(crate) struct Delete {
     pub(crate) of: Of,
     pub(crate) which: u8,
     pub(crate) lag: Duration,
+}
+
+/// What cannot be read of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Obscurity {
+    /// It does not say of which object it is.
+    NoObject,
+    /// It does not say of which type the object is.
+    NoType,
+    /// Its date is a number.
+    NoDate,
 }
 
 /// The owner asks for what changed in a stretch of the past, of one of the resources.
@@ -281,6 +303,7 @@ impl Act {
             Self::Edit(edit) => Some(&mut edit.of),
             Self::Delete(delete) => Some(&mut delete.of),
             Self::Backfill(backfill) => Some(&mut backfill.of),
+            Self::Touch { of, .. } | Self::Obscure { of, .. } => Some(of),
             Self::Merge { .. }
             | Self::Complete(_)
             | Self::Poll(_)

@@ -9,7 +9,7 @@ use shared::backfill::{Backfill, Status};
 use crate::bus::Key;
 use crate::close::log::{Entry, Form, RETENTION};
 use crate::close::{Object, Version};
-use crate::history::{Condition, Of, Polled};
+use crate::history::{Condition, Obscurity, Of, Polled};
 use crate::instance;
 use crate::world::World;
 
@@ -119,6 +119,9 @@ pub(crate) fn is_broken(world: &World, resource: &Polled) -> bool {
 
 /// What an entry may be known by on the bus, in one of its forms.
 pub(crate) fn keys(object: &Object, entry: &Entry, form: &Form) -> [Key; 2] {
+    if entry.obscurity.is_some() {
+        return [Key::unreadable(&entry.id), Key::unreadable(&entry.id)];
+    }
     [shown(object, entry, form), hidden(object, entry, form)]
 }
 
@@ -179,7 +182,9 @@ impl<'a> Terms<'a> {
                     let entries = close.log.iter().filter(|entry| entry.object == number);
                     let forms =
                         entries.flat_map(|entry| entry.forms.iter().map(move |form| (entry, form)));
-                    for (entry, form) in forms.filter(|(_, form)| form.version == place) {
+                    let stamping =
+                        forms.filter(|(_, form)| form.version == place && form.is_stamping);
+                    for (entry, form) in stamping {
                         ways.extend(self.ways(object, entry, form));
                         is_kept &= version.date <= form.own && self.reach <= form.own;
                     }
@@ -205,7 +210,7 @@ impl<'a> Terms<'a> {
         let is_always_logged = logged == self.variants.len();
         let claimed = entries.filter(|(object, entry)| {
             let mut eras = self.eras.iter();
-            0 < logged && eras.any(|era| self.claims(era, object.of, entry.action))
+            0 < logged && eras.any(|era| self.claims(era, object.of, entry))
         });
         let forms = claimed
             .flat_map(|(object, entry)| entry.forms.iter().map(move |form| (object, entry, form)));
@@ -214,18 +219,32 @@ impl<'a> Terms<'a> {
                 let ways = self.ways(object, entry, form);
                 let is_last = entry.forms.last().map(|last| last.own) == Some(form.own);
                 let mut eras = self.eras.iter();
-                let is_ours = eras.all(|era| self.claims(era, object.of, entry.action));
-                let is_due = is_always_logged
-                    && is_ours
-                    && is_last
-                    && self.is_wanted(object, subject(object, form));
-                self.owed(ways, is_due, form.own, form.visible)
+                let is_ours = eras.all(|era| self.claims(era, object.of, entry));
+                let is_wanted = match entry.obscurity {
+                    None => self.is_wanted(object, subject(object, form)),
+                    Some(_) => self.is_readable(),
+                };
+                let is_due = is_always_logged && is_ours && is_last && is_wanted;
+                let owed = self.owed(ways, is_due, form.own, form.visible);
+                match entry.obscurity {
+                    // Nobody can tell when it was.
+                    Some(Obscurity::NoDate) => Some(Owed {
+                        is_backfilled: true,
+                        of: None,
+                        ways: self.ways(object, entry, form),
+                        is_due: owed.is_some_and(|owed| owed.is_due),
+                    }),
+                    _ => owed,
+                }
             })
             .collect()
     }
 
     /// How a form of an entry may appear, if some era wants it.
     fn ways(&self, object: &Object, entry: &Entry, form: &Form) -> Vec<(Key, String)> {
+        if entry.obscurity.is_some() {
+            return vec![(Key::unreadable(&entry.id), form.shown.get().to_owned())];
+        }
         let mut logged = self.variants.iter().filter(|variant| is_logged(variant));
         let is_wanted = logged.any(|it| fulfils(it.condition, object, subject(object, form)));
         let shown = is_wanted.then(|| (shown(object, entry, form), form.shown.get().to_owned()));
@@ -237,10 +256,13 @@ impl<'a> Terms<'a> {
     /// Whether every era wants it, and can have it.
     fn is_wanted(&self, object: &Object, version: &Version) -> bool {
         let mut variants = self.variants.iter();
-        self.is_polled_at_last
-            && variants.all(|variant| {
-                fulfils(variant.condition, object, version) && !is_broken(self.world, variant)
-            })
+        self.is_readable() && variants.all(|it| fulfils(it.condition, object, version))
+    }
+
+    /// Whether every era can have it.
+    fn is_readable(&self) -> bool {
+        let mut variants = self.variants.iter();
+        self.is_polled_at_last && variants.all(|variant| !is_broken(self.world, variant))
     }
 
     /// What is owed of a change, if anything: by polling from its start on, or by a backfill.
@@ -270,11 +292,18 @@ impl<'a> Terms<'a> {
     }
 
     /// Whose an entry is: everything's, but for what another resource publishes, if only by itself.
-    fn claims(&self, era: &[Polled], of: Of, action: &str) -> bool {
+    fn claims(&self, era: &[Polled], of: Of, entry: &Entry) -> bool {
+        if entry.obscurity == Some(Obscurity::NoType) {
+            let mut logged = era.iter().filter(|polled| is_logged(polled));
+            let all = era.iter().find(|polled| polled.of == Of::Events);
+            return all
+                .or_else(|| logged.next())
+                .is_some_and(|owner| owner.of == self.of);
+        }
         if self.of != Of::Events {
             return self.of == of;
         }
-        let is_seen = matches!(action, "created" | "updated");
+        let is_seen = entry.obscurity.is_none() && matches!(entry.action, "created" | "updated");
         !era.iter()
             .any(|other| other.of == of && (is_seen || is_logged(other)))
     }
@@ -299,7 +328,8 @@ fn shown(object: &Object, entry: &Entry, form: &Form) -> Key {
     let delay = form.own - version.date;
     let is_just_before = !delay.is_negative() && delay <= STAMPING_DELAY;
     // A merge says of no field that it changed.
-    let is_stamped = version.json.is_some() && entry.action != "merged" && is_just_before;
+    let may_stamp = form.is_stamping && version.json.is_some() && entry.action != "merged";
+    let is_stamped = may_stamp && is_just_before;
     let date = if is_stamped { version.date } else { form.own };
     Key::new(object.of.object_type(), &object.id, date, entry.action)
 }

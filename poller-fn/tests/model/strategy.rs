@@ -5,11 +5,11 @@ use std::time::Duration;
 use proptest::bool::weighted;
 use proptest::collection::vec;
 use proptest::option;
-use proptest::prelude::{Just, Strategy, any, prop_oneof};
+use proptest::prelude::{BoxedStrategy, Just, Strategy, any, prop_oneof};
 
 use crate::history::{
-    Act, Backfill, Condition, Configure, Delete, Edit, Fault, History, Make, Of, Poll, Polled,
-    Quirks, Setup, Stamp, Step, Trouble,
+    Act, Backfill, Condition, Configure, Delete, Edit, Fault, History, Make, Obscurity, Of, Poll,
+    Polled, Quirks, Setup, Stamp, Step, Trouble,
 };
 
 /// Close shows a change within ten minutes; of what is promised a little less.
@@ -194,16 +194,29 @@ fn pauses() -> impl Strategy<Value = Duration> {
     millis.prop_map(Duration::from_millis)
 }
 
-fn changes(scale: Scale) -> impl Strategy<Value = Act> {
-    prop_oneof![
+/// Boxed: as one value all of it would fill the stack.
+fn changes(scale: Scale) -> BoxedStrategy<Act> {
+    let changes = prop_oneof![
         20 => makes(scale).prop_map(Act::Make),
         30 => edits(scale).prop_map(Act::Edit),
         5 => deletes().prop_map(Act::Delete),
         2 => (any::<u8>(), any::<u8>()).prop_map(|(from, into)| Act::Merge { from, into }),
         2 => any::<u8>().prop_map(Act::Complete),
+        2 => (kinds(), any::<u8>()).prop_map(|(of, which)| Act::Touch { of, which }),
+        1 => obscure(),
         2 => backfills().prop_map(Act::Backfill),
         1 => Just(Act::Fence),
-    ]
+    ];
+    changes.boxed()
+}
+
+fn obscure() -> impl Strategy<Value = Act> {
+    let what = prop_oneof![
+        Just(Obscurity::NoObject),
+        Just(Obscurity::NoType),
+        Just(Obscurity::NoDate),
+    ];
+    (kinds(), any::<u8>(), what).prop_map(|(of, which, what)| Act::Obscure { of, which, what })
 }
 
 fn kinds() -> impl Strategy<Value = Of> {
@@ -301,7 +314,7 @@ fn lags() -> impl Strategy<Value = Duration> {
     millis.prop_map(Duration::from_millis)
 }
 
-fn polls(scale: Scale) -> impl Strategy<Value = Poll> {
+fn polls(scale: Scale) -> BoxedStrategy<Poll> {
     let budget = prop_oneof![4 => Just(300), 1 => 11..60_u64].prop_map(Duration::from_secs);
     let skew = prop_oneof![3 => Just(0), 1 => -120..121_i16];
     let pace = prop_oneof![
@@ -338,6 +351,7 @@ fn polls(scale: Scale) -> impl Strategy<Value = Poll> {
                 faults,
             },
         )
+        .boxed()
 }
 
 fn faults() -> impl Strategy<Value = Fault> {

@@ -85,6 +85,8 @@ impl World {
             Act::Delete(delete) => close.delete(delete, now),
             Act::Merge { from, into } => close.merge(*from, *into, now),
             Act::Complete(which) => close.complete(*which, now),
+            Act::Touch { of, which } => close.touch(*of, *which, now),
+            Act::Obscure { of, which, what } => close.obscure(*of, *which, *what, now),
             Act::Fence => self.store.borrow_mut().fence(),
             Act::Backfill(backfill) => {
                 let from = now - backfill.ago;

@@ -8,7 +8,7 @@ use shared::close::span::floor;
 
 use super::log::{Entry, Form};
 use super::{Close, Object, Place, TICK, Version, render};
-use crate::history::{Delete, Edit, Make, Of, Stamp};
+use crate::history::{Delete, Edit, Make, Obscurity, Of, Stamp};
 
 /// Close's log shows everything within five minutes; of what is promised a little less.
 const MAX_LOG_LAG: Duration = Duration::from_secs(290);
@@ -22,6 +22,8 @@ const CONSOLIDATION: Duration = Duration::from_mins(1);
 struct Happening<'a> {
     action: &'static str,
     is_consolidated: bool,
+    /// It gives the object a new date.
+    is_stamping: bool,
     stamp: &'a Stamp,
 }
 
@@ -75,6 +77,50 @@ impl Close {
         if let Some(task) = self.pick(Of::Tasks, which) {
             self.happen(task, Happening::new("completed", &stamp), now);
         }
+    }
+
+    pub(crate) fn touch(&mut self, of: Of, which: u8, now: Timestamp) {
+        let stamp = Stamp::late(Duration::ZERO);
+        if let Some(number) = self.pick(of, which) {
+            let own = self.next_own(number, now);
+            let happening = Happening {
+                is_stamping: false,
+                ..Happening::new("updated", &stamp)
+            };
+            self.note(number, happening, own, now);
+        }
+    }
+
+    pub(crate) fn obscure(&mut self, of: Of, which: u8, what: Obscurity, now: Timestamp) {
+        let Some(number) = self.pick(of, which) else {
+            return;
+        };
+        let own = self.next_own(number, now);
+        let mut logged = Entry::new(self.log.len(), number, "updated", own);
+        logged.obscurity = Some(what);
+        let json = render::obscure(&logged, &self.objects[number], what, own);
+        let place = Place {
+            entry: self.log.len(),
+            form: 0,
+        };
+        self.versions
+            .extend(entry::version(&json).map(|version| (version, place)));
+        let form = Form {
+            own,
+            visible: now,
+            version: self.objects[number].versions.len() - 1,
+            is_stamping: false,
+            shown: json.clone(),
+            hidden: json,
+        };
+        logged.forms.push(form);
+        self.log.push(logged);
+    }
+
+    /// The date of an entry that is not about a change of the object's date, later than that of any before.
+    fn next_own(&self, number: usize, now: Timestamp) -> Timestamp {
+        let logged = self.last_entry(number).map(Entry::own_date);
+        logged.map_or(floor(now), |logged| floor(now).max(logged + TICK))
     }
 
     fn living(&self, of: Of) -> Vec<usize> {
@@ -131,7 +177,7 @@ impl Close {
         });
         let entry = &mut self.log[place];
         let visible = now + happening.stamp.lag.min(MAX_LOG_LAG);
-        let [shown, hidden] = render::entry(entry, object, own);
+        let [shown, hidden] = render::entry(entry, object, own, happening.is_stamping);
         let form = Place {
             entry: place,
             form: entry.forms.len(),
@@ -142,6 +188,7 @@ impl Close {
             own,
             visible,
             version: object.versions.len() - 1,
+            is_stamping: happening.is_stamping,
             shown,
             hidden,
         });
@@ -153,6 +200,7 @@ impl<'a> Happening<'a> {
         Self {
             action,
             is_consolidated: false,
+            is_stamping: true,
             stamp,
         }
     }
@@ -182,7 +230,8 @@ impl<'a> Happening<'a> {
     }
 
     fn joins(self, last: &Entry, own: Timestamp) -> bool {
-        let is_update = self.action == "updated" && last.action == "updated";
+        let is_update =
+            self.action == "updated" && last.action == "updated" && last.obscurity.is_none();
         is_update && self.is_consolidated && own < last.created + CONSOLIDATION
     }
 }

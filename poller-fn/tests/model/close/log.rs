@@ -7,6 +7,7 @@ use shared::close::event_log::{LogPage, PAGE_SIZE};
 use shared::close::page::Page;
 
 use super::{Close, rejected};
+use crate::history::Obscurity;
 
 /// How long Close keeps an entry.
 pub(crate) const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -19,6 +20,7 @@ pub(crate) struct Entry {
     pub(crate) object: usize,
     pub(crate) action: &'static str,
     pub(crate) created: Timestamp,
+    pub(crate) obscurity: Option<Obscurity>,
     /// It takes up later updates, and so comes anew.
     pub(crate) forms: Vec<Form>,
 }
@@ -29,6 +31,8 @@ pub(crate) struct Form {
     pub(crate) visible: Timestamp,
     /// Of the object.
     pub(crate) version: usize,
+    /// It is the change by which the object has its date.
+    pub(crate) is_stamping: bool,
     pub(crate) shown: Box<RawValue>,
     pub(crate) hidden: Box<RawValue>,
 }
@@ -48,6 +52,7 @@ impl Entry {
             object,
             action,
             created,
+            obscurity: None,
             forms: Vec::new(),
         }
     }

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::Object;
 use super::log::Entry;
+use crate::history::Obscurity;
 
 /// An object as the answers of searches and lists have it.
 pub(super) fn object(object: &Object, number: usize, date: Timestamp, rank: u8) -> Box<RawValue> {
@@ -16,20 +17,58 @@ pub(super) fn object(object: &Object, number: usize, date: Timestamp, rank: u8) 
 }
 
 /// An entry of the log in its newest form, and what of it is shown to a key that is not an administrator's.
-pub(super) fn entry(entry: &Entry, object: &Object, own: Timestamp) -> [Box<RawValue>; 2] {
+pub(super) fn entry(
+    entry: &Entry,
+    object: &Object,
+    own: Timestamp,
+    is_stamping: bool,
+) -> [Box<RawValue>; 2] {
     let jsons = object.versions.iter().rev().map(|version| &version.json);
     let mut jsons = jsons.map(|json| json.as_deref().map_or("null", RawValue::get));
     let (data, previous) = (jsons.next(), jsons.next());
     let with = |data, previous| {
         let (id, created, updated) = (&entry.id, naive(entry.created), naive(own));
         let (object_type, object_id, action) = (object.of.object_type(), &object.id, entry.action);
-        let changed = changed_fields(action);
+        let changed = if is_stamping {
+            changed_fields(action)
+        } else {
+            r#"["rank"]"#
+        };
         raw(format!(
             r#"{{"id":"{id}","date_created":"{created}","date_updated":"{updated}","object_type":"{object_type}","object_id":"{object_id}","action":"{action}","changed_fields":{changed},"data":{data},"previous_data":{previous},"meta":{{}}}}"#
         ))
     };
     let shown = with(data.unwrap_or("null"), previous.unwrap_or("null"));
     [shown, with("null", "null")]
+}
+
+/// An entry that cannot be read.
+pub(super) fn obscure(
+    entry: &Entry,
+    object: &Object,
+    what: Obscurity,
+    own: Timestamp,
+) -> Box<RawValue> {
+    let (id, object_type) = (&entry.id, object.of.object_type());
+    let object_id = &object.id;
+    let text = |text: &str, missing| {
+        if what == missing {
+            "null".to_owned()
+        } else {
+            format!("\"{text}\"")
+        }
+    };
+    let (object_type, object_id) = (
+        text(object_type, Obscurity::NoType),
+        text(object_id, Obscurity::NoObject),
+    );
+    let updated = match what {
+        Obscurity::NoDate => own.as_second().to_string(),
+        _ => format!("\"{}\"", naive(own)),
+    };
+    raw(format!(
+        r#"{{"id":"{id}","date_updated":{updated},"object_type":{object_type},"object_id":{object_id},"action":"updated","data":null}}"#
+    ))
 }
 
 /// Only what updates an object says what it changed.
