@@ -256,21 +256,24 @@ impl WatermarkTable {
             .condition_expression("attribute_not_exists(watermark) OR watermark <= :watermark")
             .expression_attribute_values(":watermark", number(position.watermark))
             .expression_attribute_values(":start", number(position.start));
-        let mut set =
-            "SET watermark = :watermark, startedAt = if_not_exists(startedAt, :start)".to_owned();
+        let mut set = vec![
+            "watermark = :watermark".to_owned(),
+            "startedAt = if_not_exists(startedAt, :start)".to_owned(),
+        ];
         let mut remove = Vec::new();
         for (name, value) in position.optional() {
             if let Some(value) = value {
-                set.push_str(&format!(", {name} = :{name}"));
+                set.push(format!("{name} = :{name}"));
                 update = update.expression_attribute_values(format!(":{name}"), number(value));
             } else {
                 remove.push(name);
             }
         }
-        if !remove.is_empty() {
-            set.push_str(&format!(" REMOVE {}", remove.join(", ")));
-        }
-        let update = update.update_expression(set);
+        let remove = match &remove[..] {
+            [] => String::new(),
+            names => format!(" REMOVE {}", names.join(", ")),
+        };
+        let update = update.update_expression(format!("SET {}{remove}", set.join(", ")));
         update
             .build()
             .map_err(|error| TableError::Malformed(error.to_string()))

@@ -21,6 +21,7 @@ pub(crate) mod health;
 mod identity;
 mod kills;
 mod objects;
+mod progress;
 mod refusals;
 mod unreadable;
 

@@ -26,7 +26,7 @@ const TARGET: usize = 775;
 /// From so many entries on, a window is given up before it is full that would hold far too much were it as full everywhere
 /// as where it was read; from the first page on, once one was.
 const FORESEEABLE: usize = MAX_UNIT / 2;
-const FAR_TOO_MUCH: f64 = 1.25 * MAX_UNIT as f64;
+const FAR_TOO_MUCH: f64 = 1_250.0;
 /// The last entries of a page tell whether it ends below the window: to go by a single one could mean to skip others.
 const SAMPLE: usize = 9;
 
