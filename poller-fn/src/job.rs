@@ -137,7 +137,7 @@ impl<'a> Target<'a> {
     }
 
     /// Notes what became of an event: one that nobody can publish is done with, too.
-    pub fn publish(&mut self, id: EventId, date: Option<Timestamp>, until: Timestamp, fate: Fate) {
+    pub fn settle(&mut self, id: EventId, date: Option<Timestamp>, until: Timestamp, fate: Fate) {
         if fate != Fate::Unpublished {
             self.watermark.published(id, date, until);
         }

@@ -234,7 +234,7 @@ impl<O: Outside> Worker<'_, O> {
             }
         }
         for ((target, date, seen_id), fate) in places.into_iter().zip(publication.fates()) {
-            job.targets[target].publish(seen_id, date, until, *fate);
+            job.targets[target].settle(seen_id, date, until, *fate);
         }
         for target in &mut job.targets {
             target.watermark.settle(self.close.until());
