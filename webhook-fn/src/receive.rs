@@ -166,7 +166,7 @@ async fn publish(app: &App, call: &Call<'_>, events: &[Event]) -> Publication {
         published = counts.published,
         unpublishable = counts.unpublishable,
         unpublished = counts.unpublished,
-        "a webhook was published"
+        "the events of a webhook were sent"
     );
     publication
 }

@@ -27,6 +27,7 @@ use crate::event::Event;
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const MAX_BACKOFF: Duration = Duration::from_secs(2);
+const LATE: &str = "EventBridge did not answer in time";
 
 /// A publication under way.
 pub(super) struct Publisher<'a> {
@@ -90,7 +91,7 @@ impl<'a> Publisher<'a> {
                 return;
             }
             if self.deadline <= Instant::now() {
-                return self.stop("the time was up");
+                return self.stop_late();
             }
             let rest = match self.put(call).await {
                 Rest::Send(rest) => rest,
@@ -116,11 +117,16 @@ impl<'a> Publisher<'a> {
         self.reason = Some(reason.to_owned());
     }
 
+    /// Sends nothing more. What EventBridge said last is the reason, if it said anything.
+    fn stop_late(&mut self) {
+        self.is_over = true;
+        self.reason.get_or_insert_with(|| LATE.to_owned());
+    }
+
     async fn wait(&mut self, backoff: &mut Duration) {
         let wait = backoff.mul_f64(0.5 + fastrand::f64() / 2.0);
         if self.deadline < Instant::now() + wait {
-            self.is_over = true;
-            return;
+            return self.stop_late();
         }
         tokio::time::sleep(wait).await;
         *backoff = (*backoff * 2).min(MAX_BACKOFF);
@@ -135,7 +141,7 @@ impl<'a> Publisher<'a> {
             Ok(Ok(output)) => self.sort_out(call, output.entries()),
             Ok(Err(error)) => self.refused(call, &error),
             Err(_elapsed) => {
-                self.stop("EventBridge did not answer in time");
+                self.stop(LATE);
                 Rest::Send(Vec::new())
             }
         }

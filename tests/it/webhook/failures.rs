@@ -176,7 +176,7 @@ async fn an_event_refused_in_every_form_counts_as_such_also_where_another_is_lat
     let url = world.known_instance(INSTANCE, None).await;
     for (code, detail_type) in [
         ("MalformedDetail", "lead.deleted"),
-        (DENIED, "lead.updated"),
+        (THROTTLED, "lead.updated"),
     ] {
         let is_of = move |entry: &Entry| entry.detail_type.as_deref() == Some(detail_type);
         world.stack.bus().refuse(code, is_of);
