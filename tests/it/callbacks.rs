@@ -12,6 +12,7 @@ use crate::world::{PATIENCE, World};
 mod crowd;
 mod delivery;
 mod measured;
+mod origin;
 mod receiver;
 mod refusals;
 mod retries;

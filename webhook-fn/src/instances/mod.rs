@@ -2,6 +2,7 @@
 
 pub mod backfill;
 pub mod backfill_request;
+pub mod callback_secrets;
 pub mod change;
 pub mod create;
 pub mod delete;

@@ -5,6 +5,7 @@ use shared::configuration::Configuration;
 use shared::instance::Instance;
 use shared::settings::{FieldError, Policy, Settings};
 
+use super::callback_secrets::refuse_another_origin;
 use crate::error::HandlerError;
 
 /// Larger bodies are nobody's instance.
@@ -47,9 +48,14 @@ pub fn parse(
     let name = parse_name(&members, &mut errors);
     let tags = parse_tags(&members, &name, &mut errors);
     let mut configuration = Configuration::default();
-    configuration.merge(parse_configuration(&members, &mut errors));
-    if let Some(old) = old {
-        configuration.unmask(&old.configuration);
+    let given = parse_configuration(&members, &mut errors);
+    configuration.merge(given.clone());
+    if let Some(Instance {
+        configuration: old, ..
+    }) = old
+    {
+        configuration.unmask(old);
+        errors.extend(refuse_another_origin(old, &given, &configuration));
     }
     finish(name, tags, configuration, policy, errors)
 }
@@ -77,8 +83,14 @@ pub fn parse_patch(
         Some(_) => parse_tags(&members, &name, &mut errors),
     };
     let mut configuration = old.configuration.clone();
-    configuration.merge(parse_configuration(&members, &mut errors));
+    let given = parse_configuration(&members, &mut errors);
+    configuration.merge(given.clone());
     configuration.unmask(&old.configuration);
+    errors.extend(refuse_another_origin(
+        &old.configuration,
+        &given,
+        &configuration,
+    ));
     finish(name, tags, configuration, policy, errors)
 }
 
