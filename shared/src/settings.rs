@@ -106,10 +106,18 @@ impl Policy {
         }
     }
 
-    /// Whether an API key may be sent to this base URL: it is Close's, or one that the operator named.
+    /// Whether an API key may be sent to this base URL, as [`Settings::base_url`] has it: it is Close's, or one that the
+    /// operator named.
     pub fn allows(&self, base_url: &str) -> bool {
-        let mut allowed = self.close_base_urls.iter();
-        allowed.any(|allowed| allowed.trim_end_matches('/') == base_url) || is_close(base_url)
+        let mut named = self.close_base_urls.iter().filter_map(|url| normalize(url));
+        named.any(|named| named == base_url) || is_close(base_url)
+    }
+
+    /// Whether every reader parses the text alike. Parsers differ on `https://a\@b`, so the text must be the parsed form,
+    /// or the operator's own.
+    fn is_unambiguous(&self, text: &str, base_url: &str) -> bool {
+        let mut named = self.close_base_urls.iter();
+        text.trim_end_matches('/') == base_url || named.any(|named| named == text)
     }
 
     /// The base URL of an instance that names none: the operator's first, or Close's own.
@@ -123,7 +131,7 @@ impl Policy {
 /// An instance's configuration, read and checked.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Close's API, without a slash at the end.
+    /// Close's API as the parser writes the URL, without a slash at the end.
     pub base_url: String,
     /// The Close API key.
     pub api_key: SecretString,
@@ -245,15 +253,18 @@ impl Reader<'_> {
         let text = self
             .configuration
             .get(field::BASE_URL)
-            .unwrap_or(self.policy.default_base_url())
-            .trim_end_matches('/');
-        if !self.policy.any_base_url && !self.policy.allows(text) {
+            .unwrap_or(self.policy.default_base_url());
+        let policy = self.policy;
+        let is_good = |url: &String| {
+            policy.any_base_url || policy.allows(url) && policy.is_unambiguous(text, url)
+        };
+        normalize(text).filter(is_good).unwrap_or_else(|| {
             self.fail(
                 field::BASE_URL,
                 "expected the https URL of Close's API, https://api.close.com/api/v1",
             );
-        }
-        text.to_owned()
+            String::new()
+        })
     }
 
     fn callback(&mut self, events_enabled: bool) -> Option<Callback> {
@@ -361,6 +372,12 @@ pub fn parse_time(text: &str) -> Option<Timestamp> {
     timestamp::parse(text).filter(|time| Timestamp::UNIX_EPOCH <= *time)
 }
 
+/// A base URL as the parser writes it, without slashes at the end.
+fn normalize(base_url: &str) -> Option<String> {
+    let url = Url::parse(base_url).ok()?;
+    Some(url.as_str().trim_end_matches('/').to_owned())
+}
+
 fn is_close(text: &str) -> bool {
     let Ok(url) = Url::parse(text) else {
         return false;
@@ -372,4 +389,71 @@ fn is_close(text: &str) -> bool {
         && url
             .host_str()
             .is_some_and(|host| CLOSE_HOSTS.contains(&host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Policy, Settings, field};
+    use crate::configuration::Configuration;
+
+    /// The base URL that a text becomes, for a stack whose operator named `named`.
+    fn base_url(text: &str, named: &[&str]) -> Option<String> {
+        let policy = Policy {
+            close_base_urls: named.iter().map(|url| (*url).to_owned()).collect(),
+            ..Policy::default()
+        };
+        read(text, &policy)
+    }
+
+    fn read(text: &str, policy: &Policy) -> Option<String> {
+        let mut configuration = Configuration::default();
+        configuration.set(field::USERNAME, "api_key");
+        configuration.set(field::BASE_URL, text);
+        let settings = Settings::parse(&configuration, policy).ok();
+        settings.map(|settings| settings.base_url)
+    }
+
+    #[test]
+    fn a_base_url_is_refused_where_its_text_differs_from_the_parsed_form() {
+        for text in [
+            r"https://api.close.com\@evil.example",
+            r"https:\\api.close.com/api/v1",
+            "https:/api.close.com/api/v1",
+            "https:api.close.com/api/v1",
+            "HTTPS://API.CLOSE.COM/api/v1",
+            "https://api.close.com:443/api/v1",
+            "https://@api.close.com/api/v1",
+            "https://api.close.com/api/../v1",
+            "https://api.close.com/a b",
+            " https://api.close.com/api/v1",
+            "https://api.close.com/api/v1\n",
+            "https://api.close\t.com/api/v1",
+            "https://api\u{3002}close.com/api/v1",
+        ] {
+            assert_eq!(base_url(text, &[]), None, "{text}");
+        }
+        for text in [
+            "https://api.close.com",
+            "https://api.close.com/",
+            "https://app.close.io/api/v1/",
+        ] {
+            let parsed = text.trim_end_matches('/').to_owned();
+            assert_eq!(base_url(text, &[]), Some(parsed));
+        }
+    }
+
+    #[test]
+    fn the_operators_own_text_is_used_in_its_parsed_form() {
+        let named = ["https://Proxy.example/close/"];
+        let parsed = Some("https://proxy.example/close".to_owned());
+        assert_eq!(base_url(named[0], &named), parsed);
+        assert_eq!(base_url("https://proxy.example/close", &named), parsed);
+        assert_eq!(base_url("https://PROXY.example/close", &named), None);
+    }
+
+    #[test]
+    fn a_stored_text_is_never_used_unparsed() {
+        let stored = read(r"https://api.close.com\@evil.example", &Policy::of_stored());
+        assert_eq!(stored.unwrap(), "https://api.close.com/@evil.example");
+    }
 }

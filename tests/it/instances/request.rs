@@ -168,6 +168,7 @@ async fn a_foreign_host_never_gets_the_api_key() {
         "ftp://api.close.com/api/v1",
         "api.close.com",
         "https://API.CLOSE.COM.",
+        r"https://api.close.com\@evil.example",
     ] {
         let answer = create(&world, body_with(&json!({"base.url": base_url}))).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{base_url}");
