@@ -6,7 +6,7 @@ use shared::backfill::Backfill;
 use shared::callback::CallbackState;
 use shared::health::Health;
 use shared::instance::{Instance, Phase};
-use shared::settings::Settings;
+use shared::settings::{Settings, field};
 
 /// The instance as JSON, its secrets masked, with the URL that Close must post to, and, where there is something to say of
 /// them, how Close answers its polls, how its backfill stands and how its notifications fare.
@@ -26,6 +26,7 @@ pub fn to_json(instance: &Instance, settings: &Settings, public_url: &str) -> Va
         "cachingEnabled": false,
         "tags": instance.tags,
         "webhookUrl": webhook_url(instance, public_url),
+        "unsignedWebhooks": takes_unsigned_webhooks(instance),
     });
     if instance.health != instance.health.renewed() {
         answer["polling"] = polling(&instance.health);
@@ -77,6 +78,12 @@ pub fn backfill(backfill: &Backfill) -> Value {
 pub fn webhook_url(instance: &Instance, public_url: &str) -> String {
     let id = instance.id.to_base64();
     format!("{public_url}/elements/api-v2/events/closeio/{id}")
+}
+
+/// Whether the URL alone, which is the id, opens the instance. One that is being set up is still to get its key.
+fn takes_unsigned_webhooks(instance: &Instance) -> bool {
+    let key = instance.configuration.get(field::SIGNATURE_KEY);
+    key.is_none() && instance.phase != Phase::Provisioning
 }
 
 /// The connector's own entry in the catalogue, as the service that this one follows showed it.
