@@ -24,6 +24,15 @@ pub struct Known {
     pub settings: Settings,
 }
 
+/// An instance that was read a while ago.
+#[derive(Debug)]
+pub struct Remembered {
+    /// As it was read.
+    pub known: Arc<Known>,
+    /// How long ago.
+    pub age: Duration,
+}
+
 /// Instances by id, none older than a minute.
 #[derive(Debug, Default)]
 pub struct InstanceCache {
@@ -32,12 +41,14 @@ pub struct InstanceCache {
 
 impl InstanceCache {
     /// The instance, if it was read within the last minute.
-    pub fn get(&self, id: InstanceId) -> Option<Arc<Known>> {
+    pub fn get(&self, id: InstanceId) -> Option<Remembered> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known
-            .get(&id)
-            .filter(|(read_at, _)| read_at.elapsed() < MAX_AGE)
-            .map(|(_, known)| Arc::clone(known))
+        let (read_at, known) = known.get(&id)?;
+        let age = read_at.elapsed();
+        (age < MAX_AGE).then(|| Remembered {
+            known: Arc::clone(known),
+            age,
+        })
     }
 
     /// Keeps an instance that was just read.

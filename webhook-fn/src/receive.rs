@@ -16,13 +16,16 @@ use shared::settings::{Policy, Settings};
 
 use crate::app::{App, Call};
 use crate::error::HandlerError;
-use crate::instance_cache::Known;
+use crate::instance_cache::{Known, Remembered};
 use crate::payload;
 use crate::report::Tally;
 use crate::signature::{self, SignatureError};
 
 /// What is left for the ledger and the answer when publishing has used up its time.
 const ANSWER_MARGIN: SignedDuration = SignedDuration::from_secs(3);
+/// Wrong signatures cost a read of the table no more often than this. Close retries after a minute at the earliest, so a new
+/// key is known by then.
+const REREAD_AFTER: Duration = Duration::from_secs(5);
 /// The ledger is a convenience: Close must not wait for it.
 const LEDGER_TIMEOUT: Duration = Duration::from_millis(1_200);
 
@@ -38,6 +41,7 @@ pub async fn receive(
 ) -> Result<Value, HandlerError> {
     let id = InstanceId::from_base64(encoded_id)?;
     tally.instance_id = Some(id);
+    signature::hash(call.headers)?;
     let events = admit_known(app, call, id).await?;
     let ids: Vec<_> = events.iter().map(|event| event.id).collect();
 
@@ -64,17 +68,17 @@ pub async fn receive(
     }
 }
 
-/// Decides by what is remembered of the instance; and by the table, where the signature does not match: the key may have
-/// been changed through another sandbox, and Close retries only after a minute.
+/// Decides by what is remembered of the instance. Where the signature does not match, the table is read again, at most every
+/// [`REREAD_AFTER`]: the key may have been changed through another sandbox.
 async fn admit_known(
     app: &App,
     call: &Call<'_>,
     id: InstanceId,
 ) -> Result<Vec<Event>, HandlerError> {
     let decide = |known: &Known| admit(known, call.headers, call.body, call.clock.started());
-    if let Some(known) = app.cache.get(id) {
+    if let Some(Remembered { known, age }) = app.cache.get(id) {
         match decide(&known) {
-            Err(HandlerError::Signature(SignatureError::Mismatch)) => {}
+            Err(HandlerError::Signature(SignatureError::Mismatch)) if REREAD_AFTER <= age => {}
             decided => return decided,
         }
     }

@@ -22,7 +22,7 @@ pub enum SignatureError {
         "expected the headers {HASH_HEADER} and {TIMESTAMP_HEADER}: this instance takes signed webhooks only"
     )]
     Missing,
-    /// The hash is none.
+    /// The hash is not 32 bytes of hex.
     #[error("expected {HASH_HEADER} to be the hex of an HMAC-SHA256")]
     Malformed,
     /// Another key, or another body.
@@ -30,6 +30,20 @@ pub enum SignatureError {
         "the signature does not match: check that the instance has the signature_key of this subscription"
     )]
     Mismatch,
+}
+
+/// The hash that the headers give, if they give one.
+///
+/// # Errors
+/// [`SignatureError::Malformed`], before anything is read or computed for the request.
+pub fn hash(headers: &HeaderMap) -> Result<Option<[u8; 32]>, SignatureError> {
+    let Some(text) = headers.get(HASH_HEADER) else {
+        return Ok(None);
+    };
+    let mut hash = [0; 32];
+    hex::decode_to_slice(text.as_bytes().trim_ascii(), &mut hash)
+        .map_err(|_| SignatureError::Malformed)?;
+    Ok(Some(hash))
 }
 
 /// Checks the signature of `body` with the keys that are good: one, or more for a while after it was replaced.
@@ -41,11 +55,12 @@ pub fn verify(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<(), SignatureError> {
-    let header = |name: &str| headers.get(name)?.to_str().ok();
-    let (hash, timestamp) = header(HASH_HEADER)
-        .zip(header(TIMESTAMP_HEADER))
+    let timestamp = headers
+        .get(TIMESTAMP_HEADER)
+        .and_then(|timestamp| timestamp.to_str().ok());
+    let (hash, timestamp) = hash(headers)?
+        .zip(timestamp)
         .ok_or(SignatureError::Missing)?;
-    let hash = hex::decode(hash.trim()).map_err(|_| SignatureError::Malformed)?;
     if keys
         .iter()
         .any(|key| is_signed(key, timestamp, body, &hash))
@@ -126,12 +141,19 @@ mod tests {
             ("close-sig-hash", &HASH[..62]),
             ("close-sig-timestamp", TIMESTAMP),
         ];
-        assert_eq!(verified(&short, BODY), Err(SignatureError::Mismatch));
-        let text = [
-            ("close-sig-hash", "sha256"),
+        assert_eq!(verified(&short, BODY), Err(SignatureError::Malformed));
+        let long = format!("{HASH}00");
+        for text in ["sha256", "", "é", &long, &HASH.replace('e', "g")] {
+            let headers = [("close-sig-hash", text), ("close-sig-timestamp", TIMESTAMP)];
+            let expected = Err(SignatureError::Malformed);
+            assert_eq!(verified(&headers, BODY), expected, "{text}");
+        }
+        let padded = format!(" {} ", HASH.to_uppercase());
+        let headers = [
+            ("close-sig-hash", padded.as_str()),
             ("close-sig-timestamp", TIMESTAMP),
         ];
-        assert_eq!(verified(&text, BODY), Err(SignatureError::Malformed));
+        assert_eq!(verified(&headers, BODY), Ok(()));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Which webhooks are taken for Close's.
 
+use std::time::Instant;
+
 use reqwest::StatusCode;
 use serde_json::Value;
 
@@ -70,6 +72,52 @@ async fn only_what_the_instances_own_key_signed_is_published() {
     let answer = deliver(&world, &other_url, TIMESTAMP, &of_other_key, &body).await;
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(world.events().len(), 2);
+    world.finish().await;
+}
+
+/// How often an instance was read since the world last forgot its calls.
+fn reads(world: &World) -> usize {
+    let calls = world.stack.store().calls().snapshot();
+    let reads = calls.iter().filter(|call| call.operation == "GetItem");
+    reads.count()
+}
+
+#[tokio::test]
+async fn wrong_signatures_read_the_instance_at_most_every_5_seconds() {
+    let world = World::start().await;
+    let url = world.known_instance(INSTANCE, Some(SIGNATURE_KEY)).await;
+    let wrong = sign(OTHER_KEY, TIMESTAMP, b"{}");
+    deliver(&world, &url, TIMESTAMP, &wrong, "{}").await;
+    world.forget_calls();
+
+    let begin = Instant::now();
+    for _ in 0..20 {
+        let answer = deliver(&world, &url, TIMESTAMP, &wrong, "{}").await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    }
+    let seconds = begin.elapsed().as_secs();
+    let reads = u64::try_from(reads(&world)).unwrap();
+    assert!(reads <= seconds.div_ceil(5), "{reads} reads in {seconds} s");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_hash_that_is_not_32_bytes_of_hex_is_refused_before_the_instance_is_read() {
+    let world = World::start().await;
+    let signed = world.known_instance(INSTANCE, Some(SIGNATURE_KEY)).await;
+    let unsigned = world.known_instance(20932, None).await;
+    let unknown = world.webhook_url("MTI=");
+    let hash = sign(SIGNATURE_KEY, TIMESTAMP, b"{}");
+    world.forget_calls();
+    for url in [&signed, &unsigned, &unknown] {
+        for hash in ["", "sha256", &hash[1..], &hash[2..], &format!("{hash}00")] {
+            let answer = deliver(&world, url, TIMESTAMP, hash, "{}").await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{hash}");
+            let message = "expected close-sig-hash to be the hex of an HMAC-SHA256";
+            assert_eq!(answer.body["message"], message);
+        }
+    }
+    assert_eq!(reads(&world), 0);
     world.finish().await;
 }
 
