@@ -243,6 +243,29 @@ impl InstanceTable {
             .map_err(conflict_or_unavailable)
     }
 
+    /// Stores another token's hash for the instance that was read. Polls and health stay as they are.
+    ///
+    /// # Errors
+    /// [`TableError::Conflict`] when the instance was changed since it was read, or is gone.
+    pub async fn replace_token(
+        &self,
+        instance: &Instance,
+        token_hash: &str,
+    ) -> Result<(), TableError> {
+        let update = self
+            .update(instance.id)
+            .update_expression("SET tokenHash = :hash, version = :next")
+            .condition_expression("version = :read")
+            .expression_attribute_values(":hash", AttributeValue::S(token_hash.to_owned()))
+            .expression_attribute_values(":next", number(instance.version + 1))
+            .expression_attribute_values(":read", number(instance.version));
+        update
+            .send()
+            .await
+            .map(drop)
+            .map_err(conflict_or_unavailable)
+    }
+
     /// Removes an instance.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ mod privileges;
 mod races;
 mod rotation;
 mod routes;
+mod security;
 mod subscription;
 mod template;
 mod webhook;

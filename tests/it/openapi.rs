@@ -120,12 +120,17 @@ async fn good(walk: &mut Walk) {
     let next = page.headers["elements-next-page-token"].to_str().unwrap();
     walk.list(&format!("pageSize=200&nextPage={next}")).await;
     for (operation, body) in walk.of_one_instance() {
-        // The turn of the first is after the others, and the second is for another.
-        if !["deleteInstance", "backfillInstance"].contains(&operation.as_str()) {
-            let answer = walk.send(&operation, &id, Some(&token), body).await;
-            assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
-        }
+        let authorization = match operation.as_str() {
+            // The turn of these two is after the others, and the third is for another.
+            "deleteInstance" | "replaceToken" | "backfillInstance" => continue,
+            "replaceInstance" | "changeInstance" => None,
+            _ => Some(token.as_str()),
+        };
+        let answer = walk.send(&operation, &id, authorization, body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
     }
+    let replaced = walk.send("replaceToken", &id, Some(&token), "").await;
+    assert_eq!(replaced.status, StatusCode::OK, "{}", replaced.body);
     let subscription = walk.world.organization.webhooks()[0]["id"].clone();
     let subscription = subscription.as_str().unwrap();
     let organization = &walk.world.organization;
@@ -219,7 +224,7 @@ async fn failed(walk: &mut Walk) {
         let answer = walk.send(&operation, "12", None, body.clone()).await;
         assert_eq!(answer.status, 503, "{operation}: {}", answer.body);
         let body = match operation.as_str() {
-            "deleteInstance" => continue,
+            "deleteInstance" | "replaceToken" => continue,
             "changeInstance" => r#"{"configuration": {"event.notification.enabled": null}}"#.into(),
             _ => body,
         };

@@ -88,6 +88,13 @@ async fn every_route_answers_as_it_should() {
     table.add("PUT", &enabled, "good", None, "").await;
     table.bad_paths("PUT", "/enabled").await;
 
+    let token = format!("{one}/token");
+    table.add("POST", &token, "good", None, "").await;
+    table
+        .add("POST", &token, "bad token", Some("Element none"), "")
+        .await;
+    table.bad_paths("POST", "/token").await;
+
     table.backfills(&one, &large).await;
 
     let deletion = r#"{"model": "lead", "event": "delete", "data": {"id": "lead_1"}}"#;

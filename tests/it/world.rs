@@ -168,14 +168,25 @@ impl World {
         headers: &[(&str, &str)],
         body: impl Into<reqwest::Body>,
     ) -> Answer {
+        self.send("POST", url, headers, body).await
+    }
+
+    /// Sends a request to a URL, with these headers over the usual one.
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<reqwest::Body>,
+    ) -> Answer {
         let mut all = HeaderMap::new();
         all.insert(CONTENT_TYPE, "application/json".parse().unwrap());
         for (name, value) in headers {
             let name: HeaderName = name.parse().unwrap();
             all.insert(name, value.parse().unwrap());
         }
-        self.answer(self.http.post(url).headers(all).body(body))
-            .await
+        let request = self.http.request(method.parse().unwrap(), url);
+        self.answer(request.headers(all).body(body)).await
     }
 
     async fn answer(&self, request: reqwest::RequestBuilder) -> Answer {
@@ -184,7 +195,7 @@ impl World {
         let text = response.text().await.unwrap();
         let body: Value = serde_json::from_str(&text).unwrap();
         let mut shown = text;
-        // The token is shown once, to whoever provisions.
+        // The token is shown once, to whoever provisions the instance or replaces the token.
         if let Some(token) = body["token"].as_str() {
             shown = shown.replace(token, "");
             self.secrets.lock().unwrap().push(token.to_owned());

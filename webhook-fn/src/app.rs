@@ -23,7 +23,7 @@ use crate::config::Config;
 use crate::error::HandlerError;
 use crate::gateway::Answer;
 use crate::instance_cache::InstanceCache;
-use crate::instances::{backfill, change, create, delete, enabled, list, read};
+use crate::instances::{backfill, change, create, delete, enabled, list, read, token};
 use crate::ledger_table::LedgerTable;
 use crate::receive::receive;
 use crate::reply::Reply;
@@ -147,6 +147,7 @@ async fn answer(
         Route::DeleteInstance { id } => delete::delete(app, call, credentials, id).await?,
         Route::EnableInstance { id } => enabled::enable(app, call, credentials, id).await?,
         Route::DisableInstance { id } => enabled::disable(app, call, credentials, id).await?,
+        Route::ReplaceToken { id } => token::replace(app, credentials, id).await?,
         Route::BackfillInstance { id } => {
             return backfill::backfill(app, call, credentials, id).await;
         }

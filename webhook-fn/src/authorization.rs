@@ -9,36 +9,43 @@ use subtle::ConstantTimeEq;
 use crate::config::Config;
 use crate::error::HandlerError;
 
-/// What a request's header claims.
+/// What a request's header claims: of each scheme all secrets, for all that is given must be right.
 #[derive(Debug, Default)]
 pub struct Credentials {
-    user: Option<SecretString>,
-    organization: Option<SecretString>,
-    element: Option<SecretString>,
+    user: Vec<SecretString>,
+    organization: Vec<SecretString>,
+    element: Vec<SecretString>,
+    /// Whether a part has another scheme. It may hide a credential, so it opens nothing.
+    has_others: bool,
 }
 
 impl Credentials {
-    /// Reads the header; what it has not, or has in another form, is absent.
+    /// Reads the header's parts between commas; empty ones are left out.
     pub fn from_headers(headers: &HeaderMap) -> Self {
         let mut credentials = Self::default();
-        let text = headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
-        for part in text.split(',') {
-            let (scheme, secret) = part
-                .trim()
-                .split_once(char::is_whitespace)
-                .unwrap_or((part, ""));
-            let secret = Some(SecretString::from(secret.trim()));
-            match scheme.to_ascii_lowercase().as_str() {
-                "user" => credentials.user = secret,
-                "organization" => credentials.organization = secret,
-                "element" => credentials.element = secret,
-                _ => {}
+        for value in headers.get_all(header::AUTHORIZATION) {
+            match value.to_str() {
+                Ok(text) => text
+                    .split(',')
+                    .for_each(|part| credentials.add(part.trim())),
+                Err(_) => credentials.has_others = true,
             }
         }
         credentials
+    }
+
+    fn add(&mut self, part: &str) {
+        if part.is_empty() {
+            return;
+        }
+        let (scheme, secret) = part.split_once(char::is_whitespace).unwrap_or((part, ""));
+        let secret = SecretString::from(secret.trim());
+        match scheme.to_ascii_lowercase().as_str() {
+            "user" => self.user.push(secret),
+            "organization" => self.organization.push(secret),
+            "element" => self.element.push(secret),
+            _ => self.has_others = true,
+        }
     }
 
     /// Passes whoever has the User and the Organization secret.
@@ -46,9 +53,9 @@ impl Credentials {
     /// # Errors
     /// [`HandlerError::Unauthorized`], whichever is missing or wrong.
     pub fn require_account(&self, config: &Config) -> Result<(), HandlerError> {
-        let user = is_same(self.user.as_ref(), &config.user_secret);
-        let organization = is_same(self.organization.as_ref(), &config.organization_secret);
-        if user & organization {
+        let user = are_same(&self.user, &config.user_secret);
+        let organization = are_same(&self.organization, &config.organization_secret);
+        if user & organization & !self.has_others {
             Ok(())
         } else {
             Err(HandlerError::Unauthorized)
@@ -64,12 +71,19 @@ impl Credentials {
         config: &Config,
         instance: Option<&Instance>,
     ) -> Result<(), HandlerError> {
-        let names_account = self.user.is_some() || self.organization.is_some();
-        let account = !names_account || self.require_account(config).is_ok();
-        let token =
-            self.element.is_none() || instance.is_some_and(|instance| self.has_token_of(instance));
-        let names_any = names_account || self.element.is_some();
-        if account && token && names_any {
+        if self.element.is_empty() || !self.user.is_empty() || !self.organization.is_empty() {
+            self.require_account(config)?;
+        }
+        self.require_right_token(instance)
+    }
+
+    /// Passes whoever gives no token, or the instance's own.
+    ///
+    /// # Errors
+    /// [`HandlerError::Unauthorized`] where a token is another's, and also where there is no instance to have one.
+    pub fn require_right_token(&self, instance: Option<&Instance>) -> Result<(), HandlerError> {
+        let is_right = |token| instance.is_some_and(|instance| is_token_of(token, instance));
+        if self.element.iter().all(is_right) && !self.has_others {
             Ok(())
         } else {
             Err(HandlerError::Unauthorized)
@@ -78,13 +92,13 @@ impl Credentials {
 
     /// The hash of the token, if there is one.
     pub fn token_hash(&self) -> Option<String> {
-        self.element.as_ref().map(hash_token)
+        self.element.first().map(hash_token)
     }
+}
 
-    fn has_token_of(&self, instance: &Instance) -> bool {
-        let hash = self.element.as_ref().map(hash_token);
-        hash.is_some_and(|hash| hash.as_bytes().ct_eq(instance.token_hash.as_bytes()).into())
-    }
+fn is_token_of(token: &SecretString, instance: &Instance) -> bool {
+    let hash = hash_token(token);
+    hash.as_bytes().ct_eq(instance.token_hash.as_bytes()).into()
 }
 
 /// What is stored of a token: its SHA-256, in hex. It is random, so no salt is needed.
@@ -92,8 +106,13 @@ pub fn hash_token(token: &SecretString) -> String {
     hex::encode(Sha256::digest(token.expose_secret()))
 }
 
-/// Compares in constant time, by hashes, so that not even the length shows.
-fn is_same(given: Option<&SecretString>, expected: &SecretString) -> bool {
+/// Whether there are secrets and each is the expected one. Compares in constant time, by hashes, so that not even the length
+/// shows.
+fn are_same(given: &[SecretString], expected: &SecretString) -> bool {
     let hash = |secret: &SecretString| Sha256::digest(secret.expose_secret());
-    given.is_some_and(|given| hash(given).ct_eq(&hash(expected)).into())
+    let expected = hash(expected);
+    let wrong = given
+        .iter()
+        .filter(|given| !bool::from(hash(given).ct_eq(&expected)));
+    !given.is_empty() && wrong.count() == 0
 }

@@ -47,6 +47,11 @@ pub enum Route<'a> {
         /// As in the path.
         id: &'a str,
     },
+    /// `POST /instances/{id}/token`
+    ReplaceToken {
+        /// As in the path.
+        id: &'a str,
+    },
     /// `POST /instances/{id}/backfill`
     BackfillInstance {
         /// As in the path.
@@ -66,6 +71,7 @@ pub fn find<'a>(method: &Method, path: &'a str) -> Option<Route<'a>> {
         ("PATCH", ["instances", id]) => Some(Route::ChangeInstance { id }),
         ("PUT", ["instances", id, "enabled"]) => Some(Route::EnableInstance { id }),
         ("DELETE", ["instances", id, "enabled"]) => Some(Route::DisableInstance { id }),
+        ("POST", ["instances", id, "token"]) => Some(Route::ReplaceToken { id }),
         ("POST", ["instances", id, "backfill"]) => Some(Route::BackfillInstance { id }),
         ("GET", ["instances", id]) => Some(Route::ReadInstance { id }),
         ("DELETE", ["instances", id]) => Some(Route::DeleteInstance { id }),

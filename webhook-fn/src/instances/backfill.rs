@@ -9,7 +9,7 @@ use shared::table::TableError;
 
 use super::backfill_request::{self, Span};
 use super::change::MAX_TRIES;
-use super::find::find;
+use super::find::find_by_account;
 use super::request::parse_object;
 use super::view;
 use crate::app::{App, Call};
@@ -33,7 +33,7 @@ pub async fn backfill(
 ) -> Result<Reply, HandlerError> {
     let (backfill_id, now) = (random_id()?, call.clock.started());
     for _ in 0..MAX_TRIES {
-        let instance = find(app, credentials, id).await?;
+        let instance = find_by_account(app, credentials, id).await?;
         let span = match &instance.backfill {
             // Its insertion was done, but not answered.
             Some(stored) if stored.id == backfill_id => return Ok(accepted(stored)),

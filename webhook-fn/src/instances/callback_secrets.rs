@@ -125,10 +125,7 @@ mod tests {
 
     #[test]
     fn a_url_that_was_taken_away_before_is_another_origin() {
-        assert_eq!(
-            refused(Some(OWN), json!({URL: null})),
-            Vec::<String>::new()
-        );
+        assert_eq!(refused(Some(OWN), json!({URL: null})), Vec::<String>::new());
         assert_eq!(refused(None, json!({URL: OWN})), ALL);
         assert_eq!(refused(None, json!({"other": 1})), Vec::<String>::new());
     }

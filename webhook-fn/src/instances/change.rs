@@ -7,7 +7,7 @@ use shared::instance::Instance;
 use shared::settings::{FieldError, Policy, Settings, field};
 use shared::table::TableError;
 
-use super::find::find;
+use super::find::find_by_account;
 use super::request::{self, Provision};
 use super::settle::settle;
 use super::signature_keys::rotate;
@@ -78,7 +78,7 @@ async fn try_change(
     is_settled: &mut bool,
 ) -> Result<Value, HandlerError> {
     for _ in 0..MAX_TRIES {
-        let old = find(app, credentials, id).await?;
+        let old = find_by_account(app, credentials, id).await?;
         let provision = read(&old)?;
         match apply(app, call, &old, provision, is_settled).await {
             // Somebody else was faster: what the request says is to be said of what is there now.

@@ -1,8 +1,6 @@
 //! `POST /instances`
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde_json::Value;
 use shared::close::webhook::SubscribedEvent;
 use shared::instance::{Instance, Phase};
@@ -11,6 +9,7 @@ use shared::settings::{Settings, field};
 use shared::table::TableError;
 
 use super::request::{self, Provision};
+use super::token::random_token;
 use super::view;
 use crate::app::{App, Call};
 use crate::authorization::{Credentials, hash_token};
@@ -116,10 +115,4 @@ fn random_id() -> Result<InstanceId, HandlerError> {
             return Ok(id);
         }
     }
-}
-
-fn random_token() -> Result<SecretString, HandlerError> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)?;
-    Ok(STANDARD.encode(bytes).into())
 }

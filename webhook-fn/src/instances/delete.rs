@@ -6,7 +6,7 @@ use shared::settings::{Policy, Settings};
 use shared::table::TableError;
 
 use super::change::MAX_TRIES;
-use super::find::find_any;
+use super::find::find_any_by_account;
 use super::view;
 use crate::app::{App, Call};
 use crate::authorization::Credentials;
@@ -40,7 +40,7 @@ async fn retire(
     id: &str,
 ) -> Result<Instance, HandlerError> {
     for _ in 0..MAX_TRIES {
-        let old = find_any(app, credentials, id).await?;
+        let old = find_any_by_account(app, credentials, id).await?;
         let retired = Instance {
             phase: Phase::Removing,
             disabled: true,

@@ -1,13 +1,12 @@
 //! The instance that a path names, for whoever may see it.
 
 use shared::instance::{Instance, Phase};
-use shared::instance_id::InstanceId;
 
 use crate::app::App;
 use crate::authorization::Credentials;
 use crate::error::HandlerError;
 
-/// The instance `id`, unless it is being removed.
+/// The instance `id`, unless it is being removed, for the account or the instance's own token.
 ///
 /// # Errors
 /// 400 where the id is none, 401, 404, 503.
@@ -16,24 +15,43 @@ pub async fn find(
     credentials: &Credentials,
     id: &str,
 ) -> Result<Instance, HandlerError> {
-    let instance = find_any(app, credentials, id).await?;
-    match instance.phase {
-        Phase::Removing => Err(HandlerError::UnknownInstance(instance.id)),
-        Phase::Provisioning | Phase::Ready => Ok(instance),
-    }
+    let id = id.parse()?;
+    let instance = app.instances.get(id).await?;
+    credentials.require_account_or_token(&app.config, instance.as_ref())?;
+    refuse_removed(instance.ok_or(HandlerError::UnknownInstance(id))?)
 }
 
-/// The instance `id`, also while it is being removed.
+/// The instance `id`, unless it is being removed, for the account alone: to decide what is read and where it goes.
 ///
 /// # Errors
 /// As [`find`].
-pub async fn find_any(
+pub async fn find_by_account(
     app: &App,
     credentials: &Credentials,
     id: &str,
 ) -> Result<Instance, HandlerError> {
-    let id: InstanceId = id.parse()?;
+    refuse_removed(find_any_by_account(app, credentials, id).await?)
+}
+
+/// The instance `id`, also while it is being removed, for the account alone.
+///
+/// # Errors
+/// As [`find`].
+pub async fn find_any_by_account(
+    app: &App,
+    credentials: &Credentials,
+    id: &str,
+) -> Result<Instance, HandlerError> {
+    let id = id.parse()?;
+    credentials.require_account(&app.config)?;
     let instance = app.instances.get(id).await?;
-    credentials.require_account_or_token(&app.config, instance.as_ref())?;
+    credentials.require_right_token(instance.as_ref())?;
     instance.ok_or(HandlerError::UnknownInstance(id))
+}
+
+fn refuse_removed(instance: Instance) -> Result<Instance, HandlerError> {
+    match instance.phase {
+        Phase::Removing => Err(HandlerError::UnknownInstance(instance.id)),
+        Phase::Provisioning | Phase::Ready => Ok(instance),
+    }
 }

@@ -13,4 +13,5 @@ pub mod read;
 pub mod request;
 pub mod settle;
 pub mod signature_keys;
+pub mod token;
 pub mod view;
