@@ -88,7 +88,8 @@ impl PollError {
         )
     }
 
-    /// Whether another try of the same would come to the same, whatever is changed: the reading of what is asked for ends here.
+    /// Whether every retry fails alike: a backfill that meets such an error has failed. An API key may be accepted again, or
+    /// replaced.
     pub fn is_lasting(&self) -> bool {
         matches!(
             self,
