@@ -116,7 +116,7 @@ impl DateField {
 /// # Errors
 /// Everything that is missing or wrong, each with its field.
 pub fn parse(json: &str) -> Result<Vec<Resource>, Vec<FieldError>> {
-    let resources = match serde_json::from_str(json) {
+    let resources = match crate::json::tree(json) {
         Ok(Value::Object(resources)) if !resources.is_empty() => resources,
         Ok(_) => {
             return Err(vec![FieldError::new(
@@ -189,7 +189,6 @@ mod tests {
     use std::time::Duration;
 
     use jiff::{SignedDuration, Timestamp};
-    use serde_json::value::RawValue;
 
     use super::{DateField, Source, parse};
     use crate::close::json::text_at;
@@ -274,7 +273,7 @@ mod tests {
             {"updatedDateField":"custom.cf_1","createdDateField":"history[1].at","createdDateFormat":"milliseconds"}}}"#;
         let resource = parse(json).unwrap().remove(0);
         let record = r#"{"id":"cont_1","custom.cf_1":"2026-06-19","emails":[{"email":"a@x"}],"history":[{},{"at":5000}]}"#;
-        let record = RawValue::from_string(record.to_owned()).unwrap();
+        let record = crate::json::raw(record).unwrap();
         let id = text_at(&record, &resource.id_field);
         assert_eq!(id.as_deref(), Some("a@x"));
         let seconds = |field: &DateField| field.read(&record).map(Timestamp::as_second);

@@ -211,7 +211,7 @@ fn reach(world: &World, resource: &str) -> Timestamp {
     let notices = bus.notices.iter();
     let gaps = notices.filter(|(_, notice)| notice.detail_type == "instance.gap");
     let gaps = gaps.filter_map(|(time, notice)| {
-        let gap: Gap = serde_json::from_str(&notice.detail).ok()?;
+        let gap: Gap = shared::json::read(&notice.detail).ok()?;
         Some((*time, gap))
     });
     let gaps = gaps.filter(|(_, gap)| gap.resource == resource);

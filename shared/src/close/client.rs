@@ -239,7 +239,7 @@ async fn send<T: DeserializeOwned>(request: RequestBuilder) -> Result<Answer<T>,
     let headers = response.headers().clone();
     let body = response.text().await.map_err(unavailable)?;
     if status.is_success() {
-        let body = serde_json::from_str(&body);
+        let body = crate::json::read(&body);
         let body = body.map_err(|error| {
             CloseError::Unavailable(format!("an answer cannot be read: {error}"))
         })?;

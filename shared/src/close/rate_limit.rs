@@ -51,7 +51,7 @@ fn to_duration(seconds: f64) -> Option<Duration> {
 }
 
 fn in_body(body: &str) -> Option<f64> {
-    let body: &RawValue = serde_json::from_str(body).ok()?;
+    let body: &RawValue = crate::json::read(body).ok()?;
     let reset =
         json::text_at(body, "rate_reset").or_else(|| json::text_at(body, "error.rate_reset"));
     reset?.parse().ok()

@@ -48,5 +48,5 @@ fn naive(time: Timestamp) -> String {
 
 #[expect(clippy::expect_used, reason = "in a test a panic is the report")]
 fn raw(json: String) -> Box<RawValue> {
-    RawValue::from_string(json).expect("it is JSON")
+    shared::json::raw(&json).expect("it is JSON")
 }
