@@ -10,7 +10,7 @@ use super::log::Entry;
 /// An object as the answers of searches and lists have it.
 pub(super) fn object(object: &Object, number: usize, date: Timestamp, rank: u8) -> Box<RawValue> {
     let (id, created, updated) = (&object.id, zoned(object.created), zoned(date));
-    raw(format!(
+    raw(&format!(
         r#"{{"id":"{id}","_type":"lead","rank":{rank},"number":{number},"date_created":"{created}","date_updated":"{updated}"}}"#
     ))
 }
@@ -23,7 +23,7 @@ pub(super) fn entry(entry: &Entry, object: &Object, own: Timestamp) -> [Box<RawV
     let with = |data, previous| {
         let (id, created, updated) = (&entry.id, naive(entry.created), naive(own));
         let (object_type, object_id, action) = (object.of.object_type(), &object.id, entry.action);
-        raw(format!(
+        raw(&format!(
             r#"{{"id":"{id}","date_created":"{created}","date_updated":"{updated}","object_type":"{object_type}","object_id":"{object_id}","action":"{action}","data":{data},"previous_data":{previous},"meta":{{}}}}"#
         ))
     };
@@ -47,6 +47,6 @@ fn naive(time: Timestamp) -> String {
 }
 
 #[expect(clippy::expect_used, reason = "in a test a panic is the report")]
-fn raw(json: String) -> Box<RawValue> {
-    shared::json::raw(&json).expect("it is JSON")
+fn raw(json: &str) -> Box<RawValue> {
+    shared::json::raw(json).expect("it is JSON")
 }
