@@ -30,5 +30,6 @@ pub mod metrics;
 pub mod poller_configuration;
 pub mod query_url;
 pub mod settings;
+pub mod shortened;
 pub mod table;
 pub mod watermark_table;

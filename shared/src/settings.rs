@@ -13,6 +13,7 @@ use crate::close::webhook::SubscribedEvent;
 use crate::close::{timestamp, webhook};
 use crate::configuration::Configuration;
 use crate::poller_configuration::{self, Resource, urls};
+use crate::shortened::shortened;
 
 pub mod callback;
 
@@ -32,6 +33,12 @@ const MAX_SIGNATURE_KEY: usize = 1024;
 const DEFAULT_REFRESH_INTERVAL_MINUTES: u64 = 15;
 /// A year; longer would be a mistake.
 const MAX_REFRESH_INTERVAL_MINUTES: u64 = 366 * 24 * 60;
+
+/// Of what is wrong with a request, so much is said: the rest is seen when that is mended.
+pub const MAX_ERRORS: usize = 50;
+/// Of an error's field and message, so many characters are shown.
+const MAX_FIELD: usize = 200;
+const MAX_MESSAGE: usize = 500;
 
 /// What is said of a text that [`parse_time`] does not take.
 pub const EXPECTED_TIME: &str = "expected a time since 1970, such as 2026-06-19T12:00:00Z";
@@ -151,11 +158,11 @@ pub struct Poller {
 }
 
 impl FieldError {
-    /// An error about `field`.
+    /// An error about `field`. Both texts may hold what was found, which may be long.
     pub fn new(field: &str, message: impl Into<String>) -> Self {
         Self {
-            field: field.to_owned(),
-            message: message.into(),
+            field: shortened(field, MAX_FIELD),
+            message: shortened(&message.into(), MAX_MESSAGE),
         }
     }
 
@@ -168,6 +175,14 @@ impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.field, self.message)
     }
+}
+
+/// Errors on one line, and how many more there are.
+pub fn describe(errors: &[FieldError]) -> String {
+    let shown = errors.iter().take(MAX_ERRORS).map(ToString::to_string);
+    let more = errors.len().saturating_sub(MAX_ERRORS);
+    let more = (0 < more).then(|| format!("and {more} more"));
+    shown.chain(more).collect::<Vec<_>>().join("; ")
 }
 
 impl Settings {

@@ -15,8 +15,17 @@ use crate::json::{has_lone_half, private_key, read, string};
 /// Deeper than this is sent as text: EventBridge refuses about 1,000 levels, and the envelope and targets add theirs.
 const MAX_DEPTH: usize = 500;
 
+/// What tells the place of something in a record is no longer, in characters. Each of its dots and brackets may be part of a
+/// key, so that to follow it takes time by the square of its length.
+const MAX_PATH: usize = 256;
+
 /// The members of an object by their names, which are unescaped as [`string`] does.
 struct Members<'a>(HashMap<String, &'a RawValue>);
+
+/// Whether a path is short enough to be followed in each record.
+pub fn is_short(path: &str) -> bool {
+    path.chars().count() <= MAX_PATH
+}
 
 /// The value at a path, or nothing where it leads nowhere.
 ///
