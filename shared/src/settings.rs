@@ -327,21 +327,19 @@ impl Reader<'_> {
     }
 
     fn interval(&mut self) -> Duration {
-        let minutes = self
-            .configuration
-            .get(field::REFRESH_INTERVAL)
-            .map(|text| text.trim().parse());
-        let minutes = minutes.unwrap_or(Ok(DEFAULT_REFRESH_INTERVAL_MINUTES));
-        if !minutes
-            .as_ref()
-            .is_ok_and(|minutes| (1..=MAX_REFRESH_INTERVAL_MINUTES).contains(minutes))
-        {
+        let is_possible = |minutes: &u64| (1..=MAX_REFRESH_INTERVAL_MINUTES).contains(minutes);
+        let minutes = self.configuration.get(field::REFRESH_INTERVAL);
+        let minutes = minutes.map(|text| text.trim().parse().ok().filter(is_possible));
+        if minutes == Some(None) {
             self.fail(
                 field::REFRESH_INTERVAL,
                 "expected whole minutes, 1 to 527040",
             );
         }
-        Duration::from_secs(60 * minutes.unwrap_or(DEFAULT_REFRESH_INTERVAL_MINUTES))
+        let minutes = minutes
+            .flatten()
+            .unwrap_or(DEFAULT_REFRESH_INTERVAL_MINUTES);
+        Duration::from_mins(minutes)
     }
 
     fn start(&mut self) -> Option<Timestamp> {
@@ -387,4 +385,53 @@ fn is_close(text: &str) -> bool {
         && url
             .host_str()
             .is_some_and(|host| CLOSE_HOSTS.contains(&host))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Policy, Settings, field};
+    use crate::configuration::Configuration;
+    use crate::poller_configuration::urls;
+
+    fn interval(minutes: &str) -> Result<Duration, String> {
+        let mut configuration = Configuration::default();
+        for (key, value) in [
+            (field::USERNAME, "api_key"),
+            (field::ENABLED, "true"),
+            (field::NOTIFICATION_TYPE, "eventbridge"),
+            (field::VENDOR_TYPE, "polling"),
+            (urls::KEY, "leads"),
+            (field::REFRESH_INTERVAL, minutes),
+        ] {
+            configuration.set(key, value);
+        }
+        let settings = Settings::parse(&configuration, &Policy::default());
+        settings
+            .map(|settings| settings.poller.unwrap().interval)
+            .map_err(|errors| errors[0].to_string())
+    }
+
+    #[test]
+    fn an_interval_is_whole_minutes_of_a_year_at_most() {
+        assert_eq!(interval(""), Ok(Duration::from_mins(15)));
+        assert_eq!(interval(" 1 "), Ok(Duration::from_mins(1)));
+        assert_eq!(interval("527040"), Ok(Duration::from_hours(8_784)));
+        for minutes in [
+            "0",
+            "-1",
+            "1.5",
+            "x",
+            "527041",
+            "9223372036854775808",
+            "1e9",
+        ] {
+            let refused = interval(minutes).unwrap_err();
+            assert_eq!(
+                refused,
+                "event.poller.refresh_interval: expected whole minutes, 1 to 527040"
+            );
+        }
+    }
 }

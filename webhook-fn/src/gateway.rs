@@ -63,8 +63,11 @@ fn tame_request(mut request: ApiGatewayV2httpRequest) -> ApiGatewayV2httpRequest
     request
 }
 
+/// A name or an address, with or without a port.
 fn is_host(host: &str) -> bool {
-    host.len() <= MAX_HOST && Url::parse(&format!("https://{host}/")).is_ok()
+    let belongs = |byte: u8| byte.is_ascii_alphanumeric() || b"-.:[]".contains(&byte);
+    let is_short = host.len() <= MAX_HOST;
+    is_short && host.bytes().all(belongs) && Url::parse(&format!("https://{host}/")).is_ok()
 }
 
 fn encode(query: &str) -> String {
@@ -104,6 +107,7 @@ mod tests {
             "a b",
             ":",
             "[",
+            "\"a\"",
             "a@",
             "x\\y",
             "\u{ff0f}",
