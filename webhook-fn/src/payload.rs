@@ -49,7 +49,8 @@ pub fn to_changes(body: &[u8], received: Timestamp) -> Result<Vec<Change>, Paylo
     let text = shared::json::text(body).map_err(|error| not_json(&error))?;
     let raw = shared::json::raw(text).map_err(|error| not_json(&error))?;
     let raw: Arc<RawValue> = Arc::from(raw);
-    let body: Body<'_> = shared::json::read(raw.get()).map_err(|_| PayloadError::NotAWebhook)?;
+    let mended = shared::json::mended(&raw);
+    let body: Body<'_> = shared::json::read(mended.get()).map_err(|_| PayloadError::NotAWebhook)?;
     match (body.event, body.model, body.data) {
         (Some(event), _, _) if event.get().starts_with('{') => {
             Ok(vec![entry::to_change(event, Arc::clone(&raw), received)?])

@@ -51,7 +51,8 @@ pub fn to_change(
     raw: Arc<RawValue>,
     received: Timestamp,
 ) -> Result<Change, EntryError> {
-    let entry: Entry<'_> = crate::json::read(json.get()).map_err(EntryError::Malformed)?;
+    let mended = crate::json::mended(json);
+    let entry: Entry<'_> = crate::json::read(mended.get()).map_err(EntryError::Malformed)?;
     let (Some(object_type), Some(object_id), Some(action)) =
         (&entry.object_type, &entry.object_id, &entry.action)
     else {
@@ -97,7 +98,8 @@ pub fn object(json: &RawValue) -> Option<Box<RawValue>> {
         #[serde(borrow)]
         previous_data: Option<&'a RawValue>,
     }
-    let objects: Objects<'_> = crate::json::read(json.get()).ok()?;
+    let mended = crate::json::mended(json);
+    let objects: Objects<'_> = crate::json::read(mended.get()).ok()?;
     let is_gone = objects.action.as_deref() == Some("deleted");
     let before = objects.previous_data.filter(|_| is_gone);
     objects.data.or(before).map(ToOwned::to_owned)
