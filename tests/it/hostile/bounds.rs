@@ -42,9 +42,10 @@ fn wrong() -> Vec<Value> {
     });
     let long = "é".repeat(BODY / 2);
     let url = |url: String| polling(&json!({"leads": {"url": url}}));
-    let headers: String = (0..BODY / 20)
-        .map(|number| format!("\" {number}\":1,"))
+    let headers: Vec<_> = (0..BODY / 20)
+        .map(|number| format!("\" {number}\":1"))
         .collect();
+    let headers = format!("{{{}}}", headers.join(","));
     vec![
         polling(&many(100, &all_wrong)),
         polling(&many(20_000, &json!({}))),
@@ -59,7 +60,7 @@ fn wrong() -> Vec<Value> {
             &json!({"leads": {"url": "/hubs/crm/leads", "datesConfiguration": {"updatedDateFormat": "b".repeat(BODY)}}}),
         ),
         json!({"username": API_KEY, "event.objects": long}),
-        json!({"username": API_KEY, "event.notification.callback.headers": format!("{{{headers}\"a\":1}}")}),
+        json!({"username": API_KEY, "event.notification.callback.headers": headers}),
         json!({"username": API_KEY, "event.notification.enabled": long}),
         json!({long: "x"}),
     ]

@@ -3,11 +3,11 @@
 use std::process::Stdio;
 
 use reqwest::header::CONTENT_TYPE;
-use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader, Lines};
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use super::private_keys::unfolding;
 use crate::world::PATIENCE;
 
 /// The next line that has this in it.
@@ -46,13 +46,7 @@ async fn cargo_local_prints_what_is_posted_to_it_and_goes_on() {
         .timeout(PATIENCE)
         .build()
         .unwrap();
-    let (open, close) = ("[".repeat(120), "]".repeat(120));
-    let unfolding = (0..12).fold("1".to_owned(), |inner, _| {
-        format!(
-            r#"{open}{{"$serde_json::private::RawValue":{}}}{close}"#,
-            json!(inner)
-        )
-    });
+    let unfolding = unfolding("$serde_json::private::RawValue");
     let deep = format!("{}1{}", "[".repeat(300), "]".repeat(300));
     for (id, rest) in [
         ("lead_cut", r#""name":"cut \ud83d""#.to_owned()),
