@@ -241,6 +241,11 @@ impl<'a, O: Outside> Fetcher<'a, O> {
 }
 
 impl Retry {
+    /// Whether the last request failed.
+    pub fn has_failed(&self) -> bool {
+        0 < self.failures
+    }
+
     fn fail(&mut self, error: &CloseError, now: Timestamp) {
         self.failures += 1;
         let failures = self.failures;

@@ -157,6 +157,7 @@ mod tests {
     use serde_json::json;
 
     use super::{CallbackChange, CallbackNote, CallbackState, Circuit, Count};
+    use crate::json::read;
 
     const NOW: Timestamp = Timestamp::constant(1_781_870_400, 0);
 
@@ -287,12 +288,9 @@ mod tests {
             ..CallbackState::default()
         };
         assert_eq!(serde_json::to_value(&state).unwrap(), json);
+        assert_eq!(read::<CallbackState>(&json.to_string()).unwrap(), state);
         assert_eq!(
-            serde_json::from_value::<CallbackState>(json).unwrap(),
-            state
-        );
-        assert_eq!(
-            serde_json::from_value::<CallbackState>(json!({})).unwrap(),
+            read::<CallbackState>("{}").unwrap(),
             CallbackState::default()
         );
     }

@@ -10,6 +10,8 @@ mod close;
 mod consume;
 mod cost;
 mod forgeries;
+mod fuzz;
+mod hostile;
 mod instances;
 mod listing;
 mod metrics;

@@ -6,11 +6,15 @@ use shared::backfill::Backfill;
 use shared::close::error::CloseError;
 use shared::event_bus::PublishError;
 use shared::instance_id::{InstanceId, InstanceIdError};
-use shared::settings::FieldError;
+use shared::settings::{FieldError, MAX_ERRORS, describe};
+use shared::shortened::shortened;
 use shared::table::TableError;
 
 use crate::payload::PayloadError;
 use crate::signature::SignatureError;
+
+/// An answer's message has so many characters, which hold those of all errors that are shown.
+const MAX_MESSAGE: usize = 50_000;
 
 /// A request was not done.
 #[derive(Debug, thiserror::Error)]
@@ -120,13 +124,13 @@ impl HandlerError {
     /// What the sender is told.
     pub fn body<'a>(&'a self, request_id: &'a str) -> ErrorBody<'a> {
         let errors = if let Self::Invalid(errors) = self {
-            errors.as_slice()
+            &errors[..errors.len().min(MAX_ERRORS)]
         } else {
             &[]
         };
         ErrorBody {
             request_id,
-            message: self.to_string(),
+            message: shortened(&self.to_string(), MAX_MESSAGE),
             errors,
         }
     }
@@ -158,12 +162,4 @@ fn describe_progress(backfill: &Backfill) -> String {
     format!(
         "a backfill of {resource} from {from} to {to} is under way and {progress}; ask again when it has ended"
     )
-}
-
-fn describe(errors: &[FieldError]) -> String {
-    errors
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("; ")
 }

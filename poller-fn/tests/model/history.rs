@@ -171,11 +171,11 @@ pub(crate) struct Delete {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Obscurity {
     /// It does not say of which object it is.
-    NoObject,
+    Objectless,
     /// It does not say of which type the object is.
-    NoType,
+    Untyped,
     /// Its date is a number.
-    NoDate,
+    Undated,
 }
 
 /// The owner asks for what changed in a stretch of the past, of one of the resources.

@@ -228,7 +228,7 @@ impl<'a> Terms<'a> {
                 let owed = self.owed(ways, is_due, form.own, form.visible);
                 match entry.obscurity {
                     // Nobody can tell when it was.
-                    Some(Obscurity::NoDate) => Some(Owed {
+                    Some(Obscurity::Undated) => Some(Owed {
                         is_backfilled: true,
                         of: None,
                         ways: self.ways(object, entry, form),
@@ -293,7 +293,7 @@ impl<'a> Terms<'a> {
 
     /// Whose an entry is: everything's, but for what another resource publishes, if only by itself.
     fn claims(&self, era: &[Polled], of: Of, entry: &Entry) -> bool {
-        if entry.obscurity == Some(Obscurity::NoType) {
+        if entry.obscurity == Some(Obscurity::Untyped) {
             let mut logged = era.iter().filter(|polled| is_logged(polled));
             let all = era.iter().find(|polled| polled.of == Of::Events);
             return all
@@ -350,7 +350,7 @@ fn reach(world: &World, resource: &str) -> Timestamp {
     let notices = bus.notices.iter();
     let gaps = notices.filter(|(_, notice)| notice.detail_type == "instance.gap");
     let gaps = gaps.filter_map(|(time, notice)| {
-        let gap: Gap = serde_json::from_str(&notice.detail).ok()?;
+        let gap: Gap = shared::json::read(&notice.detail).ok()?;
         Some((*time, gap))
     });
     let gaps = gaps.filter(|(_, gap)| gap.resource == resource);

@@ -81,15 +81,16 @@ fn unfinished<'a>(world: &World, done: &'a Done) -> Option<&'a str> {
 /// What has one date is read by one poll or by none: nothing is promised of more than there is time for.
 fn has_time(world: &World, pace: Duration) -> bool {
     let time = match world.setup.quirks.broken {
-        Some((_, Trouble::Hangs)) => TIME - HANGING,
+        Some((_, Trouble::Hangs)) => TIME.saturating_sub(HANGING),
         _ => TIME,
     };
-    let requests = (time - BESIDE_READING).as_millis() / pace.as_millis().max(1);
+    let reading = time.saturating_sub(BESIDE_READING);
+    let requests = reading.as_millis() / pace.as_millis().max(1);
     let eras = world.eras();
     let last = eras.last().map(Vec::as_slice).unwrap_or_default();
     let needed = last.iter().map(|polled| {
         let close = world.close.borrow();
-        let page = if owed::is_logged(polled) {
+        let page_size = if owed::is_logged(polled) {
             PAGE_SIZE
         } else {
             polled.page_size.into()
@@ -99,7 +100,7 @@ fn has_time(world: &World, pace: Duration) -> bool {
         } else {
             close.largest_moment(polled.of)
         };
-        match largest.div_ceil(page) {
+        match largest.div_ceil(page_size) {
             0 | 1 => FINDING,
             pages if owed::is_logged(polled) => FINDING + pages,
             pages => FINDING + DIVIDING * pages,

@@ -212,9 +212,9 @@ fn changes(scale: Scale) -> BoxedStrategy<Act> {
 
 fn obscure() -> impl Strategy<Value = Act> {
     let what = prop_oneof![
-        Just(Obscurity::NoObject),
-        Just(Obscurity::NoType),
-        Just(Obscurity::NoDate),
+        Just(Obscurity::Objectless),
+        Just(Obscurity::Untyped),
+        Just(Obscurity::Undated),
     ];
     (kinds(), any::<u8>(), what).prop_map(|(of, which, what)| Act::Obscure { of, which, what })
 }

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::fmt::rfc2822;
-use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
@@ -14,8 +13,9 @@ use super::error::CloseError;
 use super::page::{Page, Request};
 use super::rate_limit;
 use super::webhook::{CreatedSubscription, Listed, Status, SubscribedEvent, Subscription};
-use crate::aws;
 use crate::settings::Policy;
+use crate::shortened::shortened;
+use crate::{aws, http_time, json};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Of a rejection's body, what a log line can bear.
@@ -234,12 +234,12 @@ impl CloseClient {
 
 async fn send<T: DeserializeOwned>(request: RequestBuilder) -> Result<Answer<T>, CloseError> {
     let response = request.send().await.map_err(unavailable)?;
-    let date = date_of(&response);
     let status = response.status();
     let headers = response.headers().clone();
+    let date = http_time::date(&headers);
     let body = response.text().await.map_err(unavailable)?;
     if status.is_success() {
-        let body = serde_json::from_str(&body);
+        let body = json::read(&body);
         let body = body.map_err(|error| {
             CloseError::Unavailable(format!("an answer cannot be read: {error}"))
         })?;
@@ -256,7 +256,7 @@ async fn send<T: DeserializeOwned>(request: RequestBuilder) -> Result<Answer<T>,
         StatusCode::REQUEST_TIMEOUT => CloseError::Unavailable("status 408".to_owned()),
         _ if status.is_client_error() => CloseError::Rejected {
             status: status.as_u16(),
-            message: shortened(&body),
+            message: shortened(&body, MAX_MESSAGE),
         },
         _ => CloseError::Unavailable(format!("status {}", status.as_u16())),
     })
@@ -270,20 +270,8 @@ fn unless_missing<T>(result: Result<T, CloseError>) -> Result<Option<T>, CloseEr
     }
 }
 
-fn date_of(response: &Response) -> Option<Timestamp> {
-    let text = response.headers().get(header::DATE)?.to_str().ok()?;
-    rfc2822::DateTimeParser::new()
-        .relaxed_weekday(true)
-        .parse_timestamp(text)
-        .ok()
-}
-
 fn is_about_the_cursor(error: &CloseError) -> bool {
     matches!(error, CloseError::Rejected { status: 400, message } if message.to_lowercase().contains("cursor"))
-}
-
-fn shortened(body: &str) -> String {
-    body.chars().take(MAX_MESSAGE).collect()
 }
 
 /// `reqwest` prints the URL, which holds no secret, and the causes.

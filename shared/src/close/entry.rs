@@ -45,7 +45,8 @@ struct Members<'a> {
 /// An entry that does not say which object changed and how is a change all the same, of an unknown kind, with what the entry
 /// has.
 pub fn to_change(json: &RawValue, raw: Arc<RawValue>, received: Timestamp) -> Change {
-    let entry = Entry::read(json);
+    let mended = crate::json::mended(json);
+    let entry = Entry::read(&mended);
     let date = entry.date();
     let (identity, event_type) = (entry.identity(json, date), entry.event_type());
     let (href, data_hidden) = (entry.href(), entry.hides_data());
@@ -68,7 +69,8 @@ pub fn to_change(json: &RawValue, raw: Arc<RawValue>, received: Timestamp) -> Ch
 /// Whether JSON looks like an entry at all: it has one of the keys that say what changed.
 pub fn is_entry(json: &RawValue) -> bool {
     let known = ["id", "object_type", "object_id", "action"];
-    let Some(members) = Members::of(json) else {
+    let mended = crate::json::mended(json);
+    let Some(members) = Members::of(&mended) else {
         return false;
     };
     known.iter().any(|key| members.find(key).is_some())
@@ -94,7 +96,8 @@ pub fn object(json: &RawValue) -> Option<Box<RawValue>> {
         #[serde(borrow)]
         previous_data: Option<&'a RawValue>,
     }
-    let objects: Objects<'_> = serde_json::from_str(json.get()).ok()?;
+    let mended = crate::json::mended(json);
+    let objects: Objects<'_> = crate::json::read(mended.get()).ok()?;
     let is_gone = objects.action.as_deref() == Some("deleted");
     let before = objects.previous_data.filter(|_| is_gone);
     objects.data.or(before).map(ToOwned::to_owned)
@@ -189,7 +192,7 @@ impl<'a> Entry<'a> {
 impl<'a> Members<'a> {
     fn of(json: &'a RawValue) -> Option<Self> {
         Some(Self {
-            members: serde_json::from_str(json.get()).ok()?,
+            members: crate::json::read(json.get()).ok()?,
             is_strange: false,
         })
     }
@@ -202,7 +205,7 @@ impl<'a> Members<'a> {
 
     /// The same as what Close puts there.
     fn read<T: Deserialize<'a>>(&mut self, key: &str) -> Option<T> {
-        let read = serde_json::from_str(self.find(key)?.get());
+        let read = crate::json::read(self.find(key)?.get());
         self.is_strange |= read.is_err();
         read.ok()
     }

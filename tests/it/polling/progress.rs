@@ -130,8 +130,7 @@ async fn who_has_to_wait_lets_the_others_go_first() {
     assert_eq!(world.poll(id).await["published"], 2);
 
     let requests = world.close.requests().split_off(before);
-    let searches = requests.iter().map(|request| request.path == SEARCH);
-    assert!(searches.rev().next().unwrap(), "{requests:?}");
+    assert_eq!(requests.last().unwrap().path, SEARCH, "{requests:?}");
     world.finish().await;
 }
 
@@ -171,9 +170,9 @@ async fn a_change_that_the_search_has_not_shown_yet_is_found_by_the_log_after_a_
     assert_eq!(texts(&world.details(), "objectId"), [shown.as_str()]);
 
     let logged = json!({"leads": {"url": query("leads"), "source": "event-log"}});
-    let patch = json!({"configuration": {"event.poller.configuration": logged}});
+    let change = json!({"configuration": {"event.poller.configuration": logged}});
     let path = format!("/instances/{id}");
-    let answer = world.call("PATCH", &path, None, patch.to_string()).await;
+    let answer = world.call("PATCH", &path, None, change.to_string()).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     world.poll(id).await;
 

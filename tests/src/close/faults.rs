@@ -121,6 +121,16 @@ impl Fault {
         }))
     }
 
+    /// A 429 of something before Close, with these headers.
+    pub fn throttled_before(headers: &[(&'static str, &str)]) -> Self {
+        let owned = |(name, value): &(&'static str, &str)| (*name, (*value).to_owned());
+        Self::Answer(Reply(Answer {
+            status: 429,
+            headers: headers.iter().map(owned).collect(),
+            body: Body::Text("<html>Too Many Requests</html>".to_owned()),
+        }))
+    }
+
     /// An answer with a JSON body.
     pub fn json(status: u16, body: Value) -> Self {
         Self::Answer(Reply(Answer::json(status, body)))
