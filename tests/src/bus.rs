@@ -33,7 +33,7 @@ use crate::access::{Access, Need};
 use crate::aws_json::{Dialect, target};
 use crate::background::Background;
 use crate::delivery::{Delivery, Targets};
-use crate::fault::{Calls, Fault, Plan};
+use crate::fault::{Calls, Fault, Plan, invocation};
 use crate::hold::Hold;
 use crate::http::{ANY_PORT, Connection, Server, bind};
 use crate::ids::arn;
@@ -230,9 +230,9 @@ async fn answer(
         return DIALECT.refusal(&refusal);
     }
     let sources = entries.as_deref().map(sources).unwrap_or_default();
-    let fault = shared.plan.fault(OPERATION, &sources);
+    let fault = shared.plan.fault(OPERATION, &sources, invocation(&headers));
     if let Some(fault) = fault.as_ref().filter(|fault| !fault.performed) {
-        return DIALECT.failure(&fault.failure, &connection);
+        return DIALECT.failure(&fault.failure, &connection).await;
     }
     let entries = match entries.and_then(request::check) {
         Ok(entries) => entries,
@@ -241,7 +241,7 @@ async fn answer(
     let response = shared.put(&entries);
     shared.plan.pass(OPERATION, &sources).await;
     match fault {
-        Some(fault) => DIALECT.failure(&fault.failure, &connection),
+        Some(fault) => DIALECT.failure(&fault.failure, &connection).await,
         None => response,
     }
 }
