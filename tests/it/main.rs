@@ -22,5 +22,6 @@ mod rotation;
 mod routes;
 mod subscription;
 mod template;
+mod transactions;
 mod webhook;
 mod world;
