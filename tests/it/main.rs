@@ -5,6 +5,7 @@
     reason = "in a test a panic is the report, also in what several tests share"
 )]
 
+mod agreement;
 mod callbacks;
 mod close;
 mod consume;
