@@ -5,6 +5,7 @@
     reason = "in a test a panic is the report, also in what several tests share"
 )]
 
+mod agreement;
 mod callbacks;
 mod close;
 mod consume;
@@ -24,5 +25,6 @@ mod rotation;
 mod routes;
 mod subscription;
 mod template;
+mod transactions;
 mod webhook;
 mod world;

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::world::{PATIENCE, World, ago, query, texts};
 
 mod backfill;
-mod dispatch;
+pub(crate) mod dispatch;
 mod event_log;
 pub(crate) mod health;
 mod identity;

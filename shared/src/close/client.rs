@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 use super::error::CloseError;
 use super::page::{Page, Request};
 use super::rate_limit;
-use super::webhook::{CreatedSubscription, Listed, Status, SubscribedEvent, Subscription};
+use super::webhook::{
+    CreatedSubscription, Listed, ListedSubscription, SubscribedEvent, Subscription, Wanted,
+};
 use crate::settings::Policy;
 use crate::shortened::shortened;
 use crate::{aws, http_time, json};
@@ -151,18 +153,16 @@ impl CloseClient {
         Ok(unless_missing(send(request).await)?.map(|answer| answer.body))
     }
 
-    /// The ids of the subscriptions that post to `url`.
+    /// All subscriptions of the organization.
     ///
     /// # Errors
     /// As [`CloseError`] says.
-    pub async fn webhooks_to(
+    pub async fn webhooks(
         &self,
         account: Account<'_>,
-        url: &str,
-    ) -> Result<Vec<String>, CloseError> {
+    ) -> Result<Vec<ListedSubscription>, CloseError> {
         let listed: Answer<Listed> = send(self.request(Method::GET, account, "webhook/")?).await?;
-        let listed = listed.body.data.into_iter().filter(|one| one.url == url);
-        Ok(listed.map(|one| one.id).collect())
+        Ok(listed.body.data)
     }
 
     /// Changes which events a subscription covers. Returns whether Close has it.
@@ -179,7 +179,7 @@ impl CloseClient {
             .await
     }
 
-    /// Changes which events a subscription covers, and pauses or resumes it. Returns whether Close has it.
+    /// Makes a subscription what it should be. Returns whether Close has it.
     ///
     /// # Errors
     /// As [`CloseError`] says.
@@ -187,11 +187,9 @@ impl CloseClient {
         &self,
         account: Account<'_>,
         id: &str,
-        events: &[SubscribedEvent],
-        status: Status,
+        wanted: &Wanted<'_>,
     ) -> Result<bool, CloseError> {
-        let body = json!({"events": events, "status": status});
-        self.change_webhook(account, id, &body).await
+        self.change_webhook(account, id, &json!(wanted)).await
     }
 
     /// Removes a subscription, if Close has it.

@@ -94,6 +94,10 @@ pub enum Fault {
     Delay(Duration),
     /// No answer: the connection is closed.
     CloseConnection,
+    /// Close does what is asked, but its answer is lost: the connection is closed.
+    LoseAnswer,
+    /// No answer for as long as the client waits, and nothing is done.
+    NoAnswer,
     /// The answer, evaluated at once, is sent when the hold is released. See [`super::CloseSimulator::hold`].
     Hold(HeldAnswer),
 }

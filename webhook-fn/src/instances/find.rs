@@ -23,6 +23,22 @@ pub async fn find(
     }
 }
 
+/// The instance `id`, if it is to be changed: neither being set up nor being removed.
+///
+/// # Errors
+/// As [`find`]; 503 while it is being set up.
+pub async fn find_ready(
+    app: &App,
+    credentials: &Credentials,
+    id: &str,
+) -> Result<Instance, HandlerError> {
+    let instance = find(app, credentials, id).await?;
+    match instance.phase {
+        Phase::Provisioning => Err(HandlerError::Provisioning(instance.id)),
+        Phase::Removing | Phase::Ready => Ok(instance),
+    }
+}
+
 /// The instance `id`, also while it is being removed.
 ///
 /// # Errors

@@ -12,4 +12,5 @@ pub mod read;
 pub mod request;
 pub mod settle;
 pub mod signature_keys;
+pub mod subscribe;
 pub mod view;

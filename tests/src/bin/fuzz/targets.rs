@@ -201,7 +201,7 @@ fn close_answer(input: &[u8]) {
     let _ = read::<CreatedSubscription>(&input);
     let _ = read::<Subscription>(&input);
     let _ = read::<Listed>(&input);
-    webhook::duplicate_of(&input);
+    webhook::duplicates_of(&input);
     let _ = webhook::events(Some(&input));
 }
 
