@@ -260,7 +260,9 @@ mod tests {
 
     #[test]
     fn the_oldest_go_beyond_the_capacity() {
-        let mut seen = seen(CAPACITY + 1);
+        let mut seen = seen(CAPACITY);
+        assert_eq!(seen.shrink_to_capacity(), 0);
+        seen.insert(id(CAPACITY), Some(at(0)));
         assert_eq!(seen.shrink_to_capacity(), CHUNK);
         assert!(!seen.contains(id(0)) && seen.contains(id(CHUNK)));
         let (_, delete) = seen.take_changes();
