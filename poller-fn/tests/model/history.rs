@@ -70,6 +70,8 @@ pub(crate) struct Quirks {
     pub(crate) is_search_behind: bool,
     /// Tasks come newest first.
     pub(crate) is_newest_task_first: bool,
+    /// Entries on a page of the event log, which may be fewer than were asked for.
+    pub(crate) log_page: usize,
     /// The event log gives no cursor to what was not asked for.
     pub(crate) is_log_closed: bool,
     /// A cursor of the event log counts entries, so that it shifts with each new one.
@@ -246,9 +248,9 @@ pub(crate) enum Fault {
     ExpireCursor,
     /// Close refuses the key.
     Refuse,
-    /// The bus takes only those entries whose bit is set, over and over. Why is not in the others.
+    /// The next publication: the bus takes only those entries whose bit is set, over and over. Why is not in the others.
     Partial(u8),
-    /// The bus refuses those entries whose bit is not set, for what is in them.
+    /// The next publication: the bus refuses those entries whose bit is not set, for what is in them.
     Refusal(u8),
 }
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use shared::close::event_log::PAGE_SIZE;
 use shared::watermark_table::StoredPosition;
 
 use crate::history::Trouble;
@@ -91,7 +90,7 @@ fn has_time(world: &World, pace: Duration) -> bool {
     let needed = last.iter().map(|polled| {
         let close = world.close.borrow();
         let page_size = if owed::is_logged(polled) {
-            PAGE_SIZE
+            close.quirks.log_page
         } else {
             polled.page_size.into()
         };
