@@ -472,6 +472,7 @@ mod tests {
         let mut interrupted = watermark();
         interrupted.take_commit("contacts");
         assert!(interrupted.interrupt(None, Some(at(11_000)), at(20_000)));
+        assert!(interrupted.is_changed());
         assert!(!interrupted.interrupt(None, Some(at(11_000)), at(20_000)));
         let mut next = stored(&interrupted.take_commit("contacts"));
         assert_eq!(next.first_window_end(), Some(at(11_000)));
