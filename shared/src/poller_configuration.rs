@@ -332,7 +332,7 @@ mod tests {
     fn a_private_key_of_serde_json_is_refused_where_it_is_ignored() {
         let json =
             r#"{"a":{"url":"/hubs/crm/leads","other":{"$serde_json::private::RawValue":"1"}}}"#;
-        insta::assert_snapshot!(parse(json).unwrap_err()[0], @"event.poller.configuration: expected JSON, but found expected no member `$serde_json::private::RawValue`: the name has another meaning here");
+        insta::assert_snapshot!(parse(json).unwrap_err()[0], @"event.poller.configuration: expected JSON, but found a member `$serde_json::private::RawValue`, whose name is not free");
     }
 
     #[test]
