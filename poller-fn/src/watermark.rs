@@ -270,9 +270,10 @@ pub fn overlap(resource: &Resource) -> Duration {
 mod tests {
     use jiff::{SignedDuration, Timestamp};
     use shared::event::EventId;
+    use shared::poller_configuration::parse;
     use shared::watermark_table::{Commit, StoredPosition, StoredResource};
 
-    use super::{LOG_OVERLAP, SEARCH_OVERLAP, Verdict, Watermark};
+    use super::{LOG_OVERLAP, SEARCH_OVERLAP, Verdict, Watermark, overlap};
 
     const ID: EventId = EventId([1; 16]);
 
@@ -480,6 +481,55 @@ mod tests {
         assert!(next.is_changed());
         let next = stored(&next.take_commit("contacts"));
         assert_eq!(next.first_window_end(), None);
+    }
+
+    #[test]
+    fn an_interruption_where_the_poll_began_stores_nothing() {
+        let mut watermark = watermark();
+        assert!(!watermark.interrupt(Some(at(9_400)), None, at(20_000)));
+        assert!(!watermark.is_changed());
+    }
+
+    #[test]
+    fn what_the_next_poll_does_not_read_is_forgotten() {
+        let mut watermark = watermark();
+        watermark.published(nth(1), Some(at(9_500)), at(20_000));
+        watermark.published(nth(2), Some(at(12_000)), at(20_000));
+        let commit = watermark.take_commit("contacts");
+        assert_eq!(commit.put_chunks[0].1.len(), 24);
+        let next = stored(&commit);
+        assert!(next.has_seen(nth(2)) && !next.has_seen(nth(1)));
+    }
+
+    #[test]
+    fn what_is_forgotten_too_early_is_counted_once() {
+        let mut watermark = watermark();
+        for number in 0..=200_000 {
+            watermark.published(nth(number), Some(at(10_000)), at(20_000));
+        }
+        watermark.take_commit("contacts");
+        assert_eq!(watermark.take_forgotten(), 1_000);
+        watermark.take_commit("contacts");
+        assert_eq!(watermark.take_forgotten(), 0);
+    }
+
+    #[test]
+    fn a_skip_moves_the_watermark() {
+        let mut watermark = watermark();
+        watermark.skip_to(at(11_000));
+        assert_eq!(watermark.position(), at(11_000));
+        assert!(watermark.is_changed());
+    }
+
+    #[test]
+    fn the_overlap_is_that_of_the_source_and_longer_by_the_delay() {
+        let overlap = |members: &str| {
+            let json = format!(r#"{{"leads": {{"url": "/hubs/crm/leads"{members}}}}}"#);
+            overlap(&parse(&json).unwrap()[0]).as_secs()
+        };
+        assert_eq!(overlap(""), 600);
+        assert_eq!(overlap(r#", "source": "event-log""#), 300);
+        assert_eq!(overlap(r#", "pollDelay": 60"#), 660);
     }
 
     #[test]
