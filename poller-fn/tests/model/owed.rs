@@ -178,14 +178,19 @@ impl<'a> Terms<'a> {
                 let mut ways = vec![(key, json)];
                 let mut is_kept = true;
                 if is_mixed {
-                    // The log may have told of it, and may no longer reach back to it, or to one that is dated ahead.
+                    // The log may have told of it, with another action, and may no longer reach back to it, or to one that is
+                    // dated ahead.
                     let entries = close.log.iter().filter(|entry| entry.object == number);
                     let forms =
                         entries.flat_map(|entry| entry.forms.iter().map(move |form| (entry, form)));
                     let stamping =
                         forms.filter(|(_, form)| form.version == place && form.is_stamping);
                     for (entry, form) in stamping {
-                        ways.extend(self.ways(object, entry, form));
+                        let is_same_event = matches!(entry.action, "created" | "updated");
+                        if is_same_event {
+                            ways.extend(self.ways(object, entry, form));
+                        }
+                        is_kept &= is_same_event;
                         is_kept &= version.date <= form.own && self.reach <= form.own;
                     }
                 }

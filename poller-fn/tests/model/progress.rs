@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use shared::backfill::Status;
 use shared::watermark_table::StoredPosition;
 
-use crate::history::Trouble;
+use crate::history::{Of, Trouble};
 use crate::oracle::{self, Done};
 use crate::owed;
 use crate::world::World;
@@ -87,7 +88,13 @@ fn has_time(world: &World, pace: Duration) -> bool {
     let requests = reading.as_millis() / pace.as_millis().max(1);
     let eras = world.eras();
     let last = eras.last().map(Vec::as_slice).unwrap_or_default();
-    let needed = last.iter().map(|polled| {
+    let backfills = world.store.borrow().backfills();
+    let is_pending = |of: Of| {
+        let mut backfills = backfills.iter();
+        backfills.any(|it| it.status == Status::Pending && it.resource == of.path())
+    };
+    let backfilled = last.iter().filter(|polled| is_pending(polled.of));
+    let needed = last.iter().chain(backfilled).map(|polled| {
         let close = world.close.borrow();
         let page_size = if owed::is_logged(polled) {
             close.quirks.log_page
