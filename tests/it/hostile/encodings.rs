@@ -12,11 +12,10 @@ fn utf_16(text: &str, to_bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
 #[tokio::test]
 async fn a_byte_order_mark_is_skipped_and_utf_16_is_named() {
     let world = World::start().await;
-    let resources = "\u{feff}{\"leads\":{\"url\":\"/hubs/crm/leads\"}}";
     let instance = json!({
         "element": {"key": "closeio"}, "name": "Test", "configuration": {
             "username": API_KEY, "event.notification.enabled": true, "event.notification.type": "eventbridge",
-            "event.vendor.type": "polling", "event.poller.configuration": resources,
+            "event.vendor.type": "polling", "event.poller.configuration": {"leads": {"url": "/hubs/crm/leads"}},
         },
     });
     let marked = format!("\u{feff}{instance}");
