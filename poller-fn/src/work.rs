@@ -60,7 +60,7 @@ pub struct Worker<'a, O> {
     pub summary: &'a mut Summary,
 }
 
-/// What came of a job's turn.
+/// The result of a job's turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
     /// A unit was read, published and committed, or there was none.
