@@ -106,7 +106,9 @@ fn has_time(world: &World, pace: Duration) -> bool {
         } else {
             close.largest_moment(polled.of)
         };
-        match largest.div_ceil(page_size) {
+        // Of a page that begins with what the one before ended with, the rest is new.
+        let repeated = usize::from(close.quirks.is_repeating);
+        match largest.div_ceil(page_size.saturating_sub(repeated).max(1)) {
             0 | 1 => FINDING,
             pages if owed::is_logged(polled) => FINDING + pages,
             pages => FINDING + DIVIDING * pages,
