@@ -70,10 +70,11 @@ impl Watermark {
         let before_now = stored_position.and_then(|stored| stored.overlap);
         let before_now = before_now.map(SignedDuration::from_micros);
         let overlap = before_now.map_or(configured_overlap, |it| it.max(configured_overlap));
+        let start = stored_position.map_or(start, |stored| at(stored.start));
         Self {
             position,
-            start: stored_position.map_or(start, |stored| at(stored.start)),
-            read_from: latest(before(position, overlap), floor),
+            start,
+            read_from: latest(before(position, overlap), floor).max(start),
             floor,
             last: VecDeque::new(),
             behind: None,

@@ -4,7 +4,8 @@
 //! A walk decides and does no I/O. Pages by offset shift while people edit, and cursors die, so none is relied on where
 //! there is a choice.
 
-pub mod event_log;
+pub mod density;
+mod event_log;
 pub mod keyset;
 pub mod kind;
 pub mod window;

@@ -226,7 +226,7 @@ impl WindowWalk {
             let spread = spread.filter(|_| self.kind.is_search());
             let width = spread.map(|(oldest, newest)| newest.duration_since(oldest));
             let width = width.unwrap_or(self.windows.width());
-            self.windows.finish_within(width, count, self.target());
+            self.windows.finish(width, count, self.target());
             self.parts.push(self.whole);
         }
     }
