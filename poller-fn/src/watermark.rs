@@ -223,7 +223,7 @@ impl Watermark {
     pub fn take_commit(&mut self, resource: &str) -> Commit {
         self.seen.forget_before(self.next_read_from());
         let forgotten = self.seen.shrink_to_capacity();
-        if 0 < forgotten {
+        if forgotten != 0 {
             tracing::warn!(
                 resource,
                 forgotten,

@@ -196,6 +196,15 @@ mod tests {
     }
 
     #[test]
+    fn nothing_that_waits_is_not_counted_anew_however_old_the_failure() {
+        let state = CallbackState {
+            last_failure: Some(ago(25 * 60 * 60)),
+            ..CallbackState::default()
+        };
+        assert_eq!(state.change(CallbackNote::default(), NOW), None);
+    }
+
+    #[test]
     fn a_callback_that_works_is_noted_once_a_minute() {
         let works = |since: i64| CallbackState {
             last_success: Some(ago(since)),

@@ -7,12 +7,10 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use serde_json::value::RawValue;
 use shared::close::event_log::{LogPage, PAGE_SIZE};
 use shared::close::page::{Page, Request};
 use shared::close::span::Span;
 
-use super::density::{Density, FAR_TOO_MUCH, Spread};
 use super::window::MAX_EXPIRIES;
 use super::windows::Windows;
 use super::{Unit, sorted};
@@ -26,6 +24,10 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// Target entries of a window, whose length is an estimate. With a multiple of the page size, the walk would need one more
 /// request to see the end of the window.
 const TARGET: usize = 775;
+/// From so many entries on, a window is given up before it is full that would hold far too much were it as full everywhere
+/// as where it was read; from the first page on, once one was.
+const FORESEEABLE: usize = MAX_UNIT / 2;
+const FAR_TOO_MUCH: f64 = 1_250.0;
 /// The last entries of a page tell whether it ends below the window: to go by a single one could mean to skip others.
 const SAMPLE: usize = 9;
 
@@ -33,16 +35,15 @@ const SAMPLE: usize = 9;
 #[derive(Debug)]
 pub struct LogWalk {
     windows: Windows,
-    density: Density,
     /// Target entries of a window; fewer once a cursor has expired within one.
     target: usize,
+    /// Whether all there is has proved too much for one window.
+    is_backlog: bool,
     /// Entries that were read so far.
     read: usize,
     /// Those of the window.
     entries: Unit,
     bytes: usize,
-    /// Those that were left to the next window.
-    left: usize,
     cursor: Option<String>,
     /// Those of this window so far.
     cursors: HashSet<String>,
@@ -55,17 +56,12 @@ impl LogWalk {
     /// A walk through the entries of these windows.
     pub fn new(windows: Windows) -> Self {
         Self {
-            density: if windows.before().is_some() {
-                Density::uneven()
-            } else {
-                Density::unknown()
-            },
+            is_backlog: windows.before().is_some(),
             windows,
             target: TARGET,
             read: 0,
             entries: Vec::new(),
             bytes: 0,
-            left: 0,
             cursor: None,
             cursors: HashSet::new(),
             by_page: false,
@@ -89,28 +85,27 @@ impl LogWalk {
             return Ok(None);
         };
         let next = page.cursor.clone().filter(|_| !is_bottom(window, &page));
-        let data = page.data.into_iter();
-        for entry in data.filter(|entry| is_within(window, entry)) {
+        let is_within =
+            |entry: &Box<_>| record::date_updated(entry).is_none_or(|date| window.contains(date));
+        for entry in page.data.into_iter().filter(is_within) {
             self.bytes += entry.get().len();
             self.entries.push(entry);
             self.read += 1;
         }
         let Some(next) = next else {
-            let whole = (!self.by_page).then(|| self.spread()).flatten();
             let unit = ascending(std::mem::take(&mut self.entries));
             let count = if self.by_page {
                 self.target
             } else {
                 unit.len()
             };
-            self.density
-                .finish(&mut self.windows, whole, count, self.target);
+            self.windows.finish(count, self.target);
             self.expiries = 0;
             self.begin();
             return Ok(Some(unit));
         };
-        if !self.by_page && (self.is_too_much() || (self.is_full() && !self.leave_newest())) {
-            let part = if self.density.is_uneven() {
+        if !self.by_page && self.is_too_much() {
+            let part = if self.windows.follows_silence() {
                 0.5
             } else {
                 self.fitting_part(self.target)
@@ -156,8 +151,6 @@ impl LogWalk {
         if self.cursor.is_some() {
             let target = self.target.min(self.read / 4 * 3);
             self.shrink(self.fitting_part(target));
-        } else if let Some(end) = self.density.known_end() {
-            return Some(end);
         }
         self.windows.before()
     }
@@ -166,66 +159,43 @@ impl LogWalk {
         if !self.windows.shrink(part) {
             return false;
         }
-        self.density.give_up(self.spread());
+        self.is_backlog = true;
+        if let Some((oldest, newest)) = self.spread() {
+            self.windows.mark(oldest, newest);
+        }
         self.begin();
         true
     }
 
-    fn is_full(&self) -> bool {
-        MAX_UNIT <= self.entries.len() || MAX_BYTES <= self.bytes
-    }
-
     fn is_too_much(&self) -> bool {
-        if 0 < self.left {
-            MAX_UNIT < self.left && FAR_TOO_MUCH < self.foreseen()
-        } else {
-            let (sample, bearable) = self.density.patience();
-            sample <= self.entries.len() && bearable < self.foreseen()
-        }
+        let is_full = MAX_UNIT <= self.entries.len() || MAX_BYTES <= self.bytes;
+        let is_foreseeable = self.is_backlog || FORESEEABLE <= self.entries.len();
+        is_full || (is_foreseeable && FAR_TOO_MUCH < self.foreseen())
     }
 
-    /// Leaves the newest entries to the next window, to go on down to the older ones. Returns `false` when the window cannot
-    /// be made shorter like that.
-    fn leave_newest(&mut self) -> bool {
-        let read = self.entries.len();
-        let kept = self.target.min(read / 2);
-        let oldest_left = self.entries[..read - kept].last();
-        let is_shorter = oldest_left
-            .and_then(|entry| record::date_updated(entry))
-            .is_some_and(|end| self.windows.shorten(end));
-        let Some(window) = self.windows.current().filter(|_| is_shorter) else {
-            return false;
-        };
-        self.entries.retain(|entry| is_within(window, entry));
-        self.bytes = self.entries.iter().map(|entry| entry.get().len()).sum();
-        self.left += read - self.entries.len();
-        true
-    }
-
-    /// Estimated entries of the window up to the newest that was read, were it as full everywhere as where it was read.
+    /// Estimated entries of the window, from the density of the part that was read.
     #[expect(clippy::cast_precision_loss, reason = "an estimate of small numbers")]
     fn foreseen(&self) -> f64 {
-        let Some((oldest, newest)) = self.spread() else {
-            return 0.0;
-        };
-        let whole = newest.duration_since(self.windows.from()).as_secs_f64();
-        self.entries.len() as f64 * whole / newest.duration_since(oldest).as_secs_f64()
+        let read = self
+            .spread()
+            .map(|(oldest, newest)| newest.duration_since(oldest));
+        let part = read.unwrap_or_default().as_secs_f64() / self.windows.width().as_secs_f64();
+        self.entries.len() as f64 / part
     }
 
     /// The part of the window that would hold as much, were it as full everywhere as where it was read.
     #[expect(clippy::cast_precision_loss, reason = "an estimate of small numbers")]
     fn fitting_part(&self, target: usize) -> f64 {
-        let Some((oldest, newest)) = self.spread() else {
+        if self.entries.is_empty() {
             return 1.0;
-        };
+        }
         let by_bytes = MAX_BYTES as f64 / (2 * self.bytes.max(1)) as f64;
-        let target = (target as f64 / self.entries.len() as f64).min(by_bytes);
-        let width = self.windows.width().as_secs_f64();
-        target * newest.duration_since(oldest).as_secs_f64() / width
+        let target = (target as f64).min(by_bytes * self.entries.len() as f64);
+        target / self.foreseen()
     }
 
     /// The dates of the oldest and of the newest entry that was read of the window.
-    fn spread(&self) -> Option<Spread> {
+    fn spread(&self) -> Option<(Timestamp, Timestamp)> {
         let dates = self
             .entries
             .iter()
@@ -251,14 +221,8 @@ impl LogWalk {
     fn begin(&mut self) {
         self.entries.clear();
         self.cursors.clear();
-        (self.cursor, self.by_page) = (None, false);
-        (self.bytes, self.left) = (0, 0);
+        (self.cursor, self.bytes, self.by_page) = (None, 0, false);
     }
-}
-
-/// An entry without a date is of any window.
-fn is_within(window: Span, entry: &RawValue) -> bool {
-    record::date_updated(entry).is_none_or(|date| window.contains(date))
 }
 
 /// There is nothing of the window behind the page.
@@ -380,17 +344,6 @@ mod tests {
     }
 
     #[test]
-    fn bursts_cost_few_requests_more_than_their_pages() {
-        let bursts = |size: i64| {
-            let date = |n: i64| 40_000 + n / size * 9_000 + n % size / 3;
-            Log((0..100 * size).rev().map(date).collect())
-        };
-        check_all(&bursts(10), 0, 20 + 4);
-        check_all(&bursts(100), 0, 200 + 80);
-        check_all(&bursts(300), 0, 600 + 500);
-    }
-
-    #[test]
     fn a_burst_in_a_long_silence_costs_a_few_requests_more() {
         for first in [0, 400_000, 997_000] {
             let burst = Log((0..2_000).rev().map(|n| first + n).collect());
@@ -429,7 +382,7 @@ mod tests {
     fn a_poll_without_time_for_a_window_leaves_the_next_less_to_do() {
         let evenly = Log((0..1_400).rev().map(|n| n * 700).collect());
         let at_once = Log((0..1_400).rev().map(|n| 500_000 + n).collect());
-        for (requests, most) in [(31, (2, 3)), (10, (6, 8)), (3, (25, 55))] {
+        for (requests, most) in [(31, (2, 3)), (10, (6, 8)), (3, (25, 42))] {
             let polls = (polls(&evenly, requests), polls(&at_once, requests));
             assert!(
                 polls.0 <= most.0 && polls.1 <= most.1,
@@ -469,8 +422,7 @@ mod tests {
     #[test]
     fn a_cursor_that_leads_back_is_noticed() {
         let mut walk = LogWalk::new(Windows::new(at(0), at(1_000_000)));
-        let dates: Vec<_> = (0..50).map(|n| 990_000 - 10_000 * n).collect();
-        let full = |cursor| page(&dates, Some(cursor));
+        let full = |cursor| page(&[5; PAGE_SIZE], Some(cursor));
         walk.advance(full("a")).unwrap();
         walk.advance(full("b")).unwrap();
         assert!(matches!(

@@ -4,8 +4,7 @@
 //! A walk decides and does no I/O. Pages by offset shift while people edit, and cursors die, so none is relied on where
 //! there is a choice.
 
-pub mod density;
-mod event_log;
+pub mod event_log;
 pub mod keyset;
 pub mod kind;
 pub mod window;
@@ -59,7 +58,9 @@ impl Walk {
         let limit = resource.page_size;
         let keyset = |kind, settled| {
             let span = (from, before);
-            Self::Keyset(KeysetWalk::new(kind, span, created, limit, (now, settled)))
+            let mut walk = KeysetWalk::new(kind, span, created, limit, (now, settled));
+            first_end.map(|end| walk.begin_with(end));
+            Self::Keyset(walk)
         };
         // What is dated later is for the next poll, and there may be much of it.
         let windows = || {
@@ -138,7 +139,7 @@ impl Walk {
     /// less to read than this one had.
     pub fn interrupt(&mut self) -> Option<Timestamp> {
         match self {
-            Self::Keyset(_) => None,
+            Self::Keyset(walk) => walk.interrupt(),
             Self::Windows(walk) => walk.interrupt(),
             Self::EventLog(walk) => walk.interrupt(),
         }

@@ -116,8 +116,12 @@ impl WindowWalk {
         (!self.is_done()).then(|| self.windows.from())
     }
 
-    /// Where the window ends that was not read to its end, if another is behind it.
-    pub fn interrupt(&self) -> Option<Timestamp> {
+    /// Ends the walk within a window. Returns where the first window of the next poll ends, unless that is the last one: one
+    /// that is read by a cursor is made shorter.
+    pub fn interrupt(&mut self) -> Option<Timestamp> {
+        if self.run.is_some() && self.goes_by_cursor() {
+            self.shorten(None);
+        }
         self.windows.before()
     }
 
@@ -226,7 +230,7 @@ impl WindowWalk {
             let spread = spread.filter(|_| self.kind.is_search());
             let width = spread.map(|(oldest, newest)| newest.duration_since(oldest));
             let width = width.unwrap_or(self.windows.width());
-            self.windows.finish(width, count, self.target());
+            self.windows.finish_within(width, count, self.target());
             self.parts.push(self.whole);
         }
     }

@@ -4,7 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use shared::close::span::{RESOLUTION, Span, floor};
 
 /// The next window is at most this many times as long as the last one.
-pub const MAX_GROWTH: f64 = 4.0;
+const MAX_GROWTH: f64 = 4.0;
+/// A window that held so many times less than its target says nothing of the next one.
+const SPARSE: usize = 8;
 /// A rest that is longer than a window by no more than this is one window.
 const SLACK: f64 = 1.25;
 
@@ -14,6 +16,9 @@ pub struct Windows {
     from: Timestamp,
     before: Timestamp,
     end: Timestamp,
+    /// Moments at which records are known to begin or to end, the nearest last.
+    marks: Vec<Timestamp>,
+    follows_silence: bool,
 }
 
 impl Windows {
@@ -23,6 +28,8 @@ impl Windows {
             from,
             before: end,
             end,
+            marks: Vec::new(),
+            follows_silence: false,
         }
     }
 
@@ -89,27 +96,44 @@ impl Windows {
         (self.before < self.end).then_some(self.before)
     }
 
-    /// Where the next window starts.
-    pub fn next_from(&self) -> Timestamp {
-        self.before
+    /// Whether the window before the current one held next to nothing, which says nothing of the current one.
+    pub fn follows_silence(&self) -> bool {
+        self.follows_silence
     }
 
-    /// Goes on to the next window after the current one, which held `count` within a stretch of that length where `target`
-    /// would have been right.
-    pub fn finish(&mut self, width: SignedDuration, count: usize, target: usize) {
+    /// Marks the oldest and the newest date of records that were read at the end of the current window and are read again
+    /// later. A window of next to nothing is followed by one up to the next mark: the end of what comes last is one.
+    pub fn mark(&mut self, oldest: Timestamp, newest: Timestamp) {
+        let behind = floor(newest).saturating_add(RESOLUTION);
+        let behind = behind.unwrap_or(Timestamp::MAX);
+        self.marks.extend([floor(oldest), behind, self.end]);
+        self.marks.sort_unstable_by(|one, other| other.cmp(one));
+        self.marks.dedup();
+    }
+
+    /// Goes on to the next window after the current one, which held `count` where `target` would have been right.
+    pub fn finish(&mut self, count: usize, target: usize) {
+        self.finish_within(self.width(), count, target);
+    }
+
+    /// The same, where all that the window held was within a stretch of that length.
+    pub fn finish_within(&mut self, width: SignedDuration, count: usize, target: usize) {
         let width = width.min(self.width()).max(RESOLUTION);
-        self.go_on(width.mul_f64(growth(count, target)));
-    }
-
-    /// Goes on to the next window, of that length.
-    pub fn go_on(&mut self, width: SignedDuration) {
-        self.from = self.next_from();
+        let step = width.mul_f64(growth(count, target));
+        self.from = self.before;
         let rest = self.end.duration_since(self.from);
-        self.before = if rest <= width.mul_f64(SLACK) {
+        self.before = if rest <= step.mul_f64(SLACK) {
             self.end
         } else {
-            self.after(width).min(self.end)
+            self.after(step).min(self.end)
         };
+        self.follows_silence = count.saturating_mul(SPARSE) < target;
+        while self.marks.last().is_some_and(|mark| *mark <= self.from) {
+            self.marks.pop();
+        }
+        if let Some(mark) = self.marks.last().filter(|_| self.follows_silence) {
+            self.before = (*mark).min(self.end);
+        }
     }
 
     /// The moment that far behind the start of the window, but always behind it.
@@ -152,11 +176,11 @@ mod tests {
         assert_eq!(current(&windows), Some((1_000, 2_000)));
         assert!(windows.shrink(0.1));
         assert_eq!(current(&windows), Some((1_000, 1_100)));
-        windows.finish(windows.width(), 50, 100);
+        windows.finish(50, 100);
         assert_eq!(current(&windows), Some((1_100, 1_300)));
-        windows.finish(windows.width(), 0, 100);
+        windows.finish(0, 100);
         assert_eq!(current(&windows), Some((1_300, 2_000)));
-        windows.finish(windows.width(), 1, 100);
+        windows.finish(1, 100);
         assert_eq!(current(&windows), None);
     }
 
@@ -174,7 +198,7 @@ mod tests {
         assert!(windows.shrink(0.0));
         assert_eq!(current(&windows), Some((1_000, 1_001)));
         for _ in 0..8 {
-            windows.finish(windows.width(), 0, 0);
+            windows.finish(0, 0);
         }
         assert_eq!(current(&windows), Some((22_845, 100_000)));
     }
@@ -197,7 +221,7 @@ mod tests {
                 assert_eq!(from, covered);
                 assert!(from < before && before <= end);
                 if act == 0 {
-                    windows.finish(windows.width(), count, 100);
+                    windows.finish(count, 100);
                     covered = before;
                 } else {
                     windows.shrink(part);

@@ -224,7 +224,7 @@ mod tests {
     use serde_json::json;
     use serde_json::value::{RawValue, to_raw_value};
 
-    use super::{is_entry, to_change};
+    use super::{is_entry, object, to_change, version};
     use crate::change::{Change, EventType, Identity};
 
     fn change(entry: &serde_json::Value) -> Change {
@@ -310,6 +310,52 @@ mod tests {
             Identity::of_bytes(&to_raw_value(&entry).unwrap())
         );
         assert_eq!(change.href, "event/ev_1/");
+    }
+
+    #[test]
+    fn an_entry_with_a_time_is_told_by_it() {
+        let entry = json!({"object_type": "lead", "object_id": "lead_1", "action": "updated", "date_updated": DATE});
+        assert_eq!(change(&entry).identity, Identity::Date);
+    }
+
+    #[test]
+    fn an_entry_that_can_be_read_is_never_told_by_its_version() {
+        let entry = json!({"id": "ev_1", "object_type": "lead", "object_id": "lead_1", "action": "updated", "date_updated": "soon"});
+        let bytes = Identity::of_bytes(&to_raw_value(&entry).unwrap());
+        assert_eq!(change(&entry).identity, bytes);
+    }
+
+    #[test]
+    fn an_entry_without_an_id_links_to_its_object() {
+        let entry = json!({"object_type": "lead", "object_id": "lead_1", "action": "updated"});
+        assert_eq!(change(&entry).href, "lead/lead_1/");
+    }
+
+    #[test]
+    fn a_version_is_told_by_id_and_date() {
+        let version_of = |id: &str, date: &str| {
+            version(&to_raw_value(&json!({"id": id, "date_updated": date})).unwrap())
+        };
+        let known = version_of("ev_1", DATE);
+        assert!(known.is_some());
+        assert_ne!(known, version_of("ev_2", DATE));
+        assert_ne!(known, version_of("ev_1", "2026-06-19T12:04:02"));
+        assert_eq!(
+            version(&to_raw_value(&json!({"id": "ev_1"})).unwrap()),
+            None
+        );
+    }
+
+    #[test]
+    fn the_object_is_the_one_after_the_change_and_before_a_deletion() {
+        let of = |action: &str, data: serde_json::Value| {
+            let entry = json!({"action": action, "data": data, "previous_data": {"id": "before"}});
+            object(&to_raw_value(&entry).unwrap()).map(|object| object.get().to_owned())
+        };
+        let after = json!({"id": "after"});
+        assert_eq!(of("updated", after.clone()).unwrap(), after.to_string());
+        assert_eq!(of("updated", json!(null)), None);
+        assert_eq!(of("deleted", json!(null)).unwrap(), r#"{"id":"before"}"#);
     }
 
     #[test]

@@ -18,7 +18,7 @@ const MAX_MEMORY_MIB: f64 = 64.0;
 /// Requests for each page of the backlog.
 const MAX_REQUESTS_A_PAGE: f64 = 1.03;
 /// The same of the event log, whose windows are estimates.
-const MAX_REQUESTS_A_LOG_PAGE: f64 = 1.15;
+const MAX_REQUESTS_A_LOG_PAGE: f64 = 1.10;
 /// Entries on a page of the event log, which Close sets.
 const LOG_PAGE: usize = 50;
 /// When the backlog began: long enough ago that nothing of it would still show itself late.
