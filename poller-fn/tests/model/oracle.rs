@@ -161,15 +161,12 @@ impl<'a> Ledger<'a> {
     fn check_order(&self, changes: &[Published]) -> Result<(), String> {
         let mut last: HashMap<(usize, Of, &str), &Published> = HashMap::new();
         for change in changes {
-            let own = self.places[&change.key];
-            let owed = &self.owed[own];
+            let owed = &self.owed[self.places[&change.key]];
             let Some(of) = owed.of.filter(|_| !owed.is_backfilled) else {
                 continue;
             };
             let place = (change.poll, of, change.key.object_id.as_str());
             let before = last.insert(place, change);
-            // One change in two forms: Close began to hide its data between two pages.
-            let before = before.filter(|before| self.places[&before.key] != own);
             let before = before.filter(|before| before.key.date <= before.time);
             if let Some(before) = before.filter(|before| change.key.date < before.key.date) {
                 return Err(format!(
