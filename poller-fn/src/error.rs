@@ -2,7 +2,7 @@
 
 use shared::close::error::CloseError;
 use shared::event_bus::PublishError;
-use shared::settings::FieldError;
+use shared::settings::{FieldError, describe};
 use shared::table::TableError;
 
 /// A poll did not come to its end.
@@ -48,7 +48,7 @@ pub enum PollError {
     #[error(transparent)]
     Table(TableError),
     /// The stored configuration is none that this version can poll with.
-    #[error("the instance's configuration cannot be polled with: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    #[error("the instance's configuration cannot be polled with: {}", describe(.0))]
     Configuration(Vec<FieldError>),
 }
 
@@ -88,7 +88,8 @@ impl PollError {
         )
     }
 
-    /// Whether another try of the same would come to the same, whatever is changed: the reading of what is asked for ends here.
+    /// Whether every retry fails alike: a backfill that meets such an error has failed. An API key may be accepted again, or
+    /// replaced.
     pub fn is_lasting(&self) -> bool {
         matches!(
             self,

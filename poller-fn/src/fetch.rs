@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::error::PollError;
 use crate::outside::Outside;
 
-/// Failures in a row, of one walk or of one endpoint, after which it is tried again. Being told to wait is none.
+/// Consecutive failures of one walk or of one endpoint that are retried. A 429 does not count as a failure.
 const MAX_FAILURES: u32 = 3;
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 
@@ -39,7 +39,7 @@ pub struct Fetcher<'a, O> {
     endpoints: RefCell<HashMap<&'static str, Endpoint>>,
 }
 
-/// What a poll knows of one of Close's endpoints.
+/// The state of one Close endpoint during a poll.
 #[derive(Debug, Default)]
 struct Endpoint {
     /// Until when its rate limit is used up.
@@ -91,7 +91,8 @@ impl<'a, O: Outside> Fetcher<'a, O> {
     /// A page of what changed; nothing where a wait comes first, which [`Self::ready_at`] tells.
     ///
     /// # Errors
-    /// What does not pass, or not in time; at once, where the endpoint has failed too often in this poll.
+    /// Permanent failures, and transient ones that outlast the retries or the deadline. Fails at once if the endpoint has failed
+    /// too often in this poll.
     pub async fn read(
         &self,
         request: &Request,
@@ -106,7 +107,7 @@ impl<'a, O: Outside> Fetcher<'a, O> {
         if self.clock.now() < ready_at {
             return Ok(None);
         }
-        // What has not been answered by then is not waited for, or there would be no time to say when to go on.
+        // Stop waiting at the deadline: the rest of the time is for storing when to go on.
         let end = self.clock.instant_at(self.stop_at);
         let ask = || self.outside.read(self.account, request);
         match self.ask(endpoint, end, ask).await {
@@ -140,8 +141,7 @@ impl<'a, O: Outside> Fetcher<'a, O> {
         }
     }
 
-    /// An object as it is now, unless Close has it no more. All that has to be waited for ends at `end`, or is not waited
-    /// for.
+    /// An object in its current form, or `None` if Close no longer has it. No request or wait goes beyond `end`.
     ///
     /// # Errors
     /// As [`Self::read`].
@@ -241,6 +241,11 @@ impl<'a, O: Outside> Fetcher<'a, O> {
 }
 
 impl Retry {
+    /// Whether the last request failed.
+    pub fn has_failed(&self) -> bool {
+        0 < self.failures
+    }
+
     fn fail(&mut self, error: &CloseError, now: Timestamp) {
         self.failures += 1;
         let failures = self.failures;

@@ -7,12 +7,14 @@ use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use shared::clock::Clock;
 use shared::close::client::CloseClient;
 use shared::close::error::CloseError;
 use shared::event_bus::EventBus;
 use shared::instance_id::InstanceId;
 use shared::instance_table::InstanceTable;
+use shared::json;
 use shared::metrics::{Measures, Metrics, Service};
 use shared::watermark_table::WatermarkTable;
 
@@ -55,13 +57,14 @@ enum Invocation {
     Poll(InstanceId),
 }
 
-/// The envelope that EventBridge gives both.
+/// The envelope that EventBridge gives both. Whoever may put events on the bus has written the detail, so it is kept as it
+/// is until its type is known.
 #[derive(Deserialize)]
-struct Envelope {
+struct Envelope<'a> {
     #[serde(rename = "detail-type")]
     detail_type: String,
-    #[serde(default)]
-    detail: Value,
+    #[serde(borrow, default)]
+    detail: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -105,12 +108,15 @@ impl Poller {
 ///
 /// # Errors
 /// When nothing could be done: the invocation counts as failed and goes to the dead-letter queue.
-pub async fn handle(poller: &Poller, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
+pub async fn handle(
+    poller: &Poller,
+    event: LambdaEvent<Box<RawValue>>,
+) -> Result<Value, Diagnostic> {
     let clock = Clock::start();
     let deadline = i64::try_from(event.context.deadline).ok();
     let deadline = deadline.and_then(|millis| Timestamp::from_millisecond(millis).ok());
     let poller = &poller.traced(event.context.xray_trace_id.as_deref());
-    let (measures, result) = match parse(event.payload) {
+    let (measures, result) = match parse(&event.payload) {
         Ok(Invocation::Dispatch) => tick(poller, &clock).await,
         Ok(Invocation::Poll(id)) => {
             poll(poller, id, &clock, deadline.unwrap_or(clock.started())).await
@@ -161,13 +167,14 @@ fn to_value(summary: &impl Serialize) -> Result<Value, Diagnostic> {
     serde_json::to_value(summary).map_err(|error| diagnostic("Summary", &error))
 }
 
-fn parse(payload: Value) -> Result<Invocation, UnknownInvocation> {
-    let envelope: Envelope = serde_json::from_value(payload).map_err(|_| UnknownInvocation)?;
+fn parse(payload: &RawValue) -> Result<Invocation, UnknownInvocation> {
+    let envelope: Envelope<'_> = json::read(payload.get()).map_err(|_| UnknownInvocation)?;
     match envelope.detail_type.as_str() {
         SCHEDULED => Ok(Invocation::Dispatch),
         POLL_REQUESTED => {
+            let detail = envelope.detail.ok_or(UnknownInvocation)?;
             let requested: PollRequested =
-                serde_json::from_value(envelope.detail).map_err(|_| UnknownInvocation)?;
+                json::read(detail.get()).map_err(|_| UnknownInvocation)?;
             Ok(Invocation::Poll(requested.instance_id))
         }
         _ => Err(UnknownInvocation),
@@ -176,18 +183,22 @@ fn parse(payload: Value) -> Result<Invocation, UnknownInvocation> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    use super::{Invocation, parse};
+    use super::{Invocation, UnknownInvocation};
+
+    fn parse(payload: &Value) -> Result<Invocation, UnknownInvocation> {
+        super::parse(&serde_json::value::to_raw_value(payload).unwrap())
+    }
 
     #[test]
     fn the_schedule_dispatches_and_a_request_polls() {
         let schedule =
             json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}});
-        assert_eq!(parse(schedule).unwrap(), Invocation::Dispatch);
+        assert_eq!(parse(&schedule).unwrap(), Invocation::Dispatch);
         let request = json!({"source": "closeio.poller", "detail-type": "poll.requested", "detail": {"instanceId": 20931}});
         assert_eq!(
-            parse(request).unwrap(),
+            parse(&request).unwrap(),
             Invocation::Poll(20931.try_into().unwrap())
         );
     }
@@ -197,11 +208,12 @@ mod tests {
         for payload in [
             json!({}),
             json!("poll"),
+            json!({"detail-type": "poll.requested"}),
             json!({"detail-type": "poll.requested", "detail": {}}),
             json!({"detail-type": "poll.requested", "detail": {"instanceId": 0}}),
             json!({"detail-type": "lead.created", "detail": {"instanceId": 1}}),
         ] {
-            assert!(parse(payload.clone()).is_err(), "{payload}");
+            assert!(parse(&payload).is_err(), "{payload}");
         }
     }
 }

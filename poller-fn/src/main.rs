@@ -3,7 +3,7 @@
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use poller_fn::config::Config;
 use poller_fn::invocation::{self, Poller};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use shared::env::Reader;
 use shared::{aws, logging};
 
@@ -13,7 +13,7 @@ async fn main() -> Result<(), Error> {
     logging::init(&mut reader);
     let aws = aws::read_config(&mut reader)?;
     let poller = Poller::new(Config::read(reader)?, &aws)?;
-    run(service_fn(|event: LambdaEvent<Value>| {
+    run(service_fn(|event: LambdaEvent<Box<RawValue>>| {
         invocation::handle(&poller, event)
     }))
     .await

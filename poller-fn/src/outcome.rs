@@ -73,16 +73,13 @@ impl Outcome {
     pub fn health(&self, before: &Health, until: Timestamp) -> Health {
         let is_refused = !self.refused.is_empty();
         let is_inconclusive = !is_refused && self.units == 0;
+        if is_inconclusive {
+            return before.clone();
+        }
         let caught_up_at = match self.reach {
             Reach::End if !is_refused => Some(until),
             _ => before.caught_up_at,
         };
-        if is_inconclusive {
-            return Health {
-                caught_up_at,
-                ..before.clone()
-            };
-        }
         let is_all_refused = is_refused && self.units == 0 && self.others == 0;
         Health {
             refusals: if is_all_refused {

@@ -245,6 +245,8 @@ async fn work<O: Outside>(
             done => done,
         };
         match result {
+            // The others have their turn before an endpoint is taken for one that always fails.
+            Ok(Turn::Waiting) if job.retry.has_failed() => jobs.push_back(job),
             // It keeps its place: a window that was begun is read on before another is.
             Ok(Turn::Waiting) => jobs.insert(place, job),
             Ok(Turn::Taken) => {

@@ -29,7 +29,7 @@ pub fn date_created(record: &RawValue) -> Option<Timestamp> {
 }
 
 /// Reads a record as a change. One made after `watermark`, where this poll began, is new to whoever follows.
-/// A record without a date counts as read `now`; without a date or an id of its own it is told by its bytes.
+/// A record without a date is dated `now`. A record without a date or an id is identified by a hash of its bytes.
 pub fn to_change(
     record: Arc<RawValue>,
     resource: &Resource,

@@ -217,7 +217,9 @@ mod tests {
     #[test]
     fn only_the_chunk_that_grew_is_written_again() {
         let mut seen = seen(2 * CHUNK + 1);
+        assert!(seen.is_changed());
         seen.take_changes();
+        assert!(!seen.is_changed());
         seen.insert(id(1_000_000), Some(at(0)));
         assert_eq!(
             seen.take_changes()
@@ -243,6 +245,7 @@ mod tests {
         seen.forget_before(at(i64::try_from(CHUNK).unwrap()));
         assert_eq!(seen.take_changes(), (vec![], vec![0]));
         assert!(!seen.contains(id(CHUNK - 1)) && seen.contains(id(CHUNK)));
+        assert_eq!(seen.take_changes(), (vec![], vec![]));
     }
 
     #[test]
@@ -260,7 +263,9 @@ mod tests {
 
     #[test]
     fn the_oldest_go_beyond_the_capacity() {
-        let mut seen = seen(CAPACITY + 1);
+        let mut seen = seen(CAPACITY);
+        assert_eq!(seen.shrink_to_capacity(), 0);
+        seen.insert(id(CAPACITY), Some(at(0)));
         assert_eq!(seen.shrink_to_capacity(), CHUNK);
         assert!(!seen.contains(id(0)) && seen.contains(id(CHUNK)));
         let (_, delete) = seen.take_changes();

@@ -70,10 +70,11 @@ impl Watermark {
         let before_now = stored_position.and_then(|stored| stored.overlap);
         let before_now = before_now.map(SignedDuration::from_micros);
         let overlap = before_now.map_or(configured_overlap, |it| it.max(configured_overlap));
+        let start = stored_position.map_or(start, |stored| at(stored.start));
         Self {
             position,
-            start: stored_position.map_or(start, |stored| at(stored.start)),
-            read_from: latest(before(position, overlap), floor),
+            start,
+            read_from: latest(before(position, overlap), floor).max(start),
             floor,
             last: VecDeque::new(),
             behind: None,
@@ -222,7 +223,7 @@ impl Watermark {
     pub fn take_commit(&mut self, resource: &str) -> Commit {
         self.seen.forget_before(self.next_read_from());
         let forgotten = self.seen.shrink_to_capacity();
-        if 0 < forgotten {
+        if forgotten != 0 {
             tracing::warn!(
                 resource,
                 forgotten,
@@ -270,9 +271,10 @@ pub fn overlap(resource: &Resource) -> Duration {
 mod tests {
     use jiff::{SignedDuration, Timestamp};
     use shared::event::EventId;
+    use shared::poller_configuration::parse;
     use shared::watermark_table::{Commit, StoredPosition, StoredResource};
 
-    use super::{LOG_OVERLAP, SEARCH_OVERLAP, Verdict, Watermark};
+    use super::{LOG_OVERLAP, SEARCH_OVERLAP, Verdict, Watermark, overlap};
 
     const ID: EventId = EventId([1; 16]);
 
@@ -472,6 +474,7 @@ mod tests {
         let mut interrupted = watermark();
         interrupted.take_commit("contacts");
         assert!(interrupted.interrupt(None, Some(at(11_000)), at(20_000)));
+        assert!(interrupted.is_changed());
         assert!(!interrupted.interrupt(None, Some(at(11_000)), at(20_000)));
         let mut next = stored(&interrupted.take_commit("contacts"));
         assert_eq!(next.first_window_end(), Some(at(11_000)));
@@ -479,6 +482,55 @@ mod tests {
         assert!(next.is_changed());
         let next = stored(&next.take_commit("contacts"));
         assert_eq!(next.first_window_end(), None);
+    }
+
+    #[test]
+    fn an_interruption_where_the_poll_began_stores_nothing() {
+        let mut watermark = watermark();
+        assert!(!watermark.interrupt(Some(at(9_400)), None, at(20_000)));
+        assert!(!watermark.is_changed());
+    }
+
+    #[test]
+    fn what_the_next_poll_does_not_read_is_forgotten() {
+        let mut watermark = watermark();
+        watermark.published(nth(1), Some(at(9_500)), at(20_000));
+        watermark.published(nth(2), Some(at(12_000)), at(20_000));
+        let commit = watermark.take_commit("contacts");
+        assert_eq!(commit.put_chunks[0].1.len(), 24);
+        let next = stored(&commit);
+        assert!(next.has_seen(nth(2)) && !next.has_seen(nth(1)));
+    }
+
+    #[test]
+    fn what_is_forgotten_too_early_is_counted_once() {
+        let mut watermark = watermark();
+        for number in 0..=200_000 {
+            watermark.published(nth(number), Some(at(10_000)), at(20_000));
+        }
+        watermark.take_commit("contacts");
+        assert_eq!(watermark.take_forgotten(), 1_000);
+        watermark.take_commit("contacts");
+        assert_eq!(watermark.take_forgotten(), 0);
+    }
+
+    #[test]
+    fn a_skip_moves_the_watermark() {
+        let mut watermark = watermark();
+        watermark.skip_to(at(11_000));
+        assert_eq!(watermark.position(), at(11_000));
+        assert!(watermark.is_changed());
+    }
+
+    #[test]
+    fn the_overlap_is_that_of_the_source_and_longer_by_the_delay() {
+        let overlap = |members: &str| {
+            let json = format!(r#"{{"leads": {{"url": "/hubs/crm/leads"{members}}}}}"#);
+            overlap(&parse(&json).unwrap()[0]).as_secs()
+        };
+        assert_eq!(overlap(""), 600);
+        assert_eq!(overlap(r#", "source": "event-log""#), 300);
+        assert_eq!(overlap(r#", "pollDelay": 60"#), 660);
     }
 
     #[test]

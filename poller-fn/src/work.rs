@@ -60,7 +60,7 @@ pub struct Worker<'a, O> {
     pub summary: &'a mut Summary,
 }
 
-/// What came of a job's turn.
+/// The result of a job's turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
     /// A unit was read, published and committed, or there was none.
@@ -176,7 +176,7 @@ impl<O: Outside> Worker<'_, O> {
     }
 
     /// Judges a unit. Two records may be about one change: Close shows entries of its event log on two pages when others come
-    /// in between, and two entries may be about one change of an object.
+    /// in between, the second time perhaps without their data, and two entries may be about one change of an object.
     fn judge_all(&mut self, job: &Job<'_>, unit: Unit) -> Judged {
         let mut judged = Judged::default();
         let mut places = HashMap::new();
@@ -185,12 +185,15 @@ impl<O: Outside> Worker<'_, O> {
             for (index, target) in job.targets.iter().enumerate() {
                 let (seen_id, event) = match self.judge(target, &record, date) {
                     Judgement::New(event, seen_id) => {
-                        let place = places.entry((index, event.id)).or_insert_with(|| {
+                        let ids = [(index, event.id), (index, seen_id)];
+                        let known = ids.iter().find_map(|id| places.get(id).copied());
+                        let place = known.unwrap_or_else(|| {
                             judged.events.push(*event);
                             judged.publishers.push(index);
                             judged.events.len() - 1
                         });
-                        (Some(seen_id), Some(*place))
+                        places.extend(ids.map(|id| (id, place)));
+                        (Some(seen_id), Some(place))
                     }
                     Judgement::Passed(seen_id) => (seen_id, None),
                     Judgement::Left => continue,

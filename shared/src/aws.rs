@@ -21,7 +21,7 @@ mod http;
 /// One attempt of one call. DynamoDB and EventBridge answer in milliseconds; one that takes longer than this is retried.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// One call with its retries. A webhook makes at most four calls in its 10 s.
-const OPERATION_TIMEOUT: Duration = Duration::from_millis(2_400);
+pub(crate) const OPERATION_TIMEOUT: Duration = Duration::from_millis(2_400);
 /// The SDK's default of 1 s makes two throttles cost over 3 s.
 const INITIAL_BACKOFF: Duration = Duration::from_millis(50);
 

@@ -157,6 +157,7 @@ mod tests {
     use serde_json::json;
 
     use super::{CallbackChange, CallbackNote, CallbackState, Circuit, Count};
+    use crate::json::read;
 
     const NOW: Timestamp = Timestamp::constant(1_781_870_400, 0);
 
@@ -192,6 +193,15 @@ mod tests {
         state
             .change(note, NOW)
             .map_or(Circuit::Keep, |change| change.circuit)
+    }
+
+    #[test]
+    fn nothing_that_waits_is_not_counted_anew_however_old_the_failure() {
+        let state = CallbackState {
+            last_failure: Some(ago(25 * 60 * 60)),
+            ..CallbackState::default()
+        };
+        assert_eq!(state.change(CallbackNote::default(), NOW), None);
     }
 
     #[test]
@@ -287,12 +297,9 @@ mod tests {
             ..CallbackState::default()
         };
         assert_eq!(serde_json::to_value(&state).unwrap(), json);
+        assert_eq!(read::<CallbackState>(&json.to_string()).unwrap(), state);
         assert_eq!(
-            serde_json::from_value::<CallbackState>(json).unwrap(),
-            state
-        );
-        assert_eq!(
-            serde_json::from_value::<CallbackState>(json!({})).unwrap(),
+            read::<CallbackState>("{}").unwrap(),
             CallbackState::default()
         );
     }

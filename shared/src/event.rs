@@ -304,15 +304,15 @@ pub(crate) mod tests {
 
     use jiff::Timestamp;
     use serde_json::Value;
-    use serde_json::value::RawValue;
 
     use super::{Channel, Entry, Event, EventId, RawForm};
     use crate::change::{Change, EventType, Identity};
     use crate::configuration::Configuration;
     use crate::instance::Instance;
+    use crate::json::{raw, tree};
     use crate::settings::{Policy, Settings};
 
-    pub(crate) fn change(action: &str, date: &str, raw: &str) -> Change {
+    pub(crate) fn change(action: &str, date: &str, json: &str) -> Change {
         Change {
             object_type: "contact".to_owned(),
             object_id: "cont_1".to_owned(),
@@ -324,7 +324,7 @@ pub(crate) mod tests {
             data_hidden: false,
             is_unreadable: false,
             href: "contact/cont_1/".to_owned(),
-            raw: Arc::from(RawValue::from_string(raw.to_owned()).unwrap()),
+            raw: Arc::from(raw(json).unwrap()),
         }
     }
 
@@ -395,7 +395,7 @@ pub(crate) mod tests {
     fn raw_over_the_limit_is_left_out_and_the_limit_is_exact() {
         let size = entry("\"12345\"", 1_000).size();
         assert!(entry("\"12345\"", size).detail.contains(r#""raw":"12345""#));
-        let detail: Value = serde_json::from_str(&entry("\"12345\"", size - 1).detail).unwrap();
+        let detail: Value = tree(&entry("\"12345\"", size - 1).detail).unwrap();
         assert_eq!(
             detail["rawOmitted"].to_string(),
             r#"{"bytes":7,"href":"https://api.close.com/api/v1/contact/cont_1/"}"#
@@ -405,8 +405,7 @@ pub(crate) mod tests {
 
     #[test]
     fn what_event_bridge_would_refuse_goes_as_text() {
-        let detail: Value =
-            serde_json::from_str(&entry(r#"{"n":9223372036854775808}"#, 1_000).detail).unwrap();
+        let detail: Value = tree(&entry(r#"{"n":9223372036854775808}"#, 1_000).detail).unwrap();
         assert_eq!(detail["rawText"], r#"{"n":9223372036854775808}"#);
         assert_eq!(detail.get("raw"), None);
     }

@@ -42,6 +42,9 @@ pub struct Instance {
     /// The webhook subscription at Close that was made for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscription_id: Option<String>,
+    /// Subscriptions that were made for it and are to be removed at Close.
+    #[serde(default)]
+    pub former_subscriptions: Vec<FormerSubscription>,
     /// Signature keys that are good for a while beside the configured one.
     #[serde(default)]
     pub previous_keys: Vec<PreviousKey>,
@@ -69,6 +72,18 @@ pub enum Phase {
     Removing,
 }
 
+/// A subscription that is not wanted any more, until it is gone.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FormerSubscription {
+    /// `whsub_…`
+    pub id: String,
+    /// Where Close's API is.
+    pub base_url: String,
+    /// The key that it was made with: another may be one of another organization.
+    pub api_key: String,
+}
+
 /// A signature key that was replaced.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -93,6 +108,7 @@ impl Instance {
             phase: Phase::Ready,
             version: 0,
             subscription_id: None,
+            former_subscriptions: Vec::new(),
             previous_keys: Vec::new(),
             health: Health::default(),
             backfill: None,
@@ -105,6 +121,14 @@ impl Instance {
         self.previous_keys
             .iter()
             .filter(move |previous| now < previous.good_until)
+    }
+}
+
+impl fmt::Debug for FormerSubscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FormerSubscription")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 

@@ -16,7 +16,7 @@ use crate::backfill::{Backfill, Status};
 use crate::health::Health;
 use crate::instance::Instance;
 use crate::instance_id::InstanceId;
-use crate::table::TableError;
+use crate::table::{TableError, write};
 
 mod callback;
 
@@ -134,11 +134,9 @@ impl InstanceTable {
             .put_item()
             .table_name(&self.name)
             .set_item(Some(item));
-        let result = put
-            .condition_expression("attribute_not_exists(id)")
-            .send()
-            .await;
-        result
+        let put = put.condition_expression("attribute_not_exists(id)");
+        write(|| put.clone().send())
+            .await
             .map(drop)
             .map_err(|error| match error.as_service_error() {
                 Some(service) if service.is_conditional_check_failed_exception() => {
@@ -236,11 +234,7 @@ impl InstanceTable {
         let update = update
             .condition_expression("version = :read")
             .expression_attribute_values(":read", number(instance.version));
-        update
-            .send()
-            .await
-            .map(drop)
-            .map_err(conflict_or_unavailable)
+        send(update).await
     }
 
     /// Stores another token's hash for the instance that was read. Polls and health stay as they are.
@@ -259,11 +253,7 @@ impl InstanceTable {
             .expression_attribute_values(":hash", AttributeValue::S(token_hash.to_owned()))
             .expression_attribute_values(":next", number(instance.version + 1))
             .expression_attribute_values(":read", number(instance.version));
-        update
-            .send()
-            .await
-            .map(drop)
-            .map_err(conflict_or_unavailable)
+        send(update).await
     }
 
     /// Removes an instance.
@@ -276,8 +266,7 @@ impl InstanceTable {
             .delete_item()
             .table_name(&self.name)
             .key("id", number(id.into()));
-        delete
-            .send()
+        write(|| delete.clone().send())
             .await
             .map(drop)
             .map_err(TableError::unavailable)
@@ -330,11 +319,7 @@ impl InstanceTable {
             .condition_expression("nextPollAt = :read")
             .expression_attribute_values(":until", time(until))
             .expression_attribute_values(":read", time(due.next_poll_at));
-        update
-            .send()
-            .await
-            .map(drop)
-            .map_err(conflict_or_unavailable)
+        send(update).await
     }
 
     /// Takes the lease of an instance and reads the instance, in one call. Whose answer was lost takes it again.
@@ -360,7 +345,7 @@ impl InstanceTable {
             .expression_attribute_values(":now", time(now))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match update.send().await {
+        match write(|| update.clone().send()).await {
             Ok(output) => from_item(output.attributes.unwrap_or_default())
                 .map(Box::new)
                 .map(Acquired::Held),
@@ -389,11 +374,7 @@ impl InstanceTable {
             .expression_attribute_values(":backfill", serde_dynamo::to_attribute_value(backfill)?)
             .expression_attribute_values(":pending", serde_dynamo::to_attribute_value(Status::Pending)?)
             .expression_attribute_values(":now", time(now));
-        update
-            .send()
-            .await
-            .map(drop)
-            .map_err(conflict_or_unavailable)
+        send(update).await
     }
 
     /// The part of a transaction that notes how far a backfill has come, unless the lease is lost or another backfill was
@@ -434,9 +415,9 @@ impl InstanceTable {
             .expression_attribute_values(":next", time(next_poll_at))
             .expression_attribute_values(":health", serde_dynamo::to_attribute_value(health)?)
             .expression_attribute_values(":token", AttributeValue::S(lease.token.clone()));
-        match update.send().await.map_err(conflict_or_unavailable) {
+        match send(update).await {
             Err(TableError::Conflict) => self.release_changed(lease).await,
-            released => released.map(drop),
+            released => released,
         }
     }
 
@@ -448,11 +429,7 @@ impl InstanceTable {
             )
             .condition_expression(HOLDS_LEASE)
             .expression_attribute_values(":token", AttributeValue::S(lease.token.clone()));
-        update
-            .send()
-            .await
-            .map(drop)
-            .map_err(conflict_or_unavailable)
+        send(update).await
     }
 
     /// The part of a transaction that makes it fail unless the lease is still held.
@@ -606,9 +583,10 @@ fn refusal(error: SdkError<UpdateItemError>) -> Result<Acquired, TableError> {
     }
 }
 
-fn conflict_or_unavailable(error: SdkError<UpdateItemError>) -> TableError {
-    match error.as_service_error() {
+async fn send(update: UpdateItemFluentBuilder) -> Result<(), TableError> {
+    let result = write(|| update.clone().send()).await.map(drop);
+    result.map_err(|error| match error.as_service_error() {
         Some(UpdateItemError::ConditionalCheckFailedException(_)) => TableError::Conflict,
         _ => TableError::unavailable(error),
-    }
+    })
 }

@@ -20,6 +20,9 @@ pub mod urls;
 /// The configuration's key, and the start of the field names in its errors.
 pub const KEY: &str = "event.poller.configuration";
 
+/// An instance has no more resources. Close has seven kinds of objects; the rest is room for conditions.
+const MAX_RESOURCES: usize = 100;
+
 /// How long Close keeps an entry of its event log. Source: developer.close.com/api/resources/event-log.
 const EVENT_LOG_RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 const DEFAULT_CREATED_TOLERANCE: Duration = Duration::from_secs(10);
@@ -116,7 +119,10 @@ impl DateField {
 /// # Errors
 /// Everything that is missing or wrong, each with its field.
 pub fn parse(json: &str) -> Result<Vec<Resource>, Vec<FieldError>> {
-    let resources = match serde_json::from_str(json) {
+    let resources = match crate::json::tree(json) {
+        Ok(Value::Object(resources)) if MAX_RESOURCES < resources.len() => {
+            return Err(vec![FieldError::new(KEY, too_many(resources.len()))]);
+        }
         Ok(Value::Object(resources)) if !resources.is_empty() => resources,
         Ok(_) => {
             return Err(vec![FieldError::new(
@@ -141,6 +147,10 @@ pub fn parse(json: &str) -> Result<Vec<Resource>, Vec<FieldError>> {
     } else {
         Err(errors)
     }
+}
+
+fn too_many(found: usize) -> String {
+    format!("expected at most {MAX_RESOURCES} resources, but found {found}")
 }
 
 /// Reads the members of one resource. Errors are about `path`, and what is behind it.
@@ -189,7 +199,6 @@ mod tests {
     use std::time::Duration;
 
     use jiff::{SignedDuration, Timestamp};
-    use serde_json::value::RawValue;
 
     use super::{DateField, Source, parse};
     use crate::close::json::text_at;
@@ -274,13 +283,56 @@ mod tests {
             {"updatedDateField":"custom.cf_1","createdDateField":"history[1].at","createdDateFormat":"milliseconds"}}}"#;
         let resource = parse(json).unwrap().remove(0);
         let record = r#"{"id":"cont_1","custom.cf_1":"2026-06-19","emails":[{"email":"a@x"}],"history":[{},{"at":5000}]}"#;
-        let record = RawValue::from_string(record.to_owned()).unwrap();
+        let record = crate::json::raw(record).unwrap();
         let id = text_at(&record, &resource.id_field);
         assert_eq!(id.as_deref(), Some("a@x"));
         let seconds = |field: &DateField| field.read(&record).map(Timestamp::as_second);
         assert_eq!(seconds(&resource.updated), Some(1_781_827_200));
         assert_eq!(seconds(&resource.created), Some(5));
         assert_eq!(resource.query.filter, None);
+    }
+
+    #[test]
+    fn a_path_has_at_most_256_characters() {
+        let refused = |member: &str, path: &str| {
+            let json = format!(
+                r#"{{"a":{{"url":"/hubs/crm/leads",{}}}}}"#,
+                member.replace('?', path)
+            );
+            parse(&json)
+                .map(drop)
+                .map_err(|errors| errors[0].message.clone())
+        };
+        for member in [
+            r#""idField":"?""#,
+            r#""datesConfiguration":{"createdDateField":"?"}"#,
+        ] {
+            assert_eq!(refused(member, &"é".repeat(256)), Ok(()));
+            for path in ["é".repeat(257), "a.".repeat(50_000), "a[0]".repeat(50_000)] {
+                let error = Err("expected a path of at most 256 characters".to_owned());
+                assert_eq!(refused(member, &path), error, "{member}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_instance_has_at_most_100_resources() {
+        let json = |count: usize| {
+            let members =
+                (0..count).map(|number| format!(r#""r{number}":{{"url":"/hubs/crm/leads"}}"#));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+        };
+        assert_eq!(parse(&json(100)).unwrap().len(), 100);
+        let refused = parse(&json(101)).unwrap_err();
+        assert_eq!(refused.len(), 1);
+        insta::assert_snapshot!(refused[0], @"event.poller.configuration: expected at most 100 resources, but found 101");
+    }
+
+    #[test]
+    fn a_private_key_of_serde_json_is_refused_where_it_is_ignored() {
+        let json =
+            r#"{"a":{"url":"/hubs/crm/leads","other":{"$serde_json::private::RawValue":"1"}}}"#;
+        insta::assert_snapshot!(parse(json).unwrap_err()[0], @"event.poller.configuration: expected JSON, but found a member `$serde_json::private::RawValue`, whose name is not free");
     }
 
     #[test]

@@ -13,6 +13,9 @@ const RESOURCES: [(&str, Objects); 7] = [
     ("events", Objects::All),
 ];
 
+/// A query's URL is no longer. Its condition is judged for each record, and each comparison reads the record.
+const MAX_CHARACTERS: usize = 8_192;
+
 /// Kinds of Close objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Objects {
@@ -57,6 +60,12 @@ pub struct Query {
 /// The query cannot be polled with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QueryUrlError {
+    /// Longer than a URL is anywhere.
+    #[error("expected at most {MAX_CHARACTERS} characters, but found {found}")]
+    TooLong {
+        /// How many.
+        found: usize,
+    },
     /// Not of the form `/hubs/{hub}/{resource}`.
     #[error("expected `/hubs/crm/{{resource}}?where=…`, but found `{found}`")]
     NotAHubPath {
@@ -90,6 +99,10 @@ impl Query {
     /// # Errors
     /// When it is not of that form.
     pub fn parse(url: &str, updated_date_field: &str) -> Result<Self, QueryUrlError> {
+        let found = url.chars().count();
+        if MAX_CHARACTERS < found {
+            return Err(QueryUrlError::TooLong { found });
+        }
         let (path, query) = url.split_once('?').unwrap_or((url, ""));
         let objects = parse_path(path)?;
         let condition = match query.split_once('=') {
@@ -176,6 +189,17 @@ mod tests {
         insta::assert_snapshot!(message("/hubs/crm/leads?page=2"), @"expected no parameter but `where`, but found `page`");
         insta::assert_snapshot!(message("/hubs/crm/leads?where=date_created>'${date}'"), @"the condition: expected a placeholder only in `date_updated>'${…}'`, alone or joined by AND, but found `date_created > '${date}'`");
     }
+
+    #[test]
+    fn a_url_has_at_most_8192_characters() {
+        let url = |length: usize| {
+            let start = "/hubs/crm/leads?where=name='";
+            format!("{start}{}'", "é".repeat(length - start.len() - 1))
+        };
+        assert!(parsed(&url(8_192)).is_ok());
+        insta::assert_snapshot!(parsed(&url(8_193)).unwrap_err(), @"expected at most 8192 characters, but found 8193");
+    }
+
     #[test]
     fn every_type_that_close_logs_belongs_to_its_kind() {
         assert!(

@@ -13,6 +13,7 @@ use crate::close::webhook::SubscribedEvent;
 use crate::close::{timestamp, webhook};
 use crate::configuration::Configuration;
 use crate::poller_configuration::{self, Resource, urls};
+use crate::shortened::shortened;
 
 pub mod callback;
 
@@ -32,6 +33,12 @@ const MAX_SIGNATURE_KEY: usize = 1024;
 const DEFAULT_REFRESH_INTERVAL_MINUTES: u64 = 15;
 /// A year; longer would be a mistake.
 const MAX_REFRESH_INTERVAL_MINUTES: u64 = 366 * 24 * 60;
+
+/// Of what is wrong with a request, so much is said: the rest is seen when that is mended.
+pub const MAX_ERRORS: usize = 50;
+/// Of an error's field and message, so many characters are shown.
+const MAX_FIELD: usize = 200;
+const MAX_MESSAGE: usize = 500;
 
 /// What is said of a text that [`parse_time`] does not take.
 pub const EXPECTED_TIME: &str = "expected a time since 1970, such as 2026-06-19T12:00:00Z";
@@ -159,11 +166,11 @@ pub struct Poller {
 }
 
 impl FieldError {
-    /// An error about `field`.
+    /// An error about `field`. Both texts may hold what was found, which may be long.
     pub fn new(field: &str, message: impl Into<String>) -> Self {
         Self {
-            field: field.to_owned(),
-            message: message.into(),
+            field: shortened(field, MAX_FIELD),
+            message: shortened(&message.into(), MAX_MESSAGE),
         }
     }
 
@@ -176,6 +183,14 @@ impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.field, self.message)
     }
+}
+
+/// Errors on one line, and how many more there are.
+pub fn describe(errors: &[FieldError]) -> String {
+    let shown = errors.iter().take(MAX_ERRORS).map(ToString::to_string);
+    let more = errors.len().saturating_sub(MAX_ERRORS);
+    let more = (0 < more).then(|| format!("and {more} more"));
+    shown.chain(more).collect::<Vec<_>>().join("; ")
 }
 
 impl Settings {
@@ -323,21 +338,19 @@ impl Reader<'_> {
     }
 
     fn interval(&mut self) -> Duration {
-        let minutes = self
-            .configuration
-            .get(field::REFRESH_INTERVAL)
-            .map(|text| text.trim().parse());
-        let minutes = minutes.unwrap_or(Ok(DEFAULT_REFRESH_INTERVAL_MINUTES));
-        if !minutes
-            .as_ref()
-            .is_ok_and(|minutes| (1..=MAX_REFRESH_INTERVAL_MINUTES).contains(minutes))
-        {
+        let is_possible = |minutes: &u64| (1..=MAX_REFRESH_INTERVAL_MINUTES).contains(minutes);
+        let minutes = self.configuration.get(field::REFRESH_INTERVAL);
+        let minutes = minutes.map(|text| text.trim().parse().ok().filter(is_possible));
+        if minutes == Some(None) {
             self.fail(
                 field::REFRESH_INTERVAL,
                 "expected whole minutes, 1 to 527040",
             );
         }
-        Duration::from_secs(60 * minutes.unwrap_or(DEFAULT_REFRESH_INTERVAL_MINUTES))
+        let minutes = minutes
+            .flatten()
+            .unwrap_or(DEFAULT_REFRESH_INTERVAL_MINUTES);
+        Duration::from_mins(minutes)
     }
 
     fn start(&mut self) -> Option<Timestamp> {
@@ -393,8 +406,51 @@ fn is_close(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::{Policy, Settings, field};
     use crate::configuration::Configuration;
+    use crate::poller_configuration::urls;
+
+    fn interval(minutes: &str) -> Result<Duration, String> {
+        let mut configuration = Configuration::default();
+        for (key, value) in [
+            (field::USERNAME, "api_key"),
+            (field::ENABLED, "true"),
+            (field::NOTIFICATION_TYPE, "eventbridge"),
+            (field::VENDOR_TYPE, "polling"),
+            (urls::KEY, "leads"),
+            (field::REFRESH_INTERVAL, minutes),
+        ] {
+            configuration.set(key, value);
+        }
+        let settings = Settings::parse(&configuration, &Policy::default());
+        settings
+            .map(|settings| settings.poller.unwrap().interval)
+            .map_err(|errors| errors[0].to_string())
+    }
+
+    #[test]
+    fn an_interval_is_whole_minutes_of_a_year_at_most() {
+        assert_eq!(interval(""), Ok(Duration::from_mins(15)));
+        assert_eq!(interval(" 1 "), Ok(Duration::from_mins(1)));
+        assert_eq!(interval("527040"), Ok(Duration::from_hours(8_784)));
+        for minutes in [
+            "0",
+            "-1",
+            "1.5",
+            "x",
+            "527041",
+            "9223372036854775808",
+            "1e9",
+        ] {
+            let refused = interval(minutes).unwrap_err();
+            assert_eq!(
+                refused,
+                "event.poller.refresh_interval: expected whole minutes, 1 to 527040"
+            );
+        }
+    }
 
     /// The base URL that a text becomes, for a stack whose operator named `named`.
     fn base_url(text: &str, named: &[&str]) -> Option<String> {

@@ -4,20 +4,16 @@
 //! that one query reads all of an instance and one transaction commits a unit of work.
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, Delete, DeleteRequest, Put, TransactWriteItem, Update,
-    WriteRequest,
+    AttributeValue, Delete, DeleteRequest, Put, TransactWriteItem, Update, WriteRequest,
 };
 use std::collections::HashMap;
-use std::time::Duration;
 
 use crate::backfill::Backfill;
 use crate::instance_id::InstanceId;
 use crate::instance_table::{InstanceTable, Lease};
-use crate::table::TableError;
+use crate::table::{Patience, TableError, transact, write};
 
 /// Divides a resource's name from the number of its chunk.
 const SEEN: &str = "#seen#";
@@ -27,9 +23,6 @@ const OVERLAP: &str = "overlap";
 const FIRST_WINDOW_END: &str = "firstWindowEnd";
 /// Items in one `BatchWriteItem`. Source: docs.aws.amazon.com/amazondynamodb, "`BatchWriteItem`".
 const MAX_BATCH: usize = 25;
-/// A transaction that meets another is tried again this often.
-const MAX_CONFLICTS: u32 = 5;
-const CONFLICT_PAUSE: Duration = Duration::from_millis(40);
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -163,23 +156,11 @@ impl WatermarkTable {
                     .build(),
             );
         }
-        let mut conflicts = 0;
-        loop {
-            let result = self
-                .client
-                .transact_write_items()
-                .set_transact_items(Some(items.clone()))
-                .send()
-                .await;
-            match result {
-                Ok(_) => return Ok(()),
-                Err(error) if conflicts < MAX_CONFLICTS && met_another(&error) => {
-                    conflicts += 1;
-                    tokio::time::sleep(CONFLICT_PAUSE * conflicts).await;
-                }
-                Err(error) => return Err(lost_or_unavailable(error)),
-            }
-        }
+        let transaction = self
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(items));
+        transact(|| transaction.clone().send()).await.map(drop)
     }
 
     /// Removes all that is stored of an instance.
@@ -189,23 +170,34 @@ impl WatermarkTable {
     pub async fn delete_all(&self, id: InstanceId) -> Result<(), TableError> {
         let items = self.items(id).await?;
         for batch in items.chunks(MAX_BATCH) {
-            let mut requests = batch
-                .iter()
-                .map(|item| to_delete_request(id, item))
-                .collect::<Result<Vec<_>, _>>()?;
-            while !requests.is_empty() {
-                let write = self
-                    .client
-                    .batch_write_item()
-                    .request_items(&self.name, requests);
-                let output = write.send().await.map_err(TableError::unavailable)?;
-                requests = output
-                    .unprocessed_items
-                    .and_then(|mut tables| tables.remove(&self.name))
-                    .unwrap_or_default();
-            }
+            let requests = batch.iter().map(|item| to_delete_request(id, item));
+            self.delete_batch(requests.collect::<Result<_, _>>()?)
+                .await?;
         }
         Ok(())
+    }
+
+    /// Repeats what DynamoDB did not do, because it throttles or a transaction holds an item.
+    async fn delete_batch(&self, mut requests: Vec<WriteRequest>) -> Result<(), TableError> {
+        let mut patience = Patience::default();
+        loop {
+            let write = self
+                .client
+                .batch_write_item()
+                .request_items(&self.name, requests);
+            let output = write.send().await.map_err(TableError::unavailable)?;
+            requests = output
+                .unprocessed_items
+                .and_then(|mut tables| tables.remove(&self.name))
+                .unwrap_or_default();
+            if requests.is_empty() {
+                return Ok(());
+            }
+            if !patience.wait().await {
+                let message = format!("{} items were not processed", requests.len());
+                return Err(TableError::Unavailable(message));
+            }
+        }
     }
 
     /// Removes what is stored of one resource: its chunks first, so that what is left by a failure is found again.
@@ -223,7 +215,9 @@ impl WatermarkTable {
         for name in keys.chain([resource.to_owned()]) {
             let delete = self.client.delete_item().table_name(&self.name);
             let delete = delete.set_key(Some(key(id, &name)));
-            delete.send().await.map_err(TableError::unavailable)?;
+            write(|| delete.clone().send())
+                .await
+                .map_err(TableError::unavailable)?;
         }
         Ok(())
     }
@@ -365,30 +359,4 @@ fn text<'a>(item: &'a Item, key: &'static str) -> Result<&'a str, TableError> {
 
 fn malformed(key: &str) -> TableError {
     TableError::Malformed(format!("`{key}` is missing or of another kind"))
-}
-
-fn reasons(error: &SdkError<TransactWriteItemsError>) -> &[CancellationReason] {
-    match error.as_service_error() {
-        Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
-            canceled.cancellation_reasons()
-        }
-        _ => &[],
-    }
-}
-
-fn met_another(error: &SdkError<TransactWriteItemsError>) -> bool {
-    let codes = || reasons(error).iter().filter_map(CancellationReason::code);
-    codes().any(|code| code == "TransactionConflict")
-        && codes().all(|code| code != "ConditionalCheckFailed")
-}
-
-fn lost_or_unavailable(error: SdkError<TransactWriteItemsError>) -> TableError {
-    let is_lost = reasons(&error)
-        .iter()
-        .any(|reason| reason.code() == Some("ConditionalCheckFailed"));
-    if is_lost {
-        TableError::Conflict
-    } else {
-        TableError::unavailable(error)
-    }
 }

@@ -5,11 +5,14 @@
     reason = "in a test a panic is the report, also in what several tests share"
 )]
 
+mod agreement;
 mod callbacks;
 mod close;
 mod consume;
 mod cost;
 mod forgeries;
+mod fuzz;
+mod hostile;
 mod instances;
 mod listing;
 mod metrics;
@@ -23,5 +26,6 @@ mod routes;
 mod security;
 mod subscription;
 mod template;
+mod transactions;
 mod webhook;
 mod world;

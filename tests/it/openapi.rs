@@ -233,12 +233,16 @@ async fn failed(walk: &mut Walk) {
     }
     let example = walk.examples("createInstance").swap_remove(0).1;
     walk.world.stack.store().fail(down("PutItem"));
-    walk.send("createInstance", "", None, example).await;
+    walk.send("createInstance", "", None, example.clone()).await;
     walk.world.stack.store().fail(down("Scan"));
     walk.send("listInstances", "", None, "").await;
 
     let code = "ConditionalCheckFailedException".to_owned();
     let overtaken = Failure::Error { status: 400, code };
+    let fault = Fault::new(overtaken.clone(), Calls::of("UpdateItem"));
+    walk.world.stack.store().fail(fault);
+    let answer = walk.send("createInstance", "", None, example).await;
+    assert_eq!(answer.status, 409, "{}", answer.body);
     for (operation, body) in walk.of_one_instance() {
         if operation != "readInstance" {
             let calls = Calls::of("UpdateItem");

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use shared::settings::{Policy, Settings};
 use tokio::task::JoinSet;
 
-use crate::owner::{Owner, count, deliver_signed, delivery};
+use crate::owner::{Owner, body, count, deliver_signed, delivery, subscribing};
 use crate::subscription::{covered, covering};
-use crate::world::{PATIENCE, SIGNATURE_KEY, World, ago, query, texts};
+use crate::world::{API_KEY, PATIENCE, SIGNATURE_KEY, World, ago, query, texts};
 
 const CLIENTS: usize = 8;
 const CHANGES: usize = 6;
@@ -247,6 +247,33 @@ async fn an_instance_being_removed_is_not_revived() {
     let answer = owner.call("PUT", "/enabled", &json!({})).await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
     assert_eq!(count(&world, "InstancesTable").await, 0);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn of_an_instance_removed_while_it_is_set_up_nothing_is_left() {
+    let world = World::start().await;
+    let creations = RequestMatch::to("/webhook/").method("POST");
+    let mut creation = world.close.hold(creations);
+    let configuration = subscribing(&json!({
+        "username": API_KEY,
+        "event.notification.enabled": true,
+        "event.notification.type": "eventbridge",
+    }));
+    let body = body(&configuration);
+
+    let (answer, ()) = tokio::join!(world.call("POST", "/instances", None, body), async {
+        creation.reached(PATIENCE).await.unwrap();
+        let listed = world.call("GET", "/instances", None, "").await.body;
+        let path = format!("/instances/{}", listed[0]["id"]);
+        let removed = world.call("DELETE", &path, None, "").await;
+        assert_eq!(removed.status, StatusCode::OK, "{}", removed.body);
+        creation.release();
+    });
+
+    assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.body);
+    assert_eq!(count(&world, "InstancesTable").await, 0);
+    assert_eq!(world.organization.webhooks(), Vec::<Value>::new());
     world.finish().await;
 }
 

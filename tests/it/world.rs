@@ -51,6 +51,7 @@ pub(crate) struct World {
     pub(crate) stack: LocalStack,
     pub(crate) close: CloseSimulator,
     pub(crate) organization: Organization,
+    instances: InstanceTable,
     http: reqwest::Client,
     /// Tokens and keys that the run made.
     secrets: Mutex<Vec<String>>,
@@ -85,7 +86,10 @@ impl World {
             .secret("OrganizationSecret", ORGANIZATION_SECRET);
         let stack = change(builder).start().await.unwrap();
         let secrets = [API_KEY, USER_SECRET, ORGANIZATION_SECRET, SIGNATURE_KEY];
+        let config = sdk::config(&stack.store().url()).unwrap();
+        let table = stack.store().table("InstancesTable").unwrap();
         Self {
+            instances: InstanceTable::new(&config, table),
             stack,
             close,
             organization,
@@ -314,8 +318,7 @@ impl World {
     }
 
     pub(crate) fn instance_table(&self) -> InstanceTable {
-        let config = sdk::config(&self.stack.store().url()).unwrap();
-        InstanceTable::new(&config, self.stack.store().table("InstancesTable").unwrap())
+        self.instances.clone()
     }
 
     /// What the Ledger holds.

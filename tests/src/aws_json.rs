@@ -38,7 +38,7 @@ impl Dialect {
     }
 
     /// The answer of a call that a test wants to fail.
-    pub(crate) fn failure(self, failure: &Failure, connection: &Connection) -> Response {
+    pub(crate) async fn failure(self, failure: &Failure, connection: &Connection) -> Response {
         let message = "A fault that a test asked for.";
         match failure {
             Failure::Throttled => self.error(StatusCode::BAD_REQUEST, self.throttled, message),
@@ -49,6 +49,7 @@ impl Dialect {
                 connection.sever();
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
             }
+            Failure::NoAnswer => std::future::pending().await,
             Failure::Error { status, code } => {
                 let status = StatusCode::from_u16(*status);
                 self.error(status.unwrap_or(StatusCode::BAD_REQUEST), code, message)
@@ -60,7 +61,8 @@ impl Dialect {
         }
     }
 
-    fn response(self, status: StatusCode, body: String) -> Response {
+    /// An answer with this body.
+    pub(crate) fn response(self, status: StatusCode, body: String) -> Response {
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(

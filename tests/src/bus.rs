@@ -34,7 +34,7 @@ use crate::access::{Access, Need};
 use crate::aws_json::{Dialect, target};
 use crate::background::Background;
 use crate::delivery::{Delivery, Targets};
-use crate::fault::{Calls, Failure, Fault, Plan};
+use crate::fault::{Calls, Failure, Fault, Plan, invocation};
 use crate::hold::Hold;
 use crate::http::{ANY_PORT, Connection, Server, bind};
 use crate::ids::arn;
@@ -268,9 +268,9 @@ async fn answer(
         return DIALECT.refusal(&refusal);
     }
     let sources = entries.as_deref().map(sources).unwrap_or_default();
-    let fault = shared.plan.fault(OPERATION, &sources);
+    let fault = shared.plan.fault(OPERATION, &sources, invocation(&headers));
     if let Some(fault) = fault.as_ref().filter(|fault| !fault.performed) {
-        return DIALECT.failure(&fault.failure, &connection);
+        return DIALECT.failure(&fault.failure, &connection).await;
     }
     let maximum_bytes = shared.maximum_bytes.load(Ordering::Relaxed);
     let entries = match entries.and_then(|entries| request::check(entries, maximum_bytes)) {
@@ -278,12 +278,12 @@ async fn answer(
         Err(error) => return DIALECT.error(StatusCode::BAD_REQUEST, error.code, &error.message),
     };
     if let Some(failure) = shared.call_refusal_asked_for(&entries) {
-        return DIALECT.failure(&failure, &connection);
+        return DIALECT.failure(&failure, &connection).await;
     }
     let response = shared.put(&entries);
     shared.plan.pass(OPERATION, &sources).await;
     match fault {
-        Some(fault) => DIALECT.failure(&fault.failure, &connection),
+        Some(fault) => DIALECT.failure(&fault.failure, &connection).await,
         None => response,
     }
 }

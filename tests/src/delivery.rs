@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -160,6 +162,20 @@ async fn find_place(function: &Function) -> Option<OwnedSemaphorePermit> {
     function.admit().await
 }
 
+/// What Lambda tells a destination.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Record<'a> {
+    version: &'static str,
+    timestamp: String,
+    request_context: Value,
+    request_payload: &'a RawValue,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_context: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_payload: Option<Value>,
+}
+
 /// Sends the record of a given-up event to the function's destination.
 fn give_up(
     function: &Function,
@@ -172,24 +188,30 @@ fn give_up(
     let Some(destination) = &function.spec.asynchronous.on_failure else {
         return;
     };
-    let payload: Value = serde_json::from_str(&invocation.payload).unwrap_or_default();
-    let mut record = json!({
-        "version": "1.0",
-        "timestamp": clock::now().to_string(),
-        "requestContext": {
+    // Kept as it is: anybody may have put it on the bus.
+    let payload = shared::json::raw(&invocation.payload);
+    let mut record = Record {
+        version: "1.0",
+        timestamp: clock::now().to_string(),
+        request_context: json!({
             "requestId": uuid(),
             "functionArn": format!("{}:$LATEST", function.spec.arn),
             "condition": condition,
             "approximateInvokeCount": attempts,
-        },
-        "requestPayload": payload,
-    });
+        }),
+        request_payload: payload.as_deref().unwrap_or(RawValue::NULL),
+        response_context: None,
+        response_payload: None,
+    };
     if let Some(error) = error {
-        record["responseContext"] =
-            json!({"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"});
-        record["responsePayload"] = error.to_json();
+        record.response_context = Some(
+            json!({"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"}),
+        );
+        record.response_payload = Some(error.to_json());
     }
-    targets.send_dead_letter(destination, record.to_string(), &[]);
+    // Texts, numbers and valid JSON always serialize.
+    let record = serde_json::to_string(&record).unwrap_or_default();
+    targets.send_dead_letter(destination, record, &[]);
 }
 
 #[cfg(test)]

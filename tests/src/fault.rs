@@ -1,6 +1,9 @@
 //! Faults on demand, for the local AWS services.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
+
+use axum::http::HeaderMap;
 
 use crate::hold::{Gate, Hold, hold};
 use crate::sync::lock;
@@ -81,6 +84,8 @@ pub enum Failure {
     Internal,
     /// The connection is closed without an answer.
     Disconnected,
+    /// There is no answer for as long as the client waits.
+    NoAnswer,
     /// Any other error.
     Error {
         /// The HTTP status.
@@ -102,6 +107,16 @@ pub struct Fault {
     pub(crate) calls: Calls,
     pub(crate) performed: bool,
     remaining: usize,
+    retries: Retries,
+}
+
+/// What becomes of the further attempts at a call that was hit.
+#[derive(Debug, Clone)]
+enum Retries {
+    /// Each counts as a call.
+    Count,
+    /// They are hit as well. Here are the calls that were.
+    Hit(BTreeSet<String>),
 }
 
 impl Fault {
@@ -112,7 +127,42 @@ impl Fault {
             calls,
             performed: false,
             remaining: 1,
+            retries: Retries::Count,
         }
+    }
+
+    /// Hits all attempts at a call, and counts them as one.
+    #[must_use]
+    pub fn with_retries(mut self) -> Self {
+        self.retries = Retries::Hit(BTreeSet::new());
+        self
+    }
+
+    /// Whether this is another attempt at a call that was hit.
+    fn goes_on_with(&self, call: Option<&str>) -> bool {
+        match (&self.retries, call) {
+            (Retries::Hit(calls), Some(call)) => calls.contains(call),
+            _ => false,
+        }
+    }
+
+    /// Whether the call is hit; counts it.
+    fn hit(&mut self, operation: &str, subjects: &[String], call: Option<&str>) -> bool {
+        if self.goes_on_with(call) {
+            return true;
+        }
+        if self.remaining == 0 || !self.calls.accept(operation, subjects) {
+            return false;
+        }
+        self.remaining -= 1;
+        if let (Retries::Hit(calls), Some(call)) = (&mut self.retries, call) {
+            calls.insert(call.to_owned());
+        }
+        true
+    }
+
+    fn is_over(&self) -> bool {
+        self.remaining == 0 && matches!(self.retries, Retries::Count)
     }
 
     /// The next `count` fail.
@@ -142,21 +192,31 @@ impl Plan {
         lock(&self.faults).push(fault);
     }
 
+    /// Forgets every fault. Returns whether each has hit as many calls as it was meant for.
+    pub(crate) fn clear(&self) -> bool {
+        let faults = std::mem::take(&mut *lock(&self.faults));
+        faults.iter().all(|fault| fault.remaining == 0)
+    }
+
     pub(crate) fn hold(&self, calls: Calls) -> Hold {
         let (hold, gate) = hold();
         lock(&self.holds).push((calls, gate));
         hold
     }
 
-    /// The fault that hits this call, if one does.
-    pub(crate) fn fault(&self, operation: &str, subjects: &[String]) -> Option<Fault> {
+    /// The fault that hits this call, if one does. `call` is the same for all attempts at it.
+    pub(crate) fn fault(
+        &self,
+        operation: &str,
+        subjects: &[String],
+        call: Option<&str>,
+    ) -> Option<Fault> {
         let mut faults = lock(&self.faults);
         let hit = faults
             .iter_mut()
-            .position(|fault| fault.calls.accept(operation, subjects))?;
+            .position(|fault| fault.hit(operation, subjects, call))?;
         let fault = faults[hit].clone();
-        faults[hit].remaining -= 1;
-        faults.retain(|fault| 0 < fault.remaining);
+        faults.retain(|fault| !fault.is_over());
         Some(fault)
     }
 
@@ -175,6 +235,11 @@ impl Plan {
     }
 }
 
+/// What all attempts of an SDK's at one call have in common.
+pub(crate) fn invocation(headers: &HeaderMap) -> Option<&str> {
+    headers.get("amz-sdk-invocation-id")?.to_str().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,12 +250,25 @@ mod tests {
         let calls = Calls::of("PutItem").table("Ledger").after_first(1);
         plan.fail(Fault::new(Failure::Throttled, calls).times(2));
         let ledger = ["Ledger".to_owned()];
-        let hits = |operation, tables: &[String]| plan.fault(operation, tables).is_some();
+        let hits = |operation, tables: &[String]| plan.fault(operation, tables, None).is_some();
         assert!(!hits("GetItem", &ledger));
         assert!(!hits("PutItem", &["Instances".to_owned()]));
         assert!(!hits("PutItem", &ledger), "the first is let through");
         assert!(hits("PutItem", &ledger));
         assert!(hits("PutItem", &ledger));
         assert!(!hits("PutItem", &ledger), "two is enough");
+    }
+
+    #[test]
+    fn a_fault_with_retries_hits_one_call_however_often_it_is_tried() {
+        let plan = Plan::default();
+        let calls = Calls::of("PutItem").after_first(1);
+        plan.fail(Fault::new(Failure::Throttled, calls).with_retries());
+        let hits = |call| plan.fault("PutItem", &[], Some(call)).is_some();
+        assert!(!hits("first"), "it is let through");
+        assert!(hits("second") && hits("second"));
+        assert!(!hits("third"));
+        assert!(hits("second"), "however late");
+        assert!(plan.clear() && !hits("second"));
     }
 }

@@ -25,7 +25,7 @@ use request::Request;
 use crate::access::refusal::Refusal as AccessRefusal;
 use crate::access::{Access, Need};
 use crate::aws_json::{Dialect, target};
-use crate::fault::{Calls, Failure, Fault, Plan};
+use crate::fault::{Calls, Failure, Fault, Plan, invocation};
 use crate::hold::Hold;
 use crate::http::{ANY_PORT, Connection, Server, bind};
 use crate::journal::Journal;
@@ -168,9 +168,11 @@ async fn answer(
         return refused(&refusal);
     }
     let subjects = [name];
-    let fault = shared.plan.fault(operation, &subjects);
+    let fault = shared
+        .plan
+        .fault(operation, &subjects, invocation(&headers));
     if let Some(fault) = fault.as_ref().filter(|fault| !fault.performed) {
-        return failure(&fault.failure, &connection);
+        return failure(&fault.failure, &connection).await;
     }
     let Some(result) = shared.perform(operation, request).await else {
         shared.unexpected.push(operation.to_owned());
@@ -178,7 +180,7 @@ async fn answer(
     };
     shared.plan.pass(operation, &subjects).await;
     match (fault, result) {
-        (Some(fault), _) => failure(&fault.failure, &connection),
+        (Some(fault), _) => failure(&fault.failure, &connection).await,
         (None, Ok(answer)) => DIALECT.answer(answer.to_string()),
         (None, Err(rejection)) => error(&rejection),
     }
@@ -268,12 +270,15 @@ fn refused(refusal: &AccessRefusal) -> Response {
     response
 }
 
-fn failure(failure: &Failure, connection: &Connection) -> Response {
-    let mut response = DIALECT.failure(failure, connection);
+async fn failure(failure: &Failure, connection: &Connection) -> Response {
+    let mut response = DIALECT.failure(failure, connection).await;
     let code = match failure {
         Failure::Throttled => "RequestThrottled;Sender",
         Failure::Internal => "InternalFailure;Receiver",
-        Failure::Disconnected | Failure::Error { .. } | Failure::Bare { .. } => return response,
+        Failure::Disconnected
+        | Failure::NoAnswer
+        | Failure::Error { .. }
+        | Failure::Bare { .. } => return response,
     };
     let code = HeaderValue::from_static(code);
     response.headers_mut().insert("x-amzn-query-error", code);

@@ -1,4 +1,5 @@
-//! DynamoDB: an embedded emulator behind a thin layer that counts calls and makes them fail.
+//! DynamoDB: an embedded emulator behind a thin layer that counts calls, makes them fail, and refuses what meets a
+//! transaction.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,14 +17,17 @@ use tokio::task::JoinHandle;
 
 use crate::access::Access;
 use crate::aws_json::{Dialect, target};
-use crate::fault::{Calls, Fault, Plan};
+use crate::fault::{Calls, Failure, Fault, Plan, invocation};
 use crate::hold::Hold;
 use crate::http::{ANY_PORT, Connection, Server, bind};
 use crate::journal::Journal;
 use crate::sdk;
 use crate::template::TableSpec;
 
+mod conflict;
 mod needs;
+
+use conflict::{Conflict, Held, Transactions};
 
 /// DynamoDB takes bodies of up to 16 MB.
 const MAXIMUM_BODY: usize = 16 * 1024 * 1024;
@@ -51,6 +55,10 @@ struct Shared {
     http: reqwest::Client,
     calls: Journal<Call>,
     plan: Plan,
+    /// The writes that are to meet a transaction.
+    meetings: Plan,
+    transactions: Transactions,
+    met: Journal<Call>,
     access: Arc<Access>,
     /// Keys in the template by table name.
     logical_ids: BTreeMap<String, String>,
@@ -65,6 +73,8 @@ pub struct Call {
     pub tables: Vec<String>,
     /// The index that a query goes by, if it goes by one.
     pub index: Option<String>,
+    /// The same for all attempts at one call.
+    pub invocation: Option<String>,
 }
 
 impl Store {
@@ -90,6 +100,9 @@ impl Store {
             http: reqwest::Client::builder().no_proxy().build()?,
             calls: Journal::new(keep),
             plan: Plan::default(),
+            meetings: Plan::default(),
+            transactions: Transactions::of(tables),
+            met: Journal::new(keep),
             access,
             logical_ids: tables.iter().map(logical_id).collect(),
         });
@@ -151,6 +164,27 @@ impl Store {
         self.shared.plan.fail(fault);
     }
 
+    /// Forgets every fault. Returns whether each has hit as many calls as it was meant for.
+    pub fn clear_faults(&self) -> bool {
+        self.shared.plan.clear()
+    }
+
+    /// Answers the next `count` writes among `calls` as if a transaction held their items.
+    ///
+    /// # Panics
+    /// If `calls` names a table that the template has not.
+    pub fn meet_transaction(&self, calls: Calls, count: usize) {
+        self.check(&calls);
+        // Which failure is of no account: the answer is DynamoDB's own to the operation.
+        let fault = Fault::new(Failure::Internal, calls);
+        self.shared.meetings.fail(fault.times(count));
+    }
+
+    /// The writes that have met a transaction. While the answer to a `TransactWriteItems` is held, its items are.
+    pub fn met(&self) -> &Journal<Call> {
+        &self.shared.met
+    }
+
     /// Carries out the next of `calls` and holds its answer back.
     ///
     /// # Panics
@@ -204,23 +238,30 @@ async fn relay(
     let operation = operation.to_owned();
     let request: Value = serde_json::from_slice(&body).unwrap_or_default();
     let tables = shared.tables(&request);
-    shared.calls.push(Call {
+    let call = Call {
         operation: operation.clone(),
         tables: tables.clone(),
         index: request["IndexName"].as_str().map(str::to_owned),
-    });
+        invocation: invocation(&headers).map(str::to_owned),
+    };
+    shared.calls.push(call.clone());
     let needs = needs::of(&operation, &request);
     if let Err(refusal) = shared.access.authorize("dynamodb", &headers, &needs) {
         return DIALECT.refusal(&refusal);
     }
-    let fault = shared.plan.fault(&operation, &tables);
+    let invocation = call.invocation.as_deref();
+    let fault = shared.plan.fault(&operation, &tables, invocation);
     if let Some(fault) = fault.as_ref().filter(|fault| !fault.performed) {
-        return DIALECT.failure(&fault.failure, &connection);
+        return DIALECT.failure(&fault.failure, &connection).await;
     }
+    let Ok(_held) = shared.begin(&operation, &request, &tables) else {
+        shared.met.push(call);
+        return conflict::answer(&operation, &request);
+    };
     let answer = shared.forward(headers, body).await;
     shared.plan.pass(&operation, &tables).await;
     match fault {
-        Some(fault) => DIALECT.failure(&fault.failure, &connection),
+        Some(fault) => DIALECT.failure(&fault.failure, &connection).await,
         None => answer.unwrap_or_else(|error| (StatusCode::BAD_GATEWAY, error).into_response()),
     }
 }
@@ -247,6 +288,15 @@ impl Shared {
         tables.sort();
         tables.dedup();
         tables
+    }
+
+    /// Lets a call pass unless it meets a transaction, or is to meet one.
+    fn begin(&self, operation: &str, request: &Value, tables: &[String]) -> Result<Held, Conflict> {
+        let is_write = conflict::is_write(operation);
+        if is_write && self.meetings.fault(operation, tables, None).is_some() {
+            return Err(Conflict);
+        }
+        self.transactions.begin(operation, request)
     }
 
     async fn forward(&self, mut headers: HeaderMap, body: Bytes) -> Result<Response, String> {

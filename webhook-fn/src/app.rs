@@ -16,6 +16,7 @@ use shared::close::error::CloseError;
 use shared::event_bus::EventBus;
 use shared::instance_table::InstanceTable;
 use shared::metrics::{Measures, Metrics, Service};
+use shared::shortened::shortened;
 use shared::watermark_table::WatermarkTable;
 
 use crate::authorization::Credentials;
@@ -32,6 +33,9 @@ use crate::route::{self, Route};
 
 /// Close makes a subscription in well under a second, and the whole answer must come within the function's 10 s.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A log line says so many characters of why a request was not done: anybody may send one that is wrong in many ways.
+const MAX_LOGGED: usize = 1_000;
 
 /// What the function works with, set up once.
 #[derive(Debug)]
@@ -205,11 +209,13 @@ fn respond(
     response.body(Body::Text(body)).unwrap_or_default()
 }
 
-fn log(error: &HandlerError) {
-    let status = error.status().as_u16();
-    if error.status().is_server_error() {
-        tracing::error!(status, %error, cause = error.cause(), "request failed");
+fn log(failure: &HandlerError) {
+    let status = failure.status().as_u16();
+    let error = shortened(&failure.to_string(), MAX_LOGGED);
+    if failure.status().is_server_error() {
+        let cause = failure.cause().map(|cause| shortened(&cause, MAX_LOGGED));
+        tracing::error!(status, error, cause, "request failed");
     } else {
-        tracing::info!(status, %error, "request refused");
+        tracing::info!(status, error, "request refused");
     }
 }

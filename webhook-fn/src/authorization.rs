@@ -55,7 +55,7 @@ impl Credentials {
     pub fn require_account(&self, config: &Config) -> Result<(), HandlerError> {
         let user = are_same(&self.user, &config.user_secret);
         let organization = are_same(&self.organization, &config.organization_secret);
-        if user & organization & !self.has_others {
+        if user & organization && !self.has_others {
             Ok(())
         } else {
             Err(HandlerError::Unauthorized)

@@ -6,11 +6,15 @@ use shared::backfill::Backfill;
 use shared::close::error::CloseError;
 use shared::event_bus::PublishError;
 use shared::instance_id::{InstanceId, InstanceIdError};
-use shared::settings::FieldError;
+use shared::settings::{FieldError, MAX_ERRORS, describe};
+use shared::shortened::shortened;
 use shared::table::TableError;
 
 use crate::payload::PayloadError;
 use crate::signature::SignatureError;
+
+/// An answer's message has so many characters, which hold those of all errors that are shown.
+const MAX_MESSAGE: usize = 50_000;
 
 /// A request was not done.
 #[derive(Debug, thiserror::Error)]
@@ -70,8 +74,28 @@ pub enum HandlerError {
     /// Others change the instance all the time.
     #[error("the instance was changed by others at the same time; try again")]
     Contended,
-    /// The instance is not ready to take a webhook; Close will send it again.
-    #[error("instance {0} is being set up; send it again")]
+    /// A change broke off, and what was done of it at Close could not be undone.
+    #[error(
+        "{error}; until then the subscription at Close may differ from what instance {id} says"
+    )]
+    Unsettled {
+        /// Which.
+        id: InstanceId,
+        /// Why it broke off.
+        error: Box<HandlerError>,
+    },
+    /// A provisioning broke off, and the instance could not be removed.
+    #[error("{error}; instance {id} may be left, half set up: remove it with DELETE")]
+    LeftBehind {
+        /// Which.
+        id: InstanceId,
+        /// Why it broke off.
+        error: Box<HandlerError>,
+    },
+    /// The instance is not ready to take a webhook or to be changed; Close will send the webhook again.
+    #[error(
+        "instance {0} is being set up; send it again, or remove the instance if that does not end"
+    )]
     Provisioning(InstanceId),
     /// DynamoDB did not answer.
     #[error("the data could not be reached; try again")]
@@ -114,20 +138,25 @@ impl HandlerError {
             | Self::Provisioning(_)
             | Self::Table(_)
             | Self::Random(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unsettled { error, .. } | Self::LeftBehind { error, .. } => error.status(),
         }
     }
 
     /// What the sender is told.
     pub fn body<'a>(&'a self, request_id: &'a str) -> ErrorBody<'a> {
-        let errors = if let Self::Invalid(errors) = self {
-            errors.as_slice()
-        } else {
-            &[]
-        };
+        let errors = self.errors();
         ErrorBody {
             request_id,
-            message: self.to_string(),
-            errors,
+            message: shortened(&self.to_string(), MAX_MESSAGE),
+            errors: &errors[..errors.len().min(MAX_ERRORS)],
+        }
+    }
+
+    fn errors(&self) -> &[FieldError] {
+        match self {
+            Self::Invalid(errors) => errors,
+            Self::Unsettled { error, .. } | Self::LeftBehind { error, .. } => error.errors(),
+            _ => &[],
         }
     }
 
@@ -138,6 +167,7 @@ impl HandlerError {
             Self::Close(error) => Some(error.to_string()),
             Self::Table(error) => Some(error.to_string()),
             Self::Configuration(errors) => Some(describe(errors)),
+            Self::Unsettled { error, .. } | Self::LeftBehind { error, .. } => error.cause(),
             _ => None,
         }
     }
@@ -158,12 +188,4 @@ fn describe_progress(backfill: &Backfill) -> String {
     format!(
         "a backfill of {resource} from {from} to {to} is under way and {progress}; ask again when it has ended"
     )
-}
-
-fn describe(errors: &[FieldError]) -> String {
-    errors
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("; ")
 }

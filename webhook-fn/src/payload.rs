@@ -43,10 +43,11 @@ struct Body<'a> {
 /// When the body is not JSON, or not Close's.
 pub fn to_changes(body: &[u8], received: Timestamp) -> Result<Vec<Change>, PayloadError> {
     let not_json = |error: &dyn ToString| PayloadError::NotJson(error.to_string());
-    let text = std::str::from_utf8(body).map_err(|error| not_json(&error))?;
-    let raw: Box<RawValue> = serde_json::from_str(text).map_err(|error| not_json(&error))?;
+    let text = shared::json::text(body).map_err(|error| not_json(&error))?;
+    let raw = shared::json::raw(text).map_err(|error| not_json(&error))?;
     let raw: Arc<RawValue> = Arc::from(raw);
-    let body: Body<'_> = serde_json::from_str(raw.get()).map_err(|_| PayloadError::NotAWebhook)?;
+    let mended = shared::json::mended(&raw);
+    let body: Body<'_> = shared::json::read(mended.get()).map_err(|_| PayloadError::NotAWebhook)?;
     match (body.event, body.model, body.data) {
         (Some(event), _, _) if entry::is_entry(event) => {
             Ok(vec![entry::to_change(event, Arc::clone(&raw), received)])
@@ -59,7 +60,7 @@ pub fn to_changes(body: &[u8], received: Timestamp) -> Result<Vec<Change>, Paylo
 }
 
 fn to_text(json: &RawValue) -> Result<String, PayloadError> {
-    serde_json::from_str(json.get()).map_err(|_| PayloadError::NotAWebhook)
+    shared::json::string(json.get()).ok_or(PayloadError::NotAWebhook)
 }
 
 /// A merge becomes what today's format sends of itself: the source is deleted, the destination merged.
@@ -186,9 +187,18 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_is_no_part_of_the_body() {
+        let body = r#"{"model":"lead","event":"delete","data":{"id":"lead_1"}}"#;
+        let marked = format!("\u{feff}{body}");
+        let changes = to_changes(marked.as_bytes(), Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(changes[0].raw.get(), body);
+    }
+
+    #[test]
     fn what_is_no_webhook_is_refused_with_the_reason() {
         insta::assert_snapshot!(error(b"{\"event\":"), @"expected JSON: EOF while parsing a value at line 1 column 9");
         insta::assert_snapshot!(error(b"\xff{}"), @"expected JSON: invalid utf-8 sequence of 1 bytes from index 0");
+        insta::assert_snapshot!(error(b"\xff\xfe{\0}\0"), @"expected JSON: the text is in UTF-16: save it as UTF-8");
         insta::assert_snapshot!(error(b"[]"), @"expected a webhook of Close's, with an `event` object, or with `model`, `event` and `data`");
         insta::assert_snapshot!(error(b"{\"model\":\"lead\",\"event\":7,\"data\":{}}"), @"expected a webhook of Close's, with an `event` object, or with `model`, `event` and `data`");
         insta::assert_snapshot!(error(b"{\"event\":{\"data\":{\"id\":\"lead_1\"}}}"), @"expected a webhook of Close's, with an `event` object, or with `model`, `event` and `data`");

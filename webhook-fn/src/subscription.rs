@@ -1,14 +1,18 @@
 //! An instance's webhook subscription at Close.
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use shared::close::client::Account;
 use shared::close::error::CloseError;
-use shared::close::webhook::{CreatedSubscription, Status, SubscribedEvent, duplicate_of};
+use shared::close::webhook::{ListedSubscription, SubscribedEvent, Wanted};
+use shared::instance::FormerSubscription;
 use shared::settings::{FieldError, Settings, field};
 
 use crate::app::App;
 use crate::error::HandlerError;
+
+/// The status of a subscription that is not at Close.
+pub const MISSING: &str = "missing";
 
 /// What a change of an instance means for its subscription.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,34 +47,19 @@ pub fn plan<'a>(old: &Settings, has_subscription: bool, new: &'a Settings) -> St
     }
 }
 
-/// Subscribes `url`. One that Close has already, for the same URL and events, is replaced: its key is shown no more. One
-/// that was made without our hearing of it is removed, if Close can be asked again.
+/// The ids of the subscriptions that post to `url`.
 ///
 /// # Errors
-/// 400 where Close refuses the key or the subscription, 503 where it cannot be reached.
-pub async fn create(
+/// 400 where Close refuses the key, 503 where it cannot be reached.
+pub async fn ids_at(
     app: &App,
     account: Account<'_>,
     url: &str,
-    events: &[SubscribedEvent],
-) -> Result<CreatedSubscription, HandlerError> {
-    let mut result = app.close.create_webhook(account, url, events).await;
-    if let Err(CloseError::Rejected { message, .. }) = &result
-        && let Some(id) = duplicate_of(message)
-    {
-        remove(app, account, id).await?;
-        result = app.close.create_webhook(account, url, events).await;
-    }
-    if let Err(CloseError::Unavailable(_)) = &result
-        && let Err(error) = remove_all_of(app, account, url).await
-    {
-        tracing::warn!(
-            url,
-            cause = error.cause(),
-            "a subscription may be left at Close"
-        );
-    }
-    result.map_err(to_handler_error)
+) -> Result<Vec<String>, HandlerError> {
+    let listed = app.close.webhooks(account).await;
+    let listed = listed.map_err(to_handler_error)?.into_iter();
+    let ids = listed.filter(|one| one.url == url).map(|one| one.id);
+    Ok(ids.collect())
 }
 
 /// Removes a subscription. One that Close has not, or whose account has shut us out, is gone as far as we can tell.
@@ -88,19 +77,45 @@ pub async fn remove(app: &App, account: Account<'_>, id: &str) -> Result<(), Han
     }
 }
 
-/// Removes whatever subscriptions post to `url`.
+/// Removes a subscription, and whatever else posts to `url` but for the one to `keep`.
 ///
 /// # Errors
 /// 503 where Close cannot be reached.
-pub async fn remove_all_of(app: &App, account: Account<'_>, url: &str) -> Result<(), HandlerError> {
-    let ids = match app.close.webhooks_to(account, url).await {
+pub async fn remove_all(
+    app: &App,
+    account: Account<'_>,
+    id: Option<&str>,
+    url: &str,
+    keep: Option<&str>,
+) -> Result<(), HandlerError> {
+    let listed = match app.close.webhooks(account).await {
         Err(error) if is_shut_out(&error) => Vec::new(),
-        ids => ids.map_err(to_handler_error)?,
+        listed => listed.map_err(to_handler_error)?,
     };
-    for id in ids {
-        remove(app, account, &id).await?;
+    let others = listed.iter().filter(|one| one.url == url);
+    let others = others.map(|one| one.id.as_str());
+    let others = others.filter(|other| Some(*other) != id && Some(*other) != keep);
+    for id in id.into_iter().chain(others) {
+        remove(app, account, id).await?;
     }
     Ok(())
+}
+
+/// Removes a former subscription of an instance whose webhooks go to `url`, but not the one to `keep`.
+///
+/// # Errors
+/// As [`remove_all`].
+pub async fn remove_former(
+    app: &App,
+    former: &FormerSubscription,
+    url: &str,
+    keep: Option<&str>,
+) -> Result<(), HandlerError> {
+    let account = Account {
+        base_url: &former.base_url,
+        api_key: &SecretString::from(former.api_key.as_str()),
+    };
+    remove_all(app, account, Some(&former.id), url, keep).await
 }
 
 /// Changes which events a subscription covers. Returns whether Close still has it.
@@ -119,41 +134,67 @@ pub async fn cover(
         .map_err(to_handler_error)
 }
 
-/// Changes which events a subscription covers, and pauses or resumes it.
+/// Makes the subscription called `named` what is `wanted`, and removes whatever else posts to the same URL. Returns whether
+/// Close has it; where it has not, nothing is removed.
 ///
 /// # Errors
-/// 400 where Close refuses the key or the events, 503 where it cannot be reached.
-pub async fn set(
+/// 400 where Close refuses the key or the subscription, 503 where it cannot be reached.
+pub async fn ensure(
     app: &App,
     account: Account<'_>,
-    id: &str,
-    events: &[SubscribedEvent],
-    status: Status,
-) -> Result<(), HandlerError> {
-    let is_there = app
-        .close
-        .set_webhook(account, id, events, status)
-        .await
-        .map_err(to_handler_error)?;
-    if !is_there {
-        tracing::warn!(
-            subscription.id = id,
-            "the subscription is no longer at Close"
-        );
+    named: &str,
+    wanted: &Wanted<'_>,
+) -> Result<bool, HandlerError> {
+    let listed = app.close.webhooks(account).await;
+    let listed = listed.map_err(to_handler_error)?;
+    let mut same = listed.iter().filter(|one| one.id == named);
+    let is_right = same.any(|one| one.is(wanted));
+    if !is_right {
+        // A key may not see what another user of the organization has made.
+        let set = app.close.set_webhook(account, named, wanted).await;
+        if !set.map_err(to_handler_error)? {
+            return Ok(false);
+        }
     }
-    Ok(())
+    let is_stray = |one: &&ListedSubscription| one.url == wanted.url && one.id != named;
+    for stray in listed.iter().filter(is_stray) {
+        remove(app, account, &stray.id).await?;
+    }
+    Ok(true)
 }
 
 /// What Close says of a subscription, for whoever reads its instance: its status, `missing` where it is gone, `unknown`
 /// where Close does not say.
 pub async fn describe(app: &App, account: Account<'_>, id: &str) -> Value {
     match app.close.webhook(account, id).await {
-        Ok(Some(found)) => {
-            json!({"id": id, "status": found.status, "pauseReason": found.pause_reason})
-        }
-        Ok(None) => json!({"id": id, "status": "missing"}),
-        Err(error) => json!({"id": id, "status": "unknown", "reason": error.to_string()}),
+        Ok(Some(found)) => described(id, &found.status, found.pause_reason.as_deref()),
+        Ok(None) => missing(Some(id)),
+        Err(error) => unknown(Some(id), &error.to_string()),
     }
+}
+
+/// The same of a former subscription.
+pub async fn describe_former(app: &App, former: &FormerSubscription) -> Value {
+    let account = Account {
+        base_url: &former.base_url,
+        api_key: &SecretString::from(former.api_key.as_str()),
+    };
+    describe(app, account, &former.id).await
+}
+
+/// A subscription that Close has.
+pub fn described(id: &str, status: &str, pause_reason: Option<&str>) -> Value {
+    json!({"id": id, "status": status, "pauseReason": pause_reason})
+}
+
+/// A subscription that Close should have and has not.
+pub fn missing(id: Option<&str>) -> Value {
+    json!({"id": id, "status": MISSING})
+}
+
+/// A subscription of which Close does not say how it is.
+pub fn unknown(id: Option<&str>, reason: &str) -> Value {
+    json!({"id": id, "status": "unknown", "reason": reason})
 }
 
 /// Whether we can do nothing at this account, now or later.
@@ -165,7 +206,7 @@ fn is_shut_out(error: &CloseError) -> bool {
 }
 
 /// What Close refuses the owner must change; what it cannot do now may work later.
-fn to_handler_error(error: CloseError) -> HandlerError {
+pub fn to_handler_error(error: CloseError) -> HandlerError {
     let refused = |field: &str, message: String| {
         HandlerError::Invalid(vec![FieldError::new(
             &format!("configuration.{field}"),

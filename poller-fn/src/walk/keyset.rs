@@ -80,6 +80,20 @@ impl KeysetWalk {
         }
     }
 
+    /// Begins with a window up to `end`, within which an earlier poll was interrupted.
+    pub fn begin_with(&mut self, end: Timestamp) {
+        let mut windows = Windows::new(self.anchor, self.end);
+        if self.kind.is_search() && windows.shorten(end) {
+            let run = WindowWalk::new(self.kind, windows, self.created, self.limit);
+            self.run = Some(Box::new(run));
+        }
+    }
+
+    /// Where the first window of the next poll ends, if the walk goes by windows.
+    pub fn interrupt(&mut self) -> Option<Timestamp> {
+        self.run.as_mut()?.interrupt()
+    }
+
     /// What to read next, until the walk is done.
     pub fn next_request(&self) -> Option<Request> {
         if let Some(run) = &self.run {
@@ -274,7 +288,7 @@ mod tests {
 
     use super::super::kind::Kind;
     use super::super::tests::{at, page, record};
-    use super::KeysetWalk;
+    use super::{KeysetWalk, MAX_EXPIRIES};
 
     fn walk() -> KeysetWalk {
         let kind = Kind::Search(ObjectType::Contact);
@@ -342,6 +356,27 @@ mod tests {
             walk.advance(page(&[0], None)).unwrap();
         }
         assert_eq!(next(&walk), Some((1, None)));
+    }
+
+    #[test]
+    fn a_window_that_a_poll_had_no_time_for_is_half_as_long_in_the_next() {
+        let mut interrupted = walk();
+        assert_eq!(interrupted.interrupt(), None);
+        interrupted
+            .advance(page(&[0, 60_000, 70_000], Some("c1")))
+            .unwrap();
+        for _ in 0..=MAX_EXPIRIES {
+            interrupted.restart().unwrap();
+        }
+        interrupted.advance(page(&[0, 60_000], Some("c2"))).unwrap();
+        let end = interrupted.interrupt().unwrap();
+        let mut next = walk();
+        next.begin_with(end);
+        let Some(Request::Search(search)) = next.next_request() else {
+            panic!("no search");
+        };
+        assert_eq!(search.updated.before, Some(end));
+        assert!(end < interrupted.end);
     }
 
     #[test]

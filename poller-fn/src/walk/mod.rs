@@ -58,7 +58,11 @@ impl Walk {
         let limit = resource.page_size;
         let keyset = |kind, settled| {
             let span = (from, before);
-            Self::Keyset(KeysetWalk::new(kind, span, created, limit, (now, settled)))
+            let mut walk = KeysetWalk::new(kind, span, created, limit, (now, settled));
+            if let Some(end) = first_end {
+                walk.begin_with(end);
+            }
+            Self::Keyset(walk)
         };
         // What is dated later is for the next poll, and there may be much of it.
         let windows = || {
@@ -137,7 +141,7 @@ impl Walk {
     /// less to read than this one had.
     pub fn interrupt(&mut self) -> Option<Timestamp> {
         match self {
-            Self::Keyset(_) => None,
+            Self::Keyset(walk) => walk.interrupt(),
             Self::Windows(walk) => walk.interrupt(),
             Self::EventLog(walk) => walk.interrupt(),
         }

@@ -116,8 +116,12 @@ impl WindowWalk {
         (!self.is_done()).then(|| self.windows.from())
     }
 
-    /// Where the window ends that was not read to its end, if another is behind it.
-    pub fn interrupt(&self) -> Option<Timestamp> {
+    /// Ends the walk within a window. Returns where the first window of the next poll ends, unless that is the last one: one
+    /// that is read by a cursor is made shorter.
+    pub fn interrupt(&mut self) -> Option<Timestamp> {
+        if self.run.is_some() && self.goes_by_cursor() {
+            self.shorten(None);
+        }
         self.windows.before()
     }
 

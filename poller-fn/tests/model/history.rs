@@ -70,6 +70,8 @@ pub(crate) struct Quirks {
     pub(crate) is_search_behind: bool,
     /// Tasks come newest first.
     pub(crate) is_newest_task_first: bool,
+    /// Entries on a page of the event log, which may be fewer than were asked for.
+    pub(crate) log_page: usize,
     /// The event log gives no cursor to what was not asked for.
     pub(crate) is_log_closed: bool,
     /// A cursor of the event log counts entries, so that it shifts with each new one.
@@ -171,11 +173,11 @@ pub(crate) struct Delete {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Obscurity {
     /// It does not say of which object it is.
-    NoObject,
+    Objectless,
     /// It does not say of which type the object is.
-    NoType,
+    Untyped,
     /// Its date is a number.
-    NoDate,
+    Undated,
 }
 
 /// The owner asks for what changed in a stretch of the past, of one of the resources.
@@ -246,9 +248,9 @@ pub(crate) enum Fault {
     ExpireCursor,
     /// Close refuses the key.
     Refuse,
-    /// The bus takes only those entries whose bit is set, over and over. Why is not in the others.
+    /// The next publication: the bus takes only those entries whose bit is set, over and over. Why is not in the others.
     Partial(u8),
-    /// The bus refuses those entries whose bit is not set, for what is in them.
+    /// The next publication: the bus refuses those entries whose bit is not set, for what is in them.
     Refusal(u8),
 }
 

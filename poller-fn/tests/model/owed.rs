@@ -178,14 +178,19 @@ impl<'a> Terms<'a> {
                 let mut ways = vec![(key, json)];
                 let mut is_kept = true;
                 if is_mixed {
-                    // The log may have told of it, and may no longer reach back to it, or to one that is dated ahead.
+                    // The log may have told of it, with another action, and may no longer reach back to it, or to one that is
+                    // dated ahead.
                     let entries = close.log.iter().filter(|entry| entry.object == number);
                     let forms =
                         entries.flat_map(|entry| entry.forms.iter().map(move |form| (entry, form)));
                     let stamping =
                         forms.filter(|(_, form)| form.version == place && form.is_stamping);
                     for (entry, form) in stamping {
-                        ways.extend(self.ways(object, entry, form));
+                        let is_same_event = matches!(entry.action, "created" | "updated");
+                        if is_same_event {
+                            ways.extend(self.ways(object, entry, form));
+                        }
+                        is_kept &= is_same_event;
                         is_kept &= version.date <= form.own && self.reach <= form.own;
                     }
                 }
@@ -228,7 +233,7 @@ impl<'a> Terms<'a> {
                 let owed = self.owed(ways, is_due, form.own, form.visible);
                 match entry.obscurity {
                     // Nobody can tell when it was.
-                    Some(Obscurity::NoDate) => Some(Owed {
+                    Some(Obscurity::Undated) => Some(Owed {
                         is_backfilled: true,
                         of: None,
                         ways: self.ways(object, entry, form),
@@ -293,7 +298,7 @@ impl<'a> Terms<'a> {
 
     /// Whose an entry is: everything's, but for what another resource publishes, if only by itself.
     fn claims(&self, era: &[Polled], of: Of, entry: &Entry) -> bool {
-        if entry.obscurity == Some(Obscurity::NoType) {
+        if entry.obscurity == Some(Obscurity::Untyped) {
             let mut logged = era.iter().filter(|polled| is_logged(polled));
             let all = era.iter().find(|polled| polled.of == Of::Events);
             return all
@@ -350,7 +355,7 @@ fn reach(world: &World, resource: &str) -> Timestamp {
     let notices = bus.notices.iter();
     let gaps = notices.filter(|(_, notice)| notice.detail_type == "instance.gap");
     let gaps = gaps.filter_map(|(time, notice)| {
-        let gap: Gap = serde_json::from_str(&notice.detail).ok()?;
+        let gap: Gap = shared::json::read(&notice.detail).ok()?;
         Some((*time, gap))
     });
     let gaps = gaps.filter(|(_, gap)| gap.resource == resource);

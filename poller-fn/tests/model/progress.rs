@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use shared::close::event_log::PAGE_SIZE;
+use shared::backfill::Status;
 use shared::watermark_table::StoredPosition;
 
-use crate::history::Trouble;
+use crate::history::{Of, Trouble};
 use crate::oracle::{self, Done};
 use crate::owed;
 use crate::world::World;
@@ -81,16 +81,23 @@ fn unfinished<'a>(world: &World, done: &'a Done) -> Option<&'a str> {
 /// What has one date is read by one poll or by none: nothing is promised of more than there is time for.
 fn has_time(world: &World, pace: Duration) -> bool {
     let time = match world.setup.quirks.broken {
-        Some((_, Trouble::Hangs)) => TIME - HANGING,
+        Some((_, Trouble::Hangs)) => TIME.saturating_sub(HANGING),
         _ => TIME,
     };
-    let requests = (time - BESIDE_READING).as_millis() / pace.as_millis().max(1);
+    let reading = time.saturating_sub(BESIDE_READING);
+    let requests = reading.as_millis() / pace.as_millis().max(1);
     let eras = world.eras();
     let last = eras.last().map(Vec::as_slice).unwrap_or_default();
-    let needed = last.iter().map(|polled| {
+    let backfills = world.store.borrow().backfills();
+    let is_pending = |of: Of| {
+        let mut backfills = backfills.iter();
+        backfills.any(|it| it.status == Status::Pending && it.resource == of.path())
+    };
+    let backfilled = last.iter().filter(|polled| is_pending(polled.of));
+    let needed = last.iter().chain(backfilled).map(|polled| {
         let close = world.close.borrow();
-        let page = if owed::is_logged(polled) {
-            PAGE_SIZE
+        let page_size = if owed::is_logged(polled) {
+            close.quirks.log_page
         } else {
             polled.page_size.into()
         };
@@ -99,7 +106,9 @@ fn has_time(world: &World, pace: Duration) -> bool {
         } else {
             close.largest_moment(polled.of)
         };
-        match largest.div_ceil(page) {
+        // Of a page that begins with what the one before ended with, the rest is new.
+        let repeated = usize::from(close.quirks.is_repeating);
+        match largest.div_ceil(page_size.saturating_sub(repeated).max(1)) {
             0 | 1 => FINDING,
             pages if owed::is_logged(polled) => FINDING + pages,
             pages => FINDING + DIVIDING * pages,

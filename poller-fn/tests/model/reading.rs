@@ -57,7 +57,7 @@ impl Reading {
         }
         let of = close::of(request);
         for row in &page.data {
-            let row: Option<Row<'_>> = serde_json::from_str(row.get()).ok();
+            let row: Option<Row<'_>> = shared::json::read(row.get()).ok();
             let dated = row.and_then(|row| Some((timestamp::parse(row.date_updated)?, row.id)));
             self.shown.extend(
                 dated.map(|(date, id)| (of, Key::new(of.object_type(), id, date, "updated"))),

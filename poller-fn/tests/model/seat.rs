@@ -1,7 +1,7 @@
 //! Where one invocation sits: all its calls go through here, and meet the faults that are planned for them.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::pending;
 use std::rc::Rc;
 use std::time::Duration;
@@ -44,6 +44,8 @@ pub(crate) struct Seat {
     calls: Cell<usize>,
     has_crashed: Cell<bool>,
     is_excused: Cell<bool>,
+    /// The refusals that have been, by their place in the plan.
+    refusals: RefCell<HashSet<usize>>,
     pub(crate) reading: RefCell<Reading>,
     /// The resources that are polled, and the number of the era.
     pub(crate) resources: RefCell<Vec<Polled>>,
@@ -59,6 +61,7 @@ impl Seat {
             calls: Cell::new(0),
             has_crashed: Cell::new(false),
             is_excused: Cell::new(false),
+            refusals: RefCell::default(),
             reading: RefCell::new(Reading::new(started)),
             resources: RefCell::default(),
             era: Cell::new(0),
@@ -130,6 +133,23 @@ impl Seat {
         let mut faults = self.plan.faults.iter();
         let planned = faults.find(|(call, _)| usize::from(*call) == self.calls.get());
         planned.map(|(_, fault)| *fault)
+    }
+
+    /// What the bus takes of the next publication, and what becomes of the rest: a refusal waits for one.
+    fn planned_refusal(&self) -> (u8, Fate) {
+        let mut done = self.refusals.borrow_mut();
+        for (number, (call, fault)) in self.plan.faults.iter().enumerate() {
+            let is_due = usize::from(*call) <= self.calls.get();
+            let refusal = match fault {
+                Fault::Partial(taken) => (*taken, Fate::Unpublished),
+                Fault::Refusal(taken) => (*taken, Fate::Unpublishable),
+                _ => continue,
+            };
+            if is_due && done.insert(number) {
+                return refusal;
+            }
+        }
+        (u8::MAX, Fate::Unpublished)
     }
 
     /// Counts a call. A poll that has made so many has lost its way, and is not waited for.
@@ -211,11 +231,7 @@ impl Seat {
 
     /// What becomes of events, unless the call fails as a whole.
     fn fates(&self, events: &[Event]) -> Vec<Fate> {
-        let (taken, refused) = match self.planned() {
-            Some(Fault::Partial(taken)) => (taken, Fate::Unpublished),
-            Some(Fault::Refusal(taken)) => (taken, Fate::Unpublishable),
-            _ => (u8::MAX, Fate::Unpublished),
-        };
+        let (taken, refused) = self.planned_refusal();
         let fate = |place: usize| match taken >> (place % 8) & 1 {
             1 => Fate::Published,
             _ => refused,

@@ -7,6 +7,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::{BoxedStrategy, Just, Strategy, any, prop_oneof};
 
+use shared::close::event_log::PAGE_SIZE;
+
 use crate::history::{
     Act, Backfill, Condition, Configure, Delete, Edit, Fault, History, Make, Obscurity, Of, Poll,
     Polled, Quirks, Setup, Stamp, Step, Trouble,
@@ -80,7 +82,7 @@ fn setups(scale: Scale) -> impl Strategy<Value = Setup> {
         Scale::Slow => (2_000..20_000_u64).prop_map(Some).boxed(),
         _ => option::weighted(0.3, prop_oneof![100..3_000_u64, 3_000..30_000_u64]).boxed(),
     };
-    let all = (resources, start, quirks(), slowness);
+    let all = (resources, start, quirks(scale), slowness);
     all.prop_map(|((a, b, c, d, e, f, only), start, quirks, slowness)| {
         let mut resources: Vec<_> = [a, b, c, d, e, f].into_iter().flatten().collect();
         if resources.is_empty() {
@@ -130,7 +132,7 @@ fn configures(scale: Scale) -> impl Strategy<Value = Configure> {
     })
 }
 
-fn quirks() -> impl Strategy<Value = Quirks> {
+fn quirks(scale: Scale) -> impl Strategy<Value = Quirks> {
     let endpoint = prop_oneof![
         Just(Of::Contacts),
         Just(Of::Opportunities),
@@ -144,18 +146,23 @@ fn quirks() -> impl Strategy<Value = Quirks> {
     ];
     let broken = option::weighted(0.15, (endpoint, trouble));
     let is = || weighted(0.5);
-    let search = (is(), is(), is(), weighted(0.3));
-    let log = (is(), is(), weighted(0.2));
+    let search = (is(), is(), is(), is());
+    let log_page = match scale {
+        Scale::Small => prop_oneof![Just(PAGE_SIZE), 2..10_usize].boxed(),
+        _ => Just(PAGE_SIZE).boxed(),
+    };
+    let log = (is(), is(), weighted(0.2), log_page);
     (any::<u64>(), search, is(), log, broken).prop_map(
         |(salt, search, is_newest_task_first, log, broken)| {
             let (is_search_fickle, is_search_frozen, is_search_behind, is_repeating) = search;
-            let (is_log_closed, is_log_counted, is_hiding) = log;
+            let (is_log_closed, is_log_counted, is_hiding, log_page) = log;
             Quirks {
                 salt,
                 is_search_fickle,
                 is_search_frozen,
                 is_search_behind,
                 is_newest_task_first,
+                log_page,
                 is_log_closed,
                 is_log_counted,
                 is_hiding,
@@ -212,9 +219,9 @@ fn changes(scale: Scale) -> BoxedStrategy<Act> {
 
 fn obscure() -> impl Strategy<Value = Act> {
     let what = prop_oneof![
-        Just(Obscurity::NoObject),
-        Just(Obscurity::NoType),
-        Just(Obscurity::NoDate),
+        Just(Obscurity::Objectless),
+        Just(Obscurity::Untyped),
+        Just(Obscurity::Undated),
     ];
     (kinds(), any::<u8>(), what).prop_map(|(of, which, what)| Act::Obscure { of, which, what })
 }
@@ -325,7 +332,7 @@ fn polls(scale: Scale) -> BoxedStrategy<Poll> {
     ];
     let faults = prop_oneof![
         3 => Just(Vec::new()),
-        2 => vec((0..40_u8, faults()), 1..4),
+        2 => vec((prop_oneof![2 => 0..12_u8, 1 => 12..40_u8], faults()), 1..4),
     ];
     let meanwhile = prop_oneof![
         2 => Just(Vec::new()),

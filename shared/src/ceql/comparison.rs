@@ -3,9 +3,11 @@
 use super::decimal::Decimal;
 use super::lex::{Kind, Token};
 use super::{CeqlError, Expr, Operator, Part, Value, instant, shortened};
+use crate::close::json;
 
 /// What stands on the left, as a rule.
 pub(super) const A_FIELD: &str = "a field";
+const A_SHORT_FIELD: &str = "a field of at most 256 characters";
 /// What stands on the right, as a rule.
 pub(super) const A_VALUE: &str =
     "a value (a text or date in single quotes, a number, true or false)";
@@ -92,7 +94,11 @@ pub(super) fn field(operand: Operand, token: &Token) -> Result<String, CeqlError
         Operand::Field(name) | Operand::Quoted(name)
             if name.split('.').all(|step| !step.is_empty()) =>
         {
-            Ok(name)
+            if json::is_short(&name) {
+                Ok(name)
+            } else {
+                Err(unexpected(A_SHORT_FIELD, token))
+            }
         }
         _ => Err(unexpected(A_FIELD, token)),
     }

@@ -201,10 +201,7 @@ pub enum CeqlError {
 const SHOWN_CHARACTERS: usize = 80;
 
 fn shortened(text: &str) -> String {
-    match text.char_indices().nth(SHOWN_CHARACTERS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+    crate::shortened::shortened(text, SHOWN_CHARACTERS)
 }
 
 /// The instant that a text names: a date with dashes, perhaps a time, perhaps a zone. Without a zone it is UTC.

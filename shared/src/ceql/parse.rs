@@ -286,6 +286,12 @@ mod tests {
         insta::assert_snapshot!(message(&nested(100_000)), @"expected at most 64 levels of parentheses, but found more at position 65");
         assert!(Expr::parse(&vec!["a=1"; 100_000].join(" AND ")).is_ok());
         assert!(message(&"x".repeat(100_000)).len() < 200);
+        assert!(Expr::parse(&format!("{}=1", "é".repeat(256))).is_ok());
+        assert!(
+            message(&format!("{}=1", ".é".repeat(200).trim_start_matches('.'))).starts_with(
+                "expected a field of at most 256 characters at position 1, but found `é.é"
+            )
+        );
     }
 
     proptest! {

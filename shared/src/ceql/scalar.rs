@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::decimal::Decimal;
 use super::{Operator, Value, instant};
 use crate::close::json;
+use crate::json::string;
 
 /// A field's value, where it can be compared.
 pub(super) enum Scalar {
@@ -20,7 +21,7 @@ impl Scalar {
     pub(super) fn at(record: &RawValue, field: &str) -> Option<Self> {
         let value = json::at(record, field)?.get();
         match value.as_bytes().first()? {
-            b'"' => serde_json::from_str(value).ok().map(Self::Text),
+            b'"' => string(value).map(Self::Text),
             b'-' | b'0'..=b'9' => Some(Self::Number(value.to_owned())),
             b't' | b'f' => Some(Self::Boolean(value == "true")),
             _ => None,

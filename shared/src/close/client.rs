@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::fmt::rfc2822;
-use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
@@ -13,9 +12,12 @@ use serde_json::{Value, json};
 use super::error::CloseError;
 use super::page::{Page, Request};
 use super::rate_limit;
-use super::webhook::{CreatedSubscription, Listed, Status, SubscribedEvent, Subscription};
-use crate::aws;
+use super::webhook::{
+    CreatedSubscription, Listed, ListedSubscription, SubscribedEvent, Subscription, Wanted,
+};
 use crate::settings::Policy;
+use crate::shortened::shortened;
+use crate::{aws, http_time, json};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Of a rejection's body, what a log line can bear.
@@ -151,18 +153,16 @@ impl CloseClient {
         Ok(unless_missing(send(request).await)?.map(|answer| answer.body))
     }
 
-    /// The ids of the subscriptions that post to `url`.
+    /// All subscriptions of the organization.
     ///
     /// # Errors
     /// As [`CloseError`] says.
-    pub async fn webhooks_to(
+    pub async fn webhooks(
         &self,
         account: Account<'_>,
-        url: &str,
-    ) -> Result<Vec<String>, CloseError> {
+    ) -> Result<Vec<ListedSubscription>, CloseError> {
         let listed: Answer<Listed> = send(self.request(Method::GET, account, "webhook/")?).await?;
-        let listed = listed.body.data.into_iter().filter(|one| one.url == url);
-        Ok(listed.map(|one| one.id).collect())
+        Ok(listed.body.data)
     }
 
     /// Changes which events a subscription covers. Returns whether Close has it.
@@ -179,7 +179,7 @@ impl CloseClient {
             .await
     }
 
-    /// Changes which events a subscription covers, and pauses or resumes it. Returns whether Close has it.
+    /// Makes a subscription what it should be. Returns whether Close has it.
     ///
     /// # Errors
     /// As [`CloseError`] says.
@@ -187,11 +187,9 @@ impl CloseClient {
         &self,
         account: Account<'_>,
         id: &str,
-        events: &[SubscribedEvent],
-        status: Status,
+        wanted: &Wanted<'_>,
     ) -> Result<bool, CloseError> {
-        let body = json!({"events": events, "status": status});
-        self.change_webhook(account, id, &body).await
+        self.change_webhook(account, id, &json!(wanted)).await
     }
 
     /// Removes a subscription, if Close has it.
@@ -234,12 +232,12 @@ impl CloseClient {
 
 async fn send<T: DeserializeOwned>(request: RequestBuilder) -> Result<Answer<T>, CloseError> {
     let response = request.send().await.map_err(unavailable)?;
-    let date = date_of(&response);
     let status = response.status();
     let headers = response.headers().clone();
+    let date = http_time::date(&headers);
     let body = response.text().await.map_err(unavailable)?;
     if status.is_success() {
-        let body = serde_json::from_str(&body);
+        let body = json::read(&body);
         let body = body.map_err(|error| {
             CloseError::Unavailable(format!("an answer cannot be read: {error}"))
         })?;
@@ -256,7 +254,7 @@ async fn send<T: DeserializeOwned>(request: RequestBuilder) -> Result<Answer<T>,
         StatusCode::REQUEST_TIMEOUT => CloseError::Unavailable("status 408".to_owned()),
         _ if status.is_client_error() => CloseError::Rejected {
             status: status.as_u16(),
-            message: shortened(&body),
+            message: shortened(&body, MAX_MESSAGE),
         },
         _ => CloseError::Unavailable(format!("status {}", status.as_u16())),
     })
@@ -270,20 +268,8 @@ fn unless_missing<T>(result: Result<T, CloseError>) -> Result<Option<T>, CloseEr
     }
 }
 
-fn date_of(response: &Response) -> Option<Timestamp> {
-    let text = response.headers().get(header::DATE)?.to_str().ok()?;
-    rfc2822::DateTimeParser::new()
-        .relaxed_weekday(true)
-        .parse_timestamp(text)
-        .ok()
-}
-
 fn is_about_the_cursor(error: &CloseError) -> bool {
     matches!(error, CloseError::Rejected { status: 400, message } if message.to_lowercase().contains("cursor"))
-}
-
-fn shortened(body: &str) -> String {
-    body.chars().take(MAX_MESSAGE).collect()
 }
 
 /// `reqwest` prints the URL, which holds no secret, and the causes.

@@ -45,7 +45,8 @@ struct Members<'a> {
 /// An entry that does not say which object changed and how is a change all the same, of an unknown kind, with what the entry
 /// has.
 pub fn to_change(json: &RawValue, raw: Arc<RawValue>, received: Timestamp) -> Change {
-    let entry = Entry::read(json);
+    let mended = crate::json::mended(json);
+    let entry = Entry::read(&mended);
     let date = entry.date();
     let (identity, event_type) = (entry.identity(json, date), entry.event_type());
     let (href, data_hidden) = (entry.href(), entry.hides_data());
@@ -68,7 +69,8 @@ pub fn to_change(json: &RawValue, raw: Arc<RawValue>, received: Timestamp) -> Ch
 /// Whether JSON looks like an entry at all: it has one of the keys that say what changed.
 pub fn is_entry(json: &RawValue) -> bool {
     let known = ["id", "object_type", "object_id", "action"];
-    let Some(members) = Members::of(json) else {
+    let mended = crate::json::mended(json);
+    let Some(members) = Members::of(&mended) else {
         return false;
     };
     known.iter().any(|key| members.find(key).is_some())
@@ -94,7 +96,8 @@ pub fn object(json: &RawValue) -> Option<Box<RawValue>> {
         #[serde(borrow)]
         previous_data: Option<&'a RawValue>,
     }
-    let objects: Objects<'_> = serde_json::from_str(json.get()).ok()?;
+    let mended = crate::json::mended(json);
+    let objects: Objects<'_> = crate::json::read(mended.get()).ok()?;
     let is_gone = objects.action.as_deref() == Some("deleted");
     let before = objects.previous_data.filter(|_| is_gone);
     objects.data.or(before).map(ToOwned::to_owned)
@@ -189,7 +192,7 @@ impl<'a> Entry<'a> {
 impl<'a> Members<'a> {
     fn of(json: &'a RawValue) -> Option<Self> {
         Some(Self {
-            members: serde_json::from_str(json.get()).ok()?,
+            members: crate::json::read(json.get()).ok()?,
             is_strange: false,
         })
     }
@@ -202,7 +205,7 @@ impl<'a> Members<'a> {
 
     /// The same as what Close puts there.
     fn read<T: Deserialize<'a>>(&mut self, key: &str) -> Option<T> {
-        let read = serde_json::from_str(self.find(key)?.get());
+        let read = crate::json::read(self.find(key)?.get());
         self.is_strange |= read.is_err();
         read.ok()
     }
@@ -221,7 +224,7 @@ mod tests {
     use serde_json::json;
     use serde_json::value::{RawValue, to_raw_value};
 
-    use super::{is_entry, to_change};
+    use super::{is_entry, object, to_change, version};
     use crate::change::{Change, EventType, Identity};
 
     fn change(entry: &serde_json::Value) -> Change {
@@ -307,6 +310,52 @@ mod tests {
             Identity::of_bytes(&to_raw_value(&entry).unwrap())
         );
         assert_eq!(change.href, "event/ev_1/");
+    }
+
+    #[test]
+    fn an_entry_with_a_time_is_told_by_it() {
+        let entry = json!({"object_type": "lead", "object_id": "lead_1", "action": "updated", "date_updated": DATE});
+        assert_eq!(change(&entry).identity, Identity::Date);
+    }
+
+    #[test]
+    fn an_entry_that_can_be_read_is_never_told_by_its_version() {
+        let entry = json!({"id": "ev_1", "object_type": "lead", "object_id": "lead_1", "action": "updated", "date_updated": "soon"});
+        let bytes = Identity::of_bytes(&to_raw_value(&entry).unwrap());
+        assert_eq!(change(&entry).identity, bytes);
+    }
+
+    #[test]
+    fn an_entry_without_an_id_links_to_its_object() {
+        let entry = json!({"object_type": "lead", "object_id": "lead_1", "action": "updated"});
+        assert_eq!(change(&entry).href, "lead/lead_1/");
+    }
+
+    #[test]
+    fn a_version_is_told_by_id_and_date() {
+        let version_of = |id: &str, date: &str| {
+            version(&to_raw_value(&json!({"id": id, "date_updated": date})).unwrap())
+        };
+        let known = version_of("ev_1", DATE);
+        assert!(known.is_some());
+        assert_ne!(known, version_of("ev_2", DATE));
+        assert_ne!(known, version_of("ev_1", "2026-06-19T12:04:02"));
+        assert_eq!(
+            version(&to_raw_value(&json!({"id": "ev_1"})).unwrap()),
+            None
+        );
+    }
+
+    #[test]
+    fn the_object_is_the_one_after_the_change_and_before_a_deletion() {
+        let of = |action: &str, data: serde_json::Value| {
+            let entry = json!({"action": action, "data": data, "previous_data": {"id": "before"}});
+            object(&to_raw_value(&entry).unwrap()).map(|object| object.get().to_owned())
+        };
+        let after = json!({"id": "after"});
+        assert_eq!(of("updated", after.clone()).unwrap(), after.to_string());
+        assert_eq!(of("updated", json!(null)), None);
+        assert_eq!(of("deleted", json!(null)).unwrap(), r#"{"id":"before"}"#);
     }
 
     #[test]

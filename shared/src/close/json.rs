@@ -4,11 +4,28 @@
 //! rounded.
 
 use std::collections::HashMap;
+use std::fmt;
 
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+use crate::json::tokens::{Token, tokens};
+use crate::json::{has_lone_half, private_key, read, string};
 
 /// Deeper than this is sent as text: EventBridge refuses about 1,000 levels, and the envelope and targets add theirs.
 const MAX_DEPTH: usize = 500;
+
+/// What tells the place of something in a record is no longer, in characters. Each of its dots and brackets may be part of a
+/// key, so that to follow it takes time by the square of its length.
+const MAX_PATH: usize = 256;
+
+/// The members of an object by their names, which are unescaped as [`string`] does.
+struct Members<'a>(HashMap<String, &'a RawValue>);
+
+/// Whether a path is short enough to be followed in each record.
+pub fn is_short(path: &str) -> bool {
+    path.chars().count() <= MAX_PATH
+}
 
 /// The value at a path, or nothing where it leads nowhere.
 ///
@@ -18,7 +35,7 @@ pub fn at<'a>(json: &'a RawValue, path: &str) -> Option<&'a RawValue> {
     if let Some((index, rest)) = path.strip_prefix('[').and_then(|path| path.split_once(']')) {
         return element(json, index.parse().ok()?, rest);
     }
-    let members: HashMap<String, &RawValue> = serde_json::from_str(json.get()).ok()?;
+    let Members(members) = read(json.get()).ok()?;
     if let Some(value) = members.get(path) {
         return Some(value);
     }
@@ -29,7 +46,7 @@ pub fn at<'a>(json: &'a RawValue, path: &str) -> Option<&'a RawValue> {
 }
 
 fn element<'a>(json: &'a RawValue, index: usize, rest: &str) -> Option<&'a RawValue> {
-    let list: Vec<&RawValue> = serde_json::from_str(json.get()).ok()?;
+    let list: Vec<&RawValue> = read(json.get()).ok()?;
     let element = list.get(index)?;
     if rest.is_empty() {
         return Some(element);
@@ -41,63 +58,60 @@ fn element<'a>(json: &'a RawValue, index: usize, rest: &str) -> Option<&'a RawVa
 pub fn text_at(json: &RawValue, path: &str) -> Option<String> {
     let value = at(json, path)?.get();
     match value.as_bytes().first()? {
-        b'"' => serde_json::from_str(value).ok(),
+        b'"' => string(value),
         b'-' | b'0'..=b'9' => Some(value.to_owned()),
         _ => None,
     }
 }
 
-/// Whether EventBridge takes the JSON inside a `Detail`: integers within 64 bits and no great depth.
+/// Whether EventBridge takes the JSON inside a `Detail`, and no target stumbles over it: integers within 64 bits, no great
+/// depth, no half of a surrogate pair, which strict readers refuse, and no key that makes a target written in Rust parse
+/// texts within texts until its stack overflows.
 pub fn suits_event_bridge(json: &RawValue) -> bool {
-    let mut rest = json.get().as_bytes();
     let mut depth = 0_usize;
-    while let Some((&byte, tail)) = rest.split_first() {
-        rest = tail;
-        match byte {
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            b'"' => rest = after_string(tail),
-            b'-' | b'0'..=b'9' => {
-                let length = tail
-                    .iter()
-                    .take_while(|byte| is_number_byte(**byte))
-                    .count();
-                if !fits_64_bits(byte, &tail[..length]) {
-                    return false;
-                }
-                rest = &tail[length..];
-            }
-            _ => {}
+    tokens(json.get()).all(|token| match token {
+        Token::Open => {
+            depth += 1;
+            depth <= MAX_DEPTH
         }
-        if MAX_DEPTH < depth {
-            return false;
+        Token::Close => {
+            depth = depth.saturating_sub(1);
+            true
         }
-    }
-    true
+        Token::Key(key) => private_key(key).is_none() && !has_lone_half(key),
+        Token::Text(text) => !has_lone_half(text),
+        Token::Number(number) => fits_64_bits(number),
+    })
 }
 
-fn after_string(mut rest: &[u8]) -> &[u8] {
-    while let Some((&byte, tail)) = rest.split_first() {
-        match byte {
-            b'"' => return tail,
-            b'\\' => rest = tail.get(1..).unwrap_or_default(),
-            _ => rest = tail,
-        }
-    }
-    rest
-}
-
-fn is_number_byte(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E')
-}
-
-fn fits_64_bits(first: u8, rest: &[u8]) -> bool {
-    let is_integer = !rest.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E'));
+fn fits_64_bits(number: &str) -> bool {
+    let is_integer = !number.contains(['.', 'e', 'E']);
     // Up to 18 digits always fit; only longer ones are worth parsing.
-    let is_short = rest.len() < 18;
-    !is_integer || is_short || {
-        let token = [&[first], rest].concat();
-        std::str::from_utf8(&token).is_ok_and(|token| token.parse::<i64>().is_ok())
+    let is_short = number.len() <= 18;
+    !is_integer || is_short || number.parse::<i64>().is_ok()
+}
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+        let mut members = HashMap::new();
+        while let Some((key, value)) = map.next_entry::<&RawValue, _>()? {
+            members.extend(string(key.get()).map(|key| (key, value)));
+        }
+        Ok(Members(members))
     }
 }
 
@@ -108,7 +122,7 @@ mod tests {
     use super::{suits_event_bridge, text_at};
 
     fn raw(json: &str) -> Box<RawValue> {
-        RawValue::from_string(json.to_owned()).unwrap()
+        crate::json::raw(json).unwrap()
     }
 
     #[test]
@@ -178,6 +192,34 @@ mod tests {
             r#"{"a\"":[1,99999999999999999999]}"#,
         ] {
             assert!(!suits_event_bridge(&raw(json)), "{json}");
+        }
+    }
+
+    #[test]
+    fn half_of_a_surrogate_pair_goes_as_text_and_reads_as_the_replacement_character() {
+        let json = raw(r#"{"name":"cut \ud83d","\udE00":{"a":"whole \ud83d\ude00"}}"#);
+        assert!(!suits_event_bridge(&json));
+        assert_eq!(text_at(&json, "name").as_deref(), Some("cut \u{fffd}"));
+        let whole = text_at(&json, "\u{fffd}.a");
+        assert_eq!(whole.as_deref(), Some("whole \u{1f600}"));
+        assert!(!suits_event_bridge(&raw(r#"{"a\ud83d":1}"#)));
+        assert!(suits_event_bridge(&raw(r#"{"a":"\ud83d\ude00"}"#)));
+    }
+
+    #[test]
+    fn private_keys_of_serde_json_go_as_text_and_are_read_as_any_other() {
+        for key in [
+            "$serde_json::private::RawValue",
+            r"\u0024serde_json::private::Number",
+        ] {
+            let json = raw(&format!(r#"{{"a":{{"{key}":"[1]"}}}}"#));
+            assert!(!suits_event_bridge(&json), "{key}");
+            let path = format!("a.{}", key.replace(r"\u0024", "$"));
+            assert_eq!(text_at(&json, &path).as_deref(), Some("[1]"), "{key}");
+            assert!(
+                suits_event_bridge(&raw(&format!(r#"{{"a":"{key}"}}"#))),
+                "{key}"
+            );
         }
     }
 

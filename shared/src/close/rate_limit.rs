@@ -6,6 +6,7 @@ use reqwest::header::HeaderMap;
 use serde_json::value::RawValue;
 
 use super::json;
+use crate::http_time;
 
 /// Where Close says nothing.
 const DEFAULT_WAIT: Duration = Duration::from_secs(2);
@@ -13,30 +14,28 @@ const DEFAULT_WAIT: Duration = Duration::from_secs(2);
 const MAX_WAIT: Duration = Duration::from_mins(10);
 
 /// Reads the wait of a 429: the `reset` of the `RateLimit` header, which is exact; else `retry-after`, which is rounded
-/// up; else the body's `rate_reset`, which was dropped in 2024; else two seconds.
+/// up; else the body's `rate_reset`, which was dropped in 2024; else two seconds. What cannot be used, such as a `reset`
+/// below zero, is as good as not there.
 pub fn wait(headers: &HeaderMap, body: &str) -> Duration {
     let header = |name: &str| headers.get(name)?.to_str().ok();
-    let seconds = header("ratelimit")
+    let wait = header("ratelimit")
         .and_then(reset)
-        .or_else(|| header("retry-after")?.trim().parse().ok())
-        .or_else(|| header("x-rate-limit-reset")?.trim().parse().ok())
+        .or_else(|| http_time::retry_after(headers, None))
+        .or_else(|| seconds(header("x-rate-limit-reset")?))
         .or_else(|| in_body(body));
-    seconds
-        .and_then(to_duration)
-        .unwrap_or(DEFAULT_WAIT)
-        .min(MAX_WAIT)
+    wait.unwrap_or(DEFAULT_WAIT).min(MAX_WAIT)
 }
 
 /// How long an answer that is no 429 says that the next request would be one.
 pub fn pause(headers: &HeaderMap) -> Option<Duration> {
     let header = headers.get("ratelimit")?.to_str().ok()?;
     let is_used_up = number(header, "remaining") == Some(0.0);
-    let reset = reset(header).and_then(to_duration)?;
+    let reset = reset(header)?;
     is_used_up.then_some(reset.min(MAX_WAIT))
 }
 
-fn reset(header: &str) -> Option<f64> {
-    number(header, "reset")
+fn reset(header: &str) -> Option<Duration> {
+    number(header, "reset").and_then(to_duration)
 }
 
 /// One number of `limit=100, remaining=50, reset=0.5`.
@@ -50,11 +49,15 @@ fn to_duration(seconds: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-fn in_body(body: &str) -> Option<f64> {
-    let body: &RawValue = serde_json::from_str(body).ok()?;
+fn seconds(text: &str) -> Option<Duration> {
+    to_duration(text.trim().parse().ok()?)
+}
+
+fn in_body(body: &str) -> Option<Duration> {
+    let body: &RawValue = crate::json::read(body).ok()?;
     let reset =
         json::text_at(body, "rate_reset").or_else(|| json::text_at(body, "error.rate_reset"));
-    reset?.parse().ok()
+    seconds(&reset?)
 }
 
 #[cfg(test)]
@@ -105,6 +108,34 @@ mod tests {
             595
         );
         assert_eq!(waited(&[], r#"{"error":{"rate_reset":0.87}}"#), millis(870));
+    }
+
+    #[test]
+    fn a_retry_after_may_be_a_date_and_counts_beside_a_reset_that_cannot_be_used() {
+        let seconds = Duration::from_secs;
+        let sent = ("date", "Fri, 19 Jun 2026 12:00:00 GMT");
+        for text in [
+            "Fri, 19 Jun 2026 12:00:07 GMT",
+            "Friday, 19-Jun-26 12:00:07 GMT",
+            "Fri Jun 19 12:00:07 2026",
+            "7",
+        ] {
+            let retry_after = ("retry-after", text);
+            assert_eq!(waited(&[sent, retry_after], "<html>"), seconds(7), "{text}");
+            for reset in ["-1", "soon", "nan", "inf", "1e300", ""] {
+                let unusable = format!("limit=100, remaining=0, reset={reset}").leak();
+                let headers = [sent, retry_after, ("ratelimit", unusable)];
+                assert_eq!(waited(&headers, ""), seconds(7), "{reset}");
+            }
+        }
+        assert_eq!(
+            waited(&[("retry-after", "soon"), ("x-rate-limit-reset", "4")], ""),
+            seconds(4)
+        );
+        assert_eq!(
+            waited(&[("x-rate-limit-reset", "-4")], r#"{"rate_reset":"5"}"#),
+            seconds(5)
+        );
     }
 
     #[test]

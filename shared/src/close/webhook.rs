@@ -1,5 +1,6 @@
 //! Close's webhook subscriptions: what to subscribe to, and the bodies of `/webhook/`.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use secrecy::SecretString;
@@ -78,13 +79,58 @@ pub struct Listed {
     pub data: Vec<ListedSubscription>,
 }
 
-/// One of them.
+/// One of them. Others than ours may have been made in any way, so that nothing of them is required.
 #[derive(Debug, Deserialize)]
 pub struct ListedSubscription {
     /// `whsub_…`
     pub id: String,
     /// Where it posts.
+    #[serde(default)]
     pub url: String,
+    /// `active` or `paused`.
+    #[serde(default)]
+    pub status: String,
+    /// What it covers.
+    #[serde(default)]
+    pub events: Vec<ListedEvent>,
+}
+
+/// One kind of event that a listed subscription covers.
+#[derive(Debug, Deserialize)]
+pub struct ListedEvent {
+    /// Close's object type.
+    #[serde(default)]
+    pub object_type: String,
+    /// Close's action.
+    #[serde(default)]
+    pub action: String,
+}
+
+/// What a subscription should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Wanted<'a> {
+    /// Where it posts.
+    pub url: &'a str,
+    /// What it covers.
+    pub events: &'a [SubscribedEvent],
+    /// Whether it delivers.
+    pub status: Status,
+}
+
+impl ListedSubscription {
+    /// Whether it is as it should be. Close lists events in an order of its own.
+    pub fn is(&self, wanted: &Wanted<'_>) -> bool {
+        let covered: BTreeSet<_> = self
+            .events
+            .iter()
+            .map(|event| (event.object_type.as_str(), event.action.as_str()))
+            .collect();
+        let events = wanted.events.iter();
+        let events: BTreeSet<_> = events
+            .map(|event| (event.object_type.as_str(), event.action.as_str()))
+            .collect();
+        self.url == wanted.url && self.status == wanted.status.as_str() && covered == events
+    }
 }
 
 /// Whether a subscription delivers.
@@ -95,6 +141,16 @@ pub enum Status {
     Active,
     /// It does not, and what waited is dropped.
     Paused,
+}
+
+impl Status {
+    /// Close's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Paused => "paused",
+        }
+    }
 }
 
 /// The events of a subscription to `objects`, a list between commas of Close's object types, their families (`activity`)
@@ -151,15 +207,14 @@ fn events_of<'a>(
     })
 }
 
-/// The id of the subscription that a refusal names: `Duplicate active subscription: whsub_…`.
-pub fn duplicate_of(message: &str) -> Option<&str> {
-    let start = message
-        .contains("uplicate")
-        .then(|| message.find("whsub_"))
-        .flatten()?;
-    let rest = &message[start..];
-    let end = rest.find(|character: char| !character.is_ascii_alphanumeric() && character != '_');
-    Some(&rest[..end.unwrap_or(rest.len())])
+/// The ids of the subscriptions that a refusal names: `Duplicate active subscription. Existing duplicates are: whsub_…`.
+pub fn duplicates_of(message: &str) -> Vec<&str> {
+    if !message.contains("uplicate") {
+        return Vec::new();
+    }
+    let words =
+        message.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
+    words.filter(|word| word.starts_with("whsub_")).collect()
 }
 
 impl fmt::Display for UnknownObject {
@@ -179,7 +234,7 @@ impl fmt::Display for UnknownObject {
 
 #[cfg(test)]
 mod tests {
-    use super::{UnknownObject, duplicate_of, events};
+    use super::{ListedSubscription, Status, UnknownObject, Wanted, duplicates_of, events};
 
     fn listed(objects: Option<&str>) -> Vec<String> {
         let events = events(objects).unwrap();
@@ -220,9 +275,35 @@ mod tests {
     }
 
     #[test]
-    fn a_duplicate_is_named() {
+    fn duplicates_are_named() {
         let message = r#"{"error": "Duplicate active subscription: whsub_1aB"}"#;
-        assert_eq!(duplicate_of(message), Some("whsub_1aB"));
-        assert_eq!(duplicate_of("whsub_1aB is paused"), None);
+        assert_eq!(duplicates_of(message), ["whsub_1aB"]);
+        let message = "Bad Request: Duplicate active subscription. Existing duplicates are: whsub_1aB, whsub_2.";
+        assert_eq!(duplicates_of(message), ["whsub_1aB", "whsub_2"]);
+        assert_eq!(duplicates_of("whsub_1aB is paused"), [""; 0]);
+    }
+
+    #[test]
+    fn a_listed_subscription_is_compared_whatever_the_order_of_its_events() {
+        let recorded = r#"{"id": "whsub_1", "url": "https://a/1", "status": "active", "events": [
+            {"action": "created", "extra_filter": null, "object_type": "lead"},
+            {"action": "deleted", "extra_filter": null, "object_type": "lead"},
+            {"action": "merged", "extra_filter": null, "object_type": "lead"},
+            {"action": "updated", "extra_filter": null, "object_type": "lead"}]}"#;
+        let listed: ListedSubscription = crate::json::read(recorded).unwrap();
+        let (leads, contacts) = (events(Some("lead")), events(Some("contact")));
+        let (leads, contacts) = (leads.unwrap(), contacts.unwrap());
+        let wanted = |url, events, status| {
+            listed.is(&Wanted {
+                url,
+                events,
+                status,
+            })
+        };
+        assert!(wanted("https://a/1", &leads, Status::Active));
+        assert!(!wanted("https://a/2", &leads, Status::Active));
+        assert!(!wanted("https://a/1", &leads[1..], Status::Active));
+        assert!(!wanted("https://a/1", &contacts, Status::Active));
+        assert!(!wanted("https://a/1", &leads, Status::Paused));
     }
 }

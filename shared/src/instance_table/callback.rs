@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::{Change, InstanceTable, conflict_or_unavailable, time};
+use super::{Change, InstanceTable, send, time};
 use crate::callback::{CallbackChange, CallbackState, Circuit, Count};
 use crate::instance_id::InstanceId;
 use crate::table::TableError;
@@ -33,9 +33,7 @@ impl InstanceTable {
         change: &CallbackChange,
     ) -> Result<(), TableError> {
         let update = to_change(change).apply(self.update(id));
-        let update = update.condition_expression("attribute_exists(callback)");
-        let updated = update.send().await.map(drop);
-        updated.map_err(conflict_or_unavailable)
+        send(update.condition_expression("attribute_exists(callback)")).await
     }
 
     async fn begin_callback(&self, id: InstanceId) -> Result<(), TableError> {
@@ -45,8 +43,7 @@ impl InstanceTable {
             .update_expression("SET callback = :none")
             .condition_expression("attribute_exists(id) AND attribute_not_exists(callback)")
             .expression_attribute_values(":none", none);
-        let updated = update.send().await.map(drop);
-        updated.map_err(conflict_or_unavailable)
+        send(update).await
     }
 }
 

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::{DateField, Source};
+use crate::close::json;
 use crate::date_pattern::{DateFormat, zone};
 use crate::query_url::{Objects, Query};
 use crate::settings::FieldError;
@@ -106,7 +107,9 @@ impl<'a> MemberReader<'a> {
     pub(super) fn json_path(&mut self, key: &str, default: &str) -> String {
         let path = self.text(key).map_or(default, str::trim);
         let path = path.strip_prefix("$.").unwrap_or(path);
-        if !path.split('.').all(is_step) {
+        if !json::is_short(path) {
+            self.fail(key, "expected a path of at most 256 characters");
+        } else if !path.split('.').all(is_step) {
             self.fail(
                 key,
                 "expected a path such as id, custom.cf_a1b2 or emails[0].email",

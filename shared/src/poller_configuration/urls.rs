@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::{Resource, read_resource};
+use super::{MAX_RESOURCES, Resource, read_resource};
 use crate::settings::FieldError;
 
 /// The configuration's key.
@@ -35,6 +35,10 @@ pub fn parse(text: &str) -> Result<Vec<Resource>, Vec<FieldError>> {
         for (index, line) in text.lines().enumerate() {
             reader.line = index + 1;
             reader.read(line);
+            if MAX_RESOURCES < reader.resources.len() {
+                reader.fail(format!("expected at most {MAX_RESOURCES} resources"));
+                break;
+            }
         }
         if reader.resources.is_empty() && reader.errors.is_empty() {
             reader.fail("expected a line per resource, such as contacts|/hubs/crm/contacts");
@@ -176,6 +180,20 @@ mod tests {
         assert_eq!(resources[0].updated.path, "date_updated");
         assert_eq!(resources[0].id_field, "id");
         assert_eq!(resources[2].created.path, "date_created");
+    }
+
+    #[test]
+    fn there_are_at_most_100() {
+        let lines = |count: usize| {
+            let lines = (0..count).map(|number| format!("r{number}|/hubs/crm/leads"));
+            lines.collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(parse(&lines(100)).unwrap().len(), 100);
+        assert_eq!(
+            refused(&lines(10_000)),
+            "event.poller.urls: expected at most 100 resources"
+        );
+        assert!(refused(&"x\n".repeat(100_000)).len() < 50_000);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use url::Url;
 use super::{FieldError, Policy, field};
 use crate::address;
 use crate::configuration::Configuration;
+use crate::json;
 
 /// What a key begins with that is the base64 of its bytes, as Standard Webhooks writes it.
 pub const KEY_PREFIX: &str = "whsec_";
@@ -162,14 +163,14 @@ impl<'a> CallbackReader<'a> {
     }
 
     fn own_headers(&mut self) -> HeaderMap {
-        let Some(json) = self.get(field::CALLBACK_HEADERS) else {
+        let Some(text) = self.get(field::CALLBACK_HEADERS) else {
             return HeaderMap::new();
         };
-        let Ok(Value::Object(members)) = serde_json::from_str(json) else {
+        let Ok(Value::Object(members)) = json::tree(text) else {
             self.fail(field::CALLBACK_HEADERS, "expected a JSON object of texts");
             return HeaderMap::new();
         };
-        if MAX_HEADERS < json.len() {
+        if MAX_HEADERS < text.len() {
             self.fail(
                 field::CALLBACK_HEADERS,
                 format!("expected at most {MAX_HEADERS} bytes"),

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use local_stack::close::change::Change;
+use local_stack::fault::Calls;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use standardwebhooks::Webhook;
@@ -140,5 +141,23 @@ async fn a_webhook_and_its_callback_take_the_documented_calls() {
     }
     let what = "a webhook that is called back";
     assert_eq!(counted(&stage.world, 0), documented(what));
+    stage.finish().await;
+}
+
+#[tokio::test]
+async fn how_a_callback_fares_is_noted_in_spite_of_conflicts() {
+    let stage = Stage::start().await;
+    let store = stage.world.stack.store();
+    let called = stage.instance("/hook", json!({})).await;
+    let notes = Calls::of("UpdateItem").table("InstancesTable");
+    // More than the SDK makes attempts.
+    store.meet_transaction(notes, 4);
+    stage.publish(&called, "1").await;
+
+    stage.message(FIRST, 1).await;
+    stage.drained(FIRST).await;
+    let callback = &stage.shown(&called).await["callback"];
+    assert!(callback["lastSuccess"].is_string(), "{callback}");
+    assert_eq!(store.met().snapshot().len(), 4);
     stage.finish().await;
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::receiver::Reply;
 use super::{DEAD_LETTERS, FIRST, RETRIES, Stage, number};
-use crate::world::PATIENCE;
+use crate::world::{PATIENCE, ago};
 
 /// The wait between the first failure and the next attempt, in milliseconds, is within a tenth of `seconds`.
 fn assert_due_after(message: &Message, seconds: i64) {
@@ -122,15 +122,27 @@ async fn what_comes_too_early_is_hidden_until_it_is_due() {
 #[tokio::test]
 async fn a_receiver_may_ask_for_more_time() {
     let stage = Stage::start().await;
-    let busy = Reply::with(429, "retry-after", "3600");
-    stage.receiver.reply("/hook", [busy]);
+    let in_an_hour = ago(-3_600);
+    let dated = |form: &str| in_an_hour.strftime(form).to_string();
     let called = stage.instance("/hook", json!({})).await;
-    stage.publish(&called, "1").await;
+    for (count, retry_after) in (1..).zip([
+        "3600".to_owned(),
+        dated("%a, %d %b %Y %H:%M:%S GMT"),
+        dated("%A, %d-%b-%y %H:%M:%S GMT"),
+        dated("%a %b %e %H:%M:%S %Y"),
+    ]) {
+        let busy = Reply::with(429, "retry-after", &retry_after);
+        stage.receiver.reply("/hook", [busy]);
+        stage.publish(&called, &count.to_string()).await;
 
-    let waiting = stage.message(RETRIES, 1).await;
-    assert_eq!(waiting.text("reason"), Some("Status 429"));
-    let wait = number(&waiting, "notBefore") - number(&waiting, "firstFailure");
-    assert!((3_600_000..3_610_000).contains(&wait), "{wait}");
+        let waiting = stage.message(RETRIES, count).await;
+        assert_eq!(waiting.text("reason"), Some("Status 429"));
+        let wait = number(&waiting, "notBefore") - number(&waiting, "firstFailure");
+        assert!(
+            (3_570_000..3_610_000).contains(&wait),
+            "{retry_after}: {wait}"
+        );
+    }
     stage.finish().await;
 }
 

@@ -142,9 +142,9 @@ async fn a_token_alone_decides_neither_what_is_read_nor_where_it_goes() {
         "event.vendor.type": "polling", "event.poller.start": "1970-01-01", "event.poller.urls": "leads",
         "event.notification.type": "webhook", "event.notification.callback.url": "https://evil.example/",
     });
-    let patch = json!({"configuration": everything}).to_string();
+    let change = json!({"configuration": everything}).to_string();
     for (method, path, body) in [
-        ("PATCH", path.clone(), patch),
+        ("PATCH", path.clone(), change),
         ("PUT", path.clone(), body_with(&everything)),
         ("DELETE", path.clone(), String::new()),
         (

@@ -15,7 +15,7 @@ const RULE: &str = "PollRequestedRule";
 const LEASE: i64 = 5 * 60;
 
 /// When the instance is due.
-async fn next_poll(world: &World, id: u64) -> Timestamp {
+pub(crate) async fn next_poll(world: &World, id: u64) -> Timestamp {
     let items = world.items("InstancesTable").await;
     let mut items = items.iter();
     let item = items.find(|item| item["id"].as_n().unwrap() == &id.to_string());

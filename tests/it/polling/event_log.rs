@@ -161,9 +161,9 @@ async fn a_backlog_is_published_in_order_and_whole() {
     assert_eq!(summary["published"], organization.events().len());
     let dates = |detail: &Value| detail["raw"]["date_updated"].as_str().unwrap().to_owned();
     assert!(world.details().iter().map(dates).is_sorted());
-    // 60 pages hold them all.
+    // 60 pages hold them all. Each burst takes some more to find where it begins.
     let requests = summary["requests"].as_u64().unwrap();
-    assert!(requests < 60 * 2, "{requests}");
+    assert!(requests < 60 * 3, "{requests}");
     assert_eq!(world.poll(id).await["published"], 0);
     world.finish().await;
 }

@@ -26,6 +26,16 @@ fn show(world: &World, pages: &[&[&Value]]) {
     }
 }
 
+/// Makes a lead with an opportunity.
+fn opportunity(world: &World) {
+    let lead = leads(world, 1, 300).remove(0);
+    let change = Change::at(ago(200));
+    let organization = &world.organization;
+    organization
+        .create_opportunity(&lead, json!({}), change)
+        .unwrap();
+}
+
 #[tokio::test]
 async fn an_entry_that_came_twice_is_published_once_and_again_if_it_was_refused() {
     let world = World::start().await;
@@ -91,12 +101,7 @@ async fn a_poll_that_has_no_time_for_a_window_leaves_the_next_one_less_to_do() {
 #[tokio::test]
 async fn an_endpoint_that_fails_is_tried_four_times_and_the_others_are_read() {
     let world = World::start().await;
-    let lead = leads(&world, 1, 300).remove(0);
-    let change = Change::at(ago(200));
-    world
-        .organization
-        .create_opportunity(&lead, json!({}), change)
-        .unwrap();
+    opportunity(&world);
     let resources = ["leads", "contacts", "accounts", "opportunities"];
     let id = world.polling(&resources).await;
     let search = RequestMatch::to(SEARCH).times(usize::MAX);
@@ -116,12 +121,7 @@ async fn an_endpoint_that_fails_is_tried_four_times_and_the_others_are_read() {
 #[tokio::test]
 async fn who_has_to_wait_lets_the_others_go_first() {
     let world = World::start().await;
-    let lead = leads(&world, 1, 300).remove(0);
-    let change = Change::at(ago(200));
-    world
-        .organization
-        .create_opportunity(&lead, json!({}), change)
-        .unwrap();
+    opportunity(&world);
     let id = world.polling(&["leads", "opportunities"]).await;
     let wait = CloseFault::throttled(Duration::from_secs(1), ThrottleBody::Empty);
     world.close.fail(RequestMatch::to(SEARCH), wait);
@@ -130,8 +130,7 @@ async fn who_has_to_wait_lets_the_others_go_first() {
     assert_eq!(world.poll(id).await["published"], 2);
 
     let requests = world.close.requests().split_off(before);
-    let searches = requests.iter().map(|request| request.path == SEARCH);
-    assert!(searches.rev().next().unwrap(), "{requests:?}");
+    assert_eq!(requests.last().unwrap().path, SEARCH, "{requests:?}");
     world.finish().await;
 }
 
@@ -171,9 +170,9 @@ async fn a_change_that_the_search_has_not_shown_yet_is_found_by_the_log_after_a_
     assert_eq!(texts(&world.details(), "objectId"), [shown.as_str()]);
 
     let logged = json!({"leads": {"url": query("leads"), "source": "event-log"}});
-    let patch = json!({"configuration": {"event.poller.configuration": logged}});
+    let change = json!({"configuration": {"event.poller.configuration": logged}});
     let path = format!("/instances/{id}");
-    let answer = world.call("PATCH", &path, None, patch.to_string()).await;
+    let answer = world.call("PATCH", &path, None, change.to_string()).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     world.poll(id).await;
 

@@ -73,6 +73,98 @@ async fn a_subscription_gone_at_close_is_made_anew_with_its_change() {
 }
 
 #[tokio::test]
+async fn whatever_request_touches_an_instance_mends_its_subscription() {
+    let world = start().await;
+    let owner = Owner::subscribed(&world, json!({})).await;
+    for (method, path) in [
+        ("PATCH", ""),
+        ("PUT", ""),
+        ("PUT", "/enabled"),
+        ("DELETE", "/enabled"),
+    ] {
+        let body = owner.shown().await;
+        let old = owner.subscription_id().await.unwrap();
+        world.organization.delete_webhook(&old).unwrap();
+        let missing = owner.shown().await;
+        assert_eq!(
+            (&missing["valid"], &missing["webhook"]["status"]),
+            (&json!(false), &json!("missing"))
+        );
+        // Others that post there are nobody's.
+        let events = [("lead", "created")];
+        world
+            .organization
+            .create_webhook(&owner.url, &events)
+            .unwrap();
+
+        let answer = owner.call(method, path, &body).await;
+
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        world.keep_secret(&owner.key().await.unwrap());
+        let new = owner.subscription_id().await.unwrap();
+        let webhook = &answer.body["webhook"];
+        assert_eq!(
+            (&webhook["id"], &answer.body["valid"]),
+            (&json!(new), &json!(true))
+        );
+        assert_eq!(texts(&world.organization.webhooks(), "id"), [new]);
+        assert_eq!(owner.shown().await["webhook"], *webhook);
+    }
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_change_of_something_else_is_done_whatever_close_says() {
+    let world = start().await;
+    let owner = Owner::subscribed(&world, json!({})).await;
+    let id = owner.subscription_id().await.unwrap();
+    let everything = RequestMatch::to("*").times(usize::MAX);
+    world.close.fail(everything, CloseFault::status(502));
+
+    let answer = owner.call("PATCH", "", &json!({"name": "Other"})).await;
+
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    assert_eq!(answer.body["name"], "Other");
+    let reason = "Close is unavailable: status 502";
+    assert_eq!(
+        answer.body["webhook"],
+        json!({"id": id, "status": "unknown", "reason": reason})
+    );
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_subscription_changed_at_close_is_what_it_was_again() {
+    let world = start().await;
+    let owner = Owner::subscribed(&world, json!({"event.objects": "lead"})).await;
+    let id = owner.subscription_id().await.unwrap();
+    let at_close = format!("{}/webhook/{id}/", world.close.base_url());
+    let changed = json!({
+        "url": "http://127.0.0.1:9/",
+        "status": "paused",
+        "events": [{"object_type": "contact", "action": "created"}],
+    });
+    let put = reqwest::Client::builder().build().unwrap().put(at_close);
+    let put = put.basic_auth(API_KEY, Some("")).json(&changed).send();
+    put.await.unwrap().error_for_status().unwrap();
+
+    let answer = owner.call("PATCH", "", &json!({"name": "Other"})).await;
+
+    assert_eq!(
+        answer.body["webhook"]["status"], "active",
+        "{}",
+        answer.body
+    );
+    let subscription = world.organization.webhook(&id).unwrap();
+    assert_eq!(
+        (&subscription["url"], &subscription["status"]),
+        (&json!(owner.url), &json!("active"))
+    );
+    assert_eq!(covered(&subscription), covering(Some("lead")));
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn a_key_of_another_organization_moves_the_subscription_there() {
     let world = start().await;
     let other = world.close.organization("Umbrella", OTHER_KEY);
@@ -173,8 +265,8 @@ async fn what_was_read_can_be_put_back() {
     };
     assert_eq!(same, before);
     let requests = RequestMatch::to("*");
-    // The creation, and what reading asks.
-    assert_eq!(world.close.count(&requests), 2);
+    // The creation, what reading asks, and whether Close still has it.
+    assert_eq!(world.close.count(&requests), 3);
     world.finish().await;
 }
 
@@ -282,19 +374,41 @@ async fn a_change_that_close_cannot_take_now_changes_nothing() {
     let world = start().await;
     let owner = Owner::subscribed(&world, json!({"event.objects": "lead"})).await;
     let before = owner.stored().await;
-    for configuration in [
-        json!({"event.objects": "contact"}),
-        json!({"event.webhook.subscribe": false}),
-    ] {
-        world
-            .close
-            .fail(RequestMatch::to("/webhook/*"), CloseFault::status(503));
-        let body = json!({"configuration": configuration});
-        let answer = owner.call("PATCH", "", &body).await;
-        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(owner.stored().await, before);
-    }
+    world
+        .close
+        .fail(RequestMatch::to("/webhook/*"), CloseFault::status(503));
+    let body = json!({"configuration": {"event.objects": "contact"}});
+    let answer = owner.call("PATCH", "", &body).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(owner.stored().await, before);
     assert_eq!(owner.shown().await["webhook"]["status"], "active");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_subscription_that_cannot_be_removed_now_is_shown_until_it_is() {
+    let world = start().await;
+    let owner = Owner::subscribed(&world, json!({})).await;
+    let id = owner.subscription_id().await.unwrap();
+    let removals = RequestMatch::to("/webhook/*").method("DELETE");
+    world.close.fail(removals, CloseFault::status(503));
+    let body = json!({"configuration": {"event.webhook.subscribe": false}});
+
+    let answer = owner.call("PATCH", "", &body).await;
+
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    let message = answer.body["message"].as_str().unwrap();
+    assert!(message.contains("at Close may differ"), "{message}");
+    assert_eq!(owner.subscription_id().await, None);
+    assert_eq!(
+        owner.shown().await["webhook"],
+        json!({"id": id, "status": "active", "pauseReason": null})
+    );
+
+    let answer = owner.call("PATCH", "", &json!({"name": "Other"})).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    assert_eq!(world.organization.webhooks(), Vec::<Value>::new());
+    assert_eq!(owner.shown().await.get("webhook"), None);
     world.finish().await;
 }
 
@@ -307,6 +421,35 @@ async fn a_subscription_stored_without_an_answer_is_made_anew() {
     world.stack.store().fail(lost);
 
     subscribe(&world, &owner).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn while_nobody_knows_what_is_stored_nothing_is_undone() {
+    let world = start().await;
+    let owner = Owner::of(&world, json!({"event.vendor.type": "webhook"})).await;
+    let store = world.stack.store();
+    let updates = Calls::of("UpdateItem").table("InstancesTable");
+    let lost = Fault::new(Failure::Disconnected, updates).after_performing();
+    store.fail(lost.with_retries());
+    // The first finds the instance.
+    let reads = Calls::of("GetItem").table("InstancesTable").after_first(1);
+    store.fail(Fault::new(Failure::Internal, reads).times(usize::MAX));
+    let body = json!({"configuration": {"event.webhook.subscribe": true}});
+
+    let answer = owner.call("PATCH", "", &body).await;
+
+    store.clear_faults();
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    let message = answer.body["message"].as_str().unwrap();
+    assert!(message.contains("at Close may differ"), "{message}");
+    let id = owner.subscription_id().await.unwrap();
+    let at_close = || texts(&world.organization.webhooks(), "id");
+    assert_eq!(at_close(), std::slice::from_ref(&id));
+    let answer = owner.call("PATCH", "", &body).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    assert_eq!(at_close(), [id]);
+    world.keep_secret(&owner.key().await.unwrap());
     world.finish().await;
 }
 

@@ -97,14 +97,19 @@ async fn twice_is_once() {
 }
 
 #[tokio::test]
-async fn a_subscription_that_is_gone_hinders_nobody() {
+async fn a_subscription_that_is_gone_is_made_anew() {
     let world = World::start().await;
     let owner = both(&world).await;
-    let id = owner.subscription_id().await.unwrap();
-    world.organization.delete_webhook(&id).unwrap();
-    owner.enable(false).await;
-    owner.enable(true).await;
-    assert_eq!(owner.shown().await["webhook"]["status"], "missing");
+    for enabled in [true, false, true] {
+        let id = owner.subscription_id().await.unwrap();
+        world.organization.delete_webhook(&id).unwrap();
+        owner.enable(enabled).await;
+        world.keep_secret(&owner.key().await.unwrap());
+        let status = if enabled { "active" } else { "paused" };
+        assert_eq!(owner.shown().await["webhook"]["status"], status);
+    }
+    let lead = world.organization.create_lead(json!({}), Change::now());
+    assert_eq!(owner.events(1).await[0]["objectId"], lead.unwrap());
     world.finish().await;
 }
 

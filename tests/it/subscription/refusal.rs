@@ -92,12 +92,32 @@ async fn a_close_that_does_not_work_is_a_503() {
 }
 
 #[tokio::test]
-async fn a_close_that_does_not_work_at_all_is_a_503_too() {
+async fn while_nobody_knows_what_close_has_the_instance_is_left_to_be_removed() {
     let world = World::start().await;
-    let everything = RequestMatch::to("*").times(usize::MAX);
-    world.close.fail(everything, CloseFault::status(502));
+    let creation = CloseFault::LoseAnswer;
+    world.close.fail(creations(), creation);
+    let lists = RequestMatch::to("/webhook/").method("GET");
+    world.close.fail(lists, CloseFault::status(502));
     let answer = provision(&world).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+
+    let listed = world.call("GET", "/instances", None, "").await.body;
+    let message = answer.body["message"].as_str().unwrap();
+    let left = format!("instance {} may be left", listed[0]["id"]);
+    assert!(message.contains(&left), "{message}");
+    assert_eq!(listed[0]["valid"], false);
+    assert_eq!(world.organization.webhooks().len(), 1);
+    let owner = Owner {
+        world: &world,
+        id: listed[0]["id"].as_u64().unwrap(),
+        token: String::new(),
+        url: String::new(),
+    };
+    for (method, path) in [("PATCH", ""), ("PUT", "/enabled"), ("DELETE", "/enabled")] {
+        let answer = owner.call(method, path, &json!({})).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{method}");
+    }
+    owner.remove().await;
     assert_nothing_is_left(&world).await;
     world.finish().await;
 }
@@ -130,14 +150,44 @@ async fn a_subscription_that_could_not_be_stored_is_removed() {
 }
 
 #[tokio::test]
-async fn one_that_was_stored_all_the_same_is_removed_too() {
+async fn one_that_was_stored_all_the_same_stays() {
     let world = World::start().await;
     let updates = Calls::of("UpdateItem").table("InstancesTable");
     let lost = Fault::new(Failure::Disconnected, updates).after_performing();
-    world.stack.store().fail(lost.times(3));
+    world.stack.store().fail(lost.with_retries());
     let answer = provision(&world).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    let id = answer.body["id"].as_u64().unwrap();
+    let stored = world.instance_table().get(id.try_into().unwrap()).await;
+    let subscription_id = stored.unwrap().unwrap().subscription_id.unwrap();
+    assert_eq!(
+        texts(&world.organization.webhooks(), "id"),
+        [subscription_id]
+    );
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn while_nobody_knows_what_is_stored_nothing_is_removed() {
+    let world = World::start().await;
+    let store = world.stack.store();
+    let updates = Calls::of("UpdateItem").table("InstancesTable");
+    let lost = Fault::new(Failure::Disconnected, updates).after_performing();
+    store.fail(lost.with_retries());
+    let reads = Calls::of("GetItem").table("InstancesTable");
+    store.fail(Fault::new(Failure::Internal, reads).times(usize::MAX));
+
+    let answer = provision(&world).await;
+
+    store.clear_faults();
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_nothing_is_left(&world).await;
+    let listed = world.call("GET", "/instances", None, "").await.body;
+    let message = answer.body["message"].as_str().unwrap();
+    let left = format!("instance {} may be left", listed[0]["id"]);
+    assert!(message.contains(&left), "{message}");
+    let path = format!("/instances/{}", listed[0]["id"]);
+    let shown = world.call("GET", &path, None, "").await.body;
+    assert_eq!(shown["webhook"]["status"], "active", "{shown}");
     world.finish().await;
 }
 

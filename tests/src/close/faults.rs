@@ -94,6 +94,10 @@ pub enum Fault {
     Delay(Duration),
     /// No answer: the connection is closed.
     CloseConnection,
+    /// Close does what is asked, but its answer is lost: the connection is closed.
+    LoseAnswer,
+    /// No answer for as long as the client waits, and nothing is done.
+    NoAnswer,
     /// The answer, evaluated at once, is sent when the hold is released. See [`super::CloseSimulator::hold`].
     Hold(HeldAnswer),
 }
@@ -118,6 +122,16 @@ impl Fault {
             status,
             headers: Vec::new(),
             body: Body::Text(body.to_owned()),
+        }))
+    }
+
+    /// A 429 of something before Close, with these headers.
+    pub fn throttled_before(headers: &[(&'static str, &str)]) -> Self {
+        let owned = |(name, value): &(&'static str, &str)| (*name, (*value).to_owned());
+        Self::Answer(Reply(Answer {
+            status: 429,
+            headers: headers.iter().map(owned).collect(),
+            body: Body::Text("<html>Too Many Requests</html>".to_owned()),
         }))
     }
 

@@ -155,9 +155,12 @@ impl CloseSimulator {
         hold
     }
 
-    /// Forgets every fault that has not happened yet.
-    pub fn clear_faults(&self) {
-        self.shared.lock().faults.clear();
+    /// Forgets every fault that has not happened yet. Returns whether there was none.
+    pub fn clear_faults(&self) -> bool {
+        let mut world = self.shared.lock();
+        let all_happened = world.faults.is_empty();
+        world.faults.clear();
+        all_happened
     }
 
     /// Every request so far, oldest first.

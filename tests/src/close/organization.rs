@@ -141,6 +141,15 @@ impl Organization {
         list["data"].as_array().cloned().unwrap_or_default()
     }
 
+    /// The key that a subscription's deliveries are signed with, which the API shows once.
+    pub fn signature_key(&self, id: &str) -> Option<String> {
+        self.with(|tenant| {
+            let mut subscriptions = tenant.subscriptions.iter();
+            let found = subscriptions.find(|subscription| subscription.id == id);
+            found.map(|found| found.signature_key.clone())
+        })
+    }
+
     /// A webhook subscription as the API shows it.
     pub fn webhook(&self, id: &str) -> Option<Value> {
         self.with(|tenant| webhooks::read(tenant, id).ok())

@@ -64,6 +64,12 @@ async fn handle(
             shared.notify();
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
+        Some(Fault::LoseAnswer) => {
+            evaluate(&shared, &request, key.as_deref());
+            connection.cut();
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        }
+        Some(Fault::NoAnswer) => std::future::pending().await,
         Some(Fault::Answer(reply)) => reply.0,
         Some(Fault::Delay(delay)) => {
             sleep(delay).await;

@@ -3,7 +3,8 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, PutRequest, TransactWriteItem, WriteRequest};
 
 use super::*;
 use crate::fault::Failure;
@@ -89,5 +90,68 @@ async fn a_held_call_has_taken_effect() -> Result<()> {
     assert!(!background.is_finished());
     hold.release();
     assert_eq!(background.await?, Ok(()));
+    Ok(())
+}
+
+fn item(id: u64) -> [(String, AttributeValue); 1] {
+    [("id".to_owned(), AttributeValue::N(id.to_string()))]
+}
+
+/// A transaction that puts an item, or the code of its refusal.
+async fn transact(client: &Client, id: u64) -> Result<(), String> {
+    let put = Put::builder().table_name("local-Things");
+    let put = put.set_item(Some(item(id).into())).build();
+    let put = TransactWriteItem::builder().put(put.map_err(|error| error.to_string())?);
+    let transaction = client.transact_write_items().transact_items(put.build());
+    let answer = transaction.send().await;
+    answer.map(|_| ()).map_err(|error| {
+        let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) =
+            error.as_service_error()
+        else {
+            return error.to_string();
+        };
+        let codes = canceled.cancellation_reasons().iter();
+        codes.filter_map(|reason| reason.code()).collect()
+    })
+}
+
+/// How many of the puts of a batch were not done.
+async fn put_batch(client: &Client, id: u64) -> Result<usize> {
+    let put = PutRequest::builder().set_item(Some(item(id).into()));
+    let put = WriteRequest::builder().put_request(put.build()?).build();
+    let batch = client.batch_write_item();
+    let batch = batch.request_items("local-Things", vec![put]);
+    let left = batch.send().await?.unprocessed_items.unwrap_or_default();
+    Ok(left.into_values().flatten().count())
+}
+
+#[tokio::test]
+async fn what_a_transaction_holds_nobody_else_writes() -> Result<()> {
+    let (store, client) = start().await?;
+    let hold = store.hold(Calls::of("TransactWriteItems"));
+    let background = tokio::spawn({
+        let client = client.clone();
+        async move { transact(&client, 1).await }
+    });
+    hold.reached().await?;
+
+    let conflict = || Err("TransactionConflictException".to_owned());
+    assert_eq!(put(&client, 1).await, conflict());
+    assert_eq!(
+        transact(&client, 1).await,
+        Err("TransactionConflict".to_owned())
+    );
+    assert_eq!(put_batch(&client, 1).await?, 1);
+    assert!(exists(&client, 1).await?, "but it can be read");
+    assert_eq!(put(&client, 2).await, Ok(()));
+    assert_eq!(store.met().snapshot().len(), 3);
+
+    hold.release();
+    assert_eq!(background.await?, Ok(()));
+    assert_eq!(put(&client, 1).await, Ok(()));
+    assert_eq!(put_batch(&client, 1).await?, 0);
+    store.meet_transaction(Calls::any().table("Things"), 1);
+    assert!(exists(&client, 1).await?, "this writes nothing");
+    assert_eq!(put(&client, 1).await, conflict());
     Ok(())
 }

@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
-use shared::aws;
 use shared::settings::callback::Callback;
+use shared::{aws, http_time};
 
 use super::reason::Reason;
 use super::resolver::{NoPublicAddress, PublicResolver, SystemResolver};
-use super::schedule;
 
 /// One attempt, with all that belongs to it.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -106,8 +105,8 @@ fn judge(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Attempt {
         _ if status.is_success() => Attempt::Delivered,
         StatusCode::GONE => Attempt::Refused(Reason::Gone),
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-            let text = headers.get(RETRY_AFTER).and_then(|text| text.to_str().ok());
-            failed(text.and_then(|text| schedule::read_retry_after(text, now)))
+            let wait = http_time::retry_after(headers, Some(now));
+            failed(wait.and_then(|wait| SignedDuration::try_from(wait).ok()))
         }
         _ => failed(None),
     }

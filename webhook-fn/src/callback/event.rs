@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use shared::change::EventType;
 use shared::event::{Channel, EventId, SOURCE};
 use shared::instance_id::InstanceId;
+use shared::json;
 
 /// What EventBridge puts round it.
 #[derive(Deserialize)]
@@ -56,11 +57,11 @@ pub struct Event<'a> {
 impl<'a> Event<'a> {
     /// Reads a message's body; nothing, where it is no event of ours.
     pub fn parse(body: &'a str) -> Option<Self> {
-        let envelope: Envelope<'a> = serde_json::from_str(body).ok()?;
+        let envelope: Envelope<'a> = json::read(body).ok()?;
         if envelope.source != SOURCE {
             return None;
         }
-        serde_json::from_str(envelope.detail.get()).ok()
+        json::read(envelope.detail.get()).ok()
     }
 }
 

@@ -166,7 +166,7 @@ mod tests {
             "md5OfBody": "99914b932bd37a50b983c5e7c90ae93b", "eventSource": "aws:sqs",
             "eventSourceARN": format!("arn:aws:sqs:eu-central-1:123456789012:{queue}"), "awsRegion": "eu-central-1",
         }]});
-        let event: SqsEvent = serde_json::from_value(event).unwrap();
+        let event: SqsEvent = shared::json::read(&event.to_string()).unwrap();
         let record = event.records.into_iter().next().unwrap();
         Message::read(record, RETRY_QUEUE, NOW)
     }

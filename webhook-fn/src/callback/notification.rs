@@ -3,6 +3,8 @@
 //! Its members, their order and their types are those of notifications captured from that service in 2018; what there were
 //! accounts, companies and users is constant here.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -10,6 +12,7 @@ use serde_json::value::RawValue;
 use shared::change::EventType;
 use shared::event::Channel;
 use shared::instance_id::InstanceId;
+use shared::json;
 use shared::query_url::Objects;
 use shared::settings::Settings;
 
@@ -68,8 +71,8 @@ struct Change<'a> {
 /// What Close sent: a webhook's body as it came, or a record that was polled, under the name of its resource.
 struct Raw<'a> {
     event: &'a Event<'a>,
-    /// `raw`, or what `rawText` holds, which is JSON too.
-    json: Option<&'a RawValue>,
+    /// `raw`, or what `rawText` holds, which is JSON too, once half of a surrogate pair is a character.
+    json: Option<Cow<'a, RawValue>>,
     /// Where it was polled, and when.
     polled: Option<(&'a str, Timestamp)>,
 }
@@ -114,10 +117,10 @@ fn message<'a>(
 
 fn raw<'a>(event: &'a Event<'a>, resource: &'a str, poll_date: Option<Timestamp>) -> Raw<'a> {
     let text = event.raw_text.as_deref();
-    let from_text = text.and_then(|text| serde_json::from_str(text).ok());
+    let from_text = text.and_then(|text| json::read(text).ok());
     Raw {
         event,
-        json: event.raw.or(from_text),
+        json: event.raw.or(from_text).map(json::mended),
         polled: poll_date.map(|poll_date| (resource, poll_date)),
     }
 }
@@ -191,12 +194,12 @@ fn to_seconds(time: Timestamp) -> String {
 
 impl Serialize for Raw<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if let (None, Some(json)) = (self.polled, self.json) {
+        if let (None, Some(json)) = (self.polled, &self.json) {
             return json.serialize(serializer);
         }
         let mut map = serializer.serialize_map(None)?;
         if let Some((resource, poll_date)) = self.polled {
-            let records: Vec<_> = self.json.into_iter().collect();
+            let records: Vec<_> = self.json.iter().collect();
             map.serialize_entry(resource, &records)?;
             map.serialize_entry("pollDate", &poll_date.as_millisecond())?;
             map.serialize_entry("objectType", resource)?;
@@ -215,6 +218,7 @@ impl Serialize for Raw<'_> {
 mod tests {
     use serde_json::{Value, json};
     use shared::configuration::Configuration;
+    use shared::json;
     use shared::settings::{Policy, Settings};
 
     use super::body;
@@ -252,7 +256,7 @@ mod tests {
 
     fn object_type(object_type: &str, resources: Option<Value>) -> Value {
         let message = message("polling", object_type, "UPDATED", r#""raw":{}"#);
-        let body: Value = serde_json::from_str(&notification(&message, resources)).unwrap();
+        let body: Value = json::tree(&notification(&message, resources)).unwrap();
         let found = body["message"]["events"][0]["objectType"].clone();
         assert_eq!(body["message"]["raw"]["objectType"], found);
         found
@@ -285,6 +289,19 @@ mod tests {
     }
 
     #[test]
+    fn half_of_a_surrogate_pair_is_a_character() {
+        let text = r#""rawText":"{\"name\": \"cut \\ud83d\"}""#;
+        for (channel, raw) in [
+            ("webhook", r#""raw":{"name": "cut \ufffd"},"#),
+            ("polling", r#""raw":{"accounts":[{"name": "cut \ufffd"}],"#),
+        ] {
+            let body = notification(&message(channel, "lead", "UPDATED", text), None);
+            assert!(body.contains(raw), "{body}");
+            assert!(json::tree(&body).is_ok());
+        }
+    }
+
+    #[test]
     fn what_was_too_large_says_where_to_read_it() {
         let omitted =
             r#""rawOmitted":{"bytes":7,"href":"https://api.close.com/api/v1/lead/lead_1/"}"#;
@@ -311,7 +328,7 @@ mod tests {
             ("UNKNOWN", "unknown"),
         ] {
             let message = message("webhook", "lead", event_type, r#""raw":{}"#);
-            let body: Value = serde_json::from_str(&notification(&message, None)).unwrap();
+            let body: Value = json::tree(&notification(&message, None)).unwrap();
             assert_eq!(body["action"], action);
             assert_eq!(body["message"]["events"][0]["eventType"], event_type);
         }

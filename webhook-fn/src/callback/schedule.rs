@@ -1,6 +1,5 @@
 //! When a notification that failed is tried again.
 
-use jiff::fmt::rfc2822;
 use jiff::{SignedDuration, Timestamp};
 
 /// After the first failure, in seconds: 8, 64 … 8^5, which is 9.1 h.
@@ -33,19 +32,6 @@ pub fn soon(now: Timestamp) -> Timestamp {
     after(now, MIN_WAIT)
 }
 
-/// What `Retry-After` says: seconds, or a date.
-pub fn read_retry_after(text: &str, now: Timestamp) -> Option<SignedDuration> {
-    let text = text.trim();
-    if let Ok(seconds) = text.parse::<u32>() {
-        return Some(SignedDuration::from_secs(seconds.into()));
-    }
-    let date = rfc2822::DateTimeParser::new()
-        .relaxed_weekday(true)
-        .parse_timestamp(text)
-        .ok()?;
-    Some(date.duration_since(now).max(SignedDuration::ZERO))
-}
-
 fn after(now: Timestamp, wait: SignedDuration) -> Timestamp {
     now.saturating_add(wait).unwrap_or(now)
 }
@@ -54,7 +40,7 @@ fn after(now: Timestamp, wait: SignedDuration) -> Timestamp {
 mod tests {
     use jiff::{SignedDuration, Timestamp};
 
-    use super::{next, read_retry_after};
+    use super::next;
 
     const NOW: Timestamp = Timestamp::constant(1_781_870_400, 0);
 
@@ -100,17 +86,5 @@ mod tests {
         assert_eq!(seconds(1, 0, Some(120), 0.0), Some(120.0));
         assert_eq!(seconds(2, 0, Some(1), 0.0), Some(64.0));
         assert_eq!(seconds(1, 0, Some(1_000_000), 0.0), Some(43_200.0));
-    }
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        let read = |text| read_retry_after(text, NOW).map(|wait| wait.as_secs());
-        assert_eq!(read("120"), Some(120));
-        assert_eq!(read(" 0 "), Some(0));
-        assert_eq!(read("Fri, 19 Jun 2026 12:01:00 GMT"), Some(60));
-        assert_eq!(read("Fri, 19 Jun 2026 11:00:00 GMT"), Some(0));
-        for text in ["", "-1", "soon", "1.5"] {
-            assert_eq!(read(text), None, "{text}");
-        }
     }
 }

@@ -2,15 +2,16 @@
 
 use secrecy::ExposeSecret;
 use serde_json::Value;
-use shared::close::webhook::{CreatedSubscription, Status, SubscribedEvent};
-use shared::instance::Instance;
+use shared::close::webhook::CreatedSubscription;
+use shared::instance::{FormerSubscription, Instance};
 use shared::settings::{FieldError, Policy, Settings, field};
 use shared::table::TableError;
 
-use super::find::find_by_account;
+use super::find::find_ready_by_account;
 use super::request::{self, Provision};
-use super::settle::settle;
+use super::settle::{is_same_account, settle, settle_after};
 use super::signature_keys::rotate;
+use super::subscribe::{self, unsettled};
 use super::view;
 use crate::app::{App, Call};
 use crate::authorization::Credentials;
@@ -19,6 +20,12 @@ use crate::subscription::{self, Step, account};
 
 /// Whoever is overtaken so often by other changes is told to come back.
 pub(super) const MAX_TRIES: usize = 5;
+
+/// A change that was stored.
+struct Changed {
+    instance: Instance,
+    settings: Settings,
+}
 
 /// Replaces an instance by the one in the body.
 ///
@@ -61,12 +68,20 @@ async fn change(
     id: &str,
     read: impl Fn(&Instance) -> Result<Provision, HandlerError>,
 ) -> Result<Value, HandlerError> {
-    let mut is_settled = true;
-    let result = try_change(app, call, credentials, id, read, &mut is_settled).await;
-    if result.is_err() && !is_settled {
-        undo(app, id).await;
+    // Whether the subscription is to change.
+    let mut concerns_close = false;
+    let changed = try_change(app, call, credentials, id, read, &mut concerns_close).await;
+    let changed = match changed {
+        Err(error) if concerns_close => return Err(undo(app, call, id, error).await),
+        changed => changed?,
+    };
+    let mut answer = view::to_json(&changed.instance, &changed.settings, &call.public_url);
+    if view::has_subscription(&changed.instance, &changed.settings) {
+        let webhook = follow(app, call, &changed, concerns_close).await?;
+        view::set_webhook(&mut answer, webhook);
     }
-    result
+    tracing::info!(instance.id = id, "changed");
+    Ok(answer)
 }
 
 async fn try_change(
@@ -75,12 +90,12 @@ async fn try_change(
     credentials: &Credentials,
     id: &str,
     read: impl Fn(&Instance) -> Result<Provision, HandlerError>,
-    is_settled: &mut bool,
-) -> Result<Value, HandlerError> {
+    concerns_close: &mut bool,
+) -> Result<Changed, HandlerError> {
     for _ in 0..MAX_TRIES {
-        let old = find_by_account(app, credentials, id).await?;
+        let old = find_ready_by_account(app, credentials, id).await?;
         let provision = read(&old)?;
-        match apply(app, call, &old, provision, is_settled).await {
+        match apply(app, call, &old, provision, concerns_close).await {
             // Somebody else was faster: what the request says is to be said of what is there now.
             Err(HandlerError::Table(TableError::Conflict)) => {}
             result => return result,
@@ -89,15 +104,14 @@ async fn try_change(
     Err(HandlerError::Contended)
 }
 
-/// Makes the subscription at Close fit, then stores the instance; if that fails, nothing of Close's was made in vain.
-/// `is_settled` says whether Close has what is stored; a request that is tried again may have changed it.
+/// Has Close take what the change means for the subscription, then stores the instance.
 async fn apply(
     app: &App,
     call: &Call<'_>,
     old: &Instance,
     provision: Provision,
-    is_settled: &mut bool,
-) -> Result<Value, HandlerError> {
+    concerns_close: &mut bool,
+) -> Result<Changed, HandlerError> {
     let old_settings = Settings::parse(&old.configuration, &Policy::of_stored())
         .map_err(HandlerError::Configuration)?;
     let Provision {
@@ -115,29 +129,33 @@ async fn apply(
         ..old.clone()
     };
     refuse_another_key(&new, &old_settings, &settings)?;
-    let step = step(old, &old_settings, &settings, *is_settled);
-    *is_settled &= step == Step::Keep;
-    let created = follow(app, call, step, &old_settings, &mut new, &settings).await?;
-    new.previous_keys = rotate(old, &new.configuration, call.clock.now());
-
-    let is_polled = settings.poller.is_some() && !new.disabled;
-    let stored = app
-        .instances
-        .replace(&new, is_polled, call.clock.now())
-        .await;
-    app.cache.remove(old.id);
-    // Of two subscriptions the one that no stored instance knows must go.
-    let superfluous = match (&stored, &created) {
-        (Err(_), Some(created)) => Some((&settings, created.id.as_str())),
-        (Ok(()), Some(_)) => old.subscription_id.as_deref().map(|id| (&old_settings, id)),
-        (_, None) => None,
+    let step = subscription::plan(&old_settings, old.subscription_id.is_some(), &settings);
+    *concerns_close |= step != Step::Keep;
+    let created = prepare(app, call, &step, old, &settings).await?;
+    let is_former = match &created {
+        Some(created) => {
+            subscribe::adopt(&mut new, created);
+            // What Close has not under the same key is gone.
+            !is_same_account(&old_settings, &settings)
+        }
+        None if step == Step::Remove => {
+            new.subscription_id = None;
+            true
+        }
+        None => {
+            keep_key(&mut new, &old_settings);
+            false
+        }
     };
-    if let Some((settings, id)) = superfluous {
-        subscription::remove(app, account(settings), id).await?;
+    if is_former {
+        new.former_subscriptions.extend(former(old, &old_settings));
     }
-    stored?;
-    tracing::info!(instance.id = %new.id, "changed");
-    Ok(view::to_json(&new, &settings, &call.public_url))
+    new.previous_keys = rotate(old, &new.configuration, call.clock.now());
+    subscribe::store(app, call, &new, &settings, created.as_ref()).await?;
+    Ok(Changed {
+        instance: new,
+        settings,
+    })
 }
 
 /// Close signs a subscription that it made for us with a key of its own. With another, every delivery would be refused once
@@ -161,98 +179,72 @@ fn refuse_another_key(
     Err(HandlerError::Invalid(vec![FieldError::new(&name, message)]))
 }
 
-/// What to do at Close. Where that may not have what is stored, it is told again.
-fn step<'a>(
-    old: &Instance,
-    old_settings: &Settings,
-    settings: &'a Settings,
-    is_settled: bool,
-) -> Step<'a> {
-    let has_subscription = old.subscription_id.is_some();
-    match (
-        subscription::plan(old_settings, has_subscription, settings),
-        &settings.subscription,
-    ) {
-        (Step::Keep, Some(events)) if !is_settled => Step::Cover(events),
-        (step, _) => step,
-    }
-}
-
-/// Does at Close what the change means for the subscription. Returns a new one, if one was made.
-async fn follow(
+/// Does at Close, before the change is stored, what Close may refuse. Returns a new subscription, if one was made.
+async fn prepare(
     app: &App,
     call: &Call<'_>,
-    step: Step<'_>,
-    old_settings: &Settings,
-    new: &mut Instance,
+    step: &Step<'_>,
+    old: &Instance,
     settings: &Settings,
 ) -> Result<Option<CreatedSubscription>, HandlerError> {
-    let events = match (step, new.subscription_id.as_deref()) {
-        (Step::Create(events) | Step::Cover(events), Some(id)) => {
-            // Another key may be one of the same organization's.
-            if subscription::cover(app, account(settings), id, events).await? {
-                keep_key(new, old_settings);
-                return Ok(None);
-            }
-            events
-        }
-        (Step::Create(events), None) => events,
-        (Step::Remove, Some(id)) => {
-            subscription::remove(app, account(old_settings), id).await?;
-            new.subscription_id = None;
-            return Ok(None);
-        }
-        (Step::Keep, Some(_)) => {
-            keep_key(new, old_settings);
-            return Ok(None);
-        }
-        (_, None) => return Ok(None),
+    let (Step::Create(events) | Step::Cover(events)) = step else {
+        return Ok(None);
     };
-    let created = subscription::create(
-        app,
-        account(settings),
-        &view::webhook_url(new, &call.public_url),
-        events,
-    )
-    .await?;
-    new.configuration
-        .set(field::SIGNATURE_KEY, created.signature_key.expose_secret());
-    new.subscription_id = Some(created.id.clone());
-    if new.disabled {
-        quiet(app, settings, &created.id, events).await?;
+    let account = account(settings);
+    if let Some(id) = &old.subscription_id
+        // Another key may be one of the same organization's.
+        && subscription::cover(app, account, id, events).await?
+    {
+        return Ok(None);
     }
+    let url = view::webhook_url(old, &call.public_url);
+    let before = subscription::ids_at(app, account, &url).await?;
+    let created = subscribe::create(app, account, old.id, &url, events, &before).await?;
     Ok(Some(created))
 }
 
-/// Pauses the new subscription of a disabled instance, or removes it.
-async fn quiet(
-    app: &App,
-    settings: &Settings,
-    id: &str,
-    events: &[SubscribedEvent],
-) -> Result<(), HandlerError> {
-    let paused = subscription::set(app, account(settings), id, events, Status::Paused).await;
-    if paused.is_err() {
-        subscription::remove(app, account(settings), id).await?;
-    }
-    paused
+/// The subscription that is to go once the change is stored. Until then the instance names it, with the key that can remove it.
+fn former(old: &Instance, old_settings: &Settings) -> Option<FormerSubscription> {
+    let id = old.subscription_id.clone()?;
+    Some(FormerSubscription {
+        id,
+        base_url: old_settings.base_url.clone(),
+        api_key: old_settings.api_key.expose_secret().to_owned(),
+    })
 }
 
-/// Tells Close again what is stored, after a change of it that was not stored.
-async fn undo(app: &App, id: &str) {
-    let settled = match id.parse() {
-        Ok(id) => settle(app, id).await,
-        Err(_) => Ok(()),
-    };
-    if let Err(error) = settled {
-        let cause = error.cause();
-        tracing::error!(instance.id = id, %error, cause, "the subscription at Close may differ from the instance's");
+/// Tells Close what is stored, after a change of which nobody knows whether it is.
+async fn undo(app: &App, call: &Call<'_>, id: &str, error: HandlerError) -> HandlerError {
+    match id.parse() {
+        Ok(id) => settle_after(app, call, id, error).await,
+        Err(_) => error,
+    }
+}
+
+/// Brings Close to what is stored now. A change that does not concern it is done all the same; its answer says what is wrong.
+async fn follow(
+    app: &App,
+    call: &Call<'_>,
+    changed: &Changed,
+    concerns_close: bool,
+) -> Result<Option<Value>, HandlerError> {
+    let instance = &changed.instance;
+    match settle(app, call, instance.id).await {
+        Err(error) if !concerns_close => {
+            let reason = error.cause().unwrap_or_else(|| error.to_string());
+            tracing::warn!(instance.id = %instance.id, reason, "the subscription at Close may differ from the instance's");
+            let id = instance.subscription_id.as_deref();
+            Ok(Some(subscription::unknown(id, &reason)))
+        }
+        settled => settled.map_err(|error| unsettled(instance.id, error)),
     }
 }
 
 /// A subscription that stays has its key, also where a whole new configuration does not repeat it.
 fn keep_key(new: &mut Instance, old_settings: &Settings) {
-    if let Some(key) = &old_settings.signature_key {
+    if new.subscription_id.is_some()
+        && let Some(key) = &old_settings.signature_key
+    {
         new.configuration
             .set_default(field::SIGNATURE_KEY, key.expose_secret());
     }

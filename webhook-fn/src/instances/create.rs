@@ -5,22 +5,22 @@ use serde_json::Value;
 use shared::close::webhook::SubscribedEvent;
 use shared::instance::{Instance, Phase};
 use shared::instance_id::{InstanceId, MAX_INSTANCE_ID};
-use shared::settings::{Settings, field};
+use shared::settings::Settings;
 use shared::table::TableError;
 
 use super::request::{self, Provision};
 use super::token::random_token;
-use super::view;
+use super::{subscribe, view};
 use crate::app::{App, Call};
 use crate::authorization::{Credentials, hash_token};
 use crate::error::HandlerError;
-use crate::subscription::{self, account};
+use crate::subscription::account;
 
 /// The chance that an id is taken is one in a million even with ten billion instances.
 const MAX_DRAWS: usize = 5;
 
 /// Provisions an instance and shows its token, this once. Where it is to be subscribed at Close, it is stored first and
-/// works last: whatever fails between, nothing is left that nobody knows of.
+/// works last: whatever fails between, nothing is left that nobody knows of. What cannot be undone is said in the answer.
 ///
 /// # Errors
 /// 400 with all that is missing or wrong; 401; 413; 503.
@@ -43,17 +43,26 @@ pub async fn create(
     if settings.subscription.is_some() {
         instance.phase = Phase::Provisioning;
     }
-    insert(app, &mut instance, &settings).await?;
-    if let Some(events) = &settings.subscription
-        && let Err(error) = subscribe(app, call, &mut instance, &settings, events).await
-    {
-        undo(app, &instance, &settings).await?;
-        return Err(error);
+    if let Err(error) = provision(app, call, &mut instance, &settings).await {
+        return Err(undo(app, &instance, error).await);
     }
     tracing::info!(instance.id = %instance.id, polled = settings.poller.is_some(), "provisioned");
     let mut answer = view::to_json(&instance, &settings, &call.public_url);
     answer["token"] = Value::String(token.expose_secret().to_owned());
     Ok(answer)
+}
+
+async fn provision(
+    app: &App,
+    call: &Call<'_>,
+    instance: &mut Instance,
+    settings: &Settings,
+) -> Result<(), HandlerError> {
+    insert(app, instance, settings).await?;
+    match &settings.subscription {
+        Some(events) => subscribe(app, call, instance, settings, events).await,
+        None => Ok(()),
+    }
 }
 
 async fn insert(
@@ -72,7 +81,7 @@ async fn insert(
     Ok(app.instances.insert(instance, is_polled).await?)
 }
 
-/// Whether the id is taken by the instance itself, whose first insertion was done but not answered.
+/// Whether the instance itself is stored, and no other has its id: its insertion may have been done but not answered.
 async fn is_stored(app: &App, instance: &Instance) -> Result<bool, TableError> {
     let stored = app.instances.get(instance.id).await?;
     Ok(stored.is_some_and(|stored| stored.token_hash == instance.token_hash))
@@ -87,23 +96,36 @@ async fn subscribe(
     events: &[SubscribedEvent],
 ) -> Result<(), HandlerError> {
     let url = view::webhook_url(instance, &call.public_url);
-    let created = subscription::create(app, account(settings), &url, events).await?;
-    instance
-        .configuration
-        .set(field::SIGNATURE_KEY, created.signature_key.expose_secret());
-    instance.subscription_id = Some(created.id.clone());
+    let created = subscribe::create(app, account(settings), instance.id, &url, events, &[]).await?;
+    subscribe::adopt(instance, &created);
     instance.phase = Phase::Ready;
-    let is_polled = settings.poller.is_some();
-    let now = call.clock.now();
-    Ok(app.instances.replace(instance, is_polled, now).await?)
+    subscribe::store(app, call, instance, settings, Some(&created)).await
 }
 
-/// Removes first what is at Close: while that cannot be done, only the instance tells of it.
-async fn undo(app: &App, instance: &Instance, settings: &Settings) -> Result<(), HandlerError> {
-    if let Some(id) = &instance.subscription_id {
-        subscription::remove(app, account(settings), id).await?;
+/// Removes the instance, if that is stored. While Close may have a subscription of it, only the instance tells of that.
+async fn undo(app: &App, instance: &Instance, error: HandlerError) -> HandlerError {
+    let id = instance.id;
+    let error = match error {
+        HandlerError::Unsettled { error, .. } => return HandlerError::LeftBehind { id, error },
+        // Somebody else has begun to remove it.
+        HandlerError::Table(TableError::Conflict) => HandlerError::Contended,
+        error => error,
+    };
+    match remove(app, instance).await {
+        Ok(()) => error,
+        Err(failure) => {
+            tracing::error!(instance.id = %id, %failure, "an instance may be left, half set up");
+            let error = Box::new(error);
+            HandlerError::LeftBehind { id, error }
+        }
     }
-    Ok(app.instances.delete(instance.id).await?)
+}
+
+async fn remove(app: &App, instance: &Instance) -> Result<(), TableError> {
+    if is_stored(app, instance).await? {
+        app.instances.delete(instance.id).await?;
+    }
+    Ok(())
 }
 
 /// The id is part of the webhook URL, which nobody must be able to guess.

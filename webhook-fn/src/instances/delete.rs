@@ -26,7 +26,7 @@ pub async fn delete(
 ) -> Result<Value, HandlerError> {
     // First nothing must come in any more, not even from a poll that runs.
     let instance = retire(app, call, credentials, id).await?;
-    remove_subscription(app, call, &instance).await?;
+    remove_subscriptions(app, call, &instance).await?;
     app.watermarks.delete_all(instance.id).await?;
     app.instances.delete(instance.id).await?;
     tracing::info!(instance.id = %instance.id, "removed");
@@ -62,21 +62,22 @@ async fn retire(
     Err(HandlerError::Contended)
 }
 
-/// A provisioning that broke off may have left a subscription that no instance knows; its URL tells it.
-async fn remove_subscription(
+/// Removes the subscription and those it followed. What broke off may have left more, which their URL tells.
+async fn remove_subscriptions(
     app: &App,
     call: &Call<'_>,
     instance: &Instance,
 ) -> Result<(), HandlerError> {
+    let url = view::webhook_url(instance, &call.public_url);
+    for former in &instance.former_subscriptions {
+        subscription::remove_former(app, former, &url, None).await?;
+    }
     let Ok(settings) = Settings::parse(&instance.configuration, &Policy::of_stored()) else {
         return Ok(());
     };
-    match &instance.subscription_id {
-        Some(id) => subscription::remove(app, account(&settings), id).await,
-        None if settings.subscription.is_some() => {
-            let url = view::webhook_url(instance, &call.public_url);
-            subscription::remove_all_of(app, account(&settings), &url).await
-        }
-        None => Ok(()),
+    let id = instance.subscription_id.as_deref();
+    if id.is_none() && settings.subscription.is_none() {
+        return Ok(());
     }
+    subscription::remove_all(app, account(&settings), id, &url, None).await
 }

@@ -6,8 +6,9 @@ use shared::settings::{Policy, Settings};
 use shared::table::TableError;
 
 use super::change::MAX_TRIES;
-use super::find::find;
-use super::settle::settle;
+use super::find::find_ready;
+use super::settle::{settle, settle_after};
+use super::subscribe::unsettled;
 use super::view;
 use crate::app::{App, Call};
 use crate::authorization::Credentials;
@@ -47,7 +48,7 @@ async fn set(
     disabled: bool,
 ) -> Result<Value, HandlerError> {
     for _ in 0..MAX_TRIES {
-        let old = find(app, credentials, id).await?;
+        let old = find_ready(app, credentials, id).await?;
         let settings = Settings::parse(&old.configuration, &Policy::of_stored())
             .map_err(HandlerError::Configuration)?;
         let new = Instance {
@@ -64,11 +65,19 @@ async fn set(
         app.cache.remove(new.id);
         match stored {
             Err(TableError::Conflict) => continue,
+            Err(error) if view::has_subscription(&new, &settings) => {
+                return Err(settle_after(app, call, new.id, error.into()).await);
+            }
             stored => stored?,
         }
-        settle(app, new.id).await?;
+        let mut answer = view::to_json(&new, &settings, &call.public_url);
+        if view::has_subscription(&new, &settings) {
+            let settled = settle(app, call, new.id).await;
+            let webhook = settled.map_err(|error| unsettled(new.id, error))?;
+            view::set_webhook(&mut answer, webhook);
+        }
         tracing::info!(instance.id = %new.id, disabled, "enabled or disabled");
-        return Ok(view::to_json(&new, &settings, &call.public_url));
+        return Ok(answer);
     }
     Err(HandlerError::Contended)
 }

@@ -55,3 +55,34 @@ fn refuse_removed(instance: Instance) -> Result<Instance, HandlerError> {
         Phase::Provisioning | Phase::Ready => Ok(instance),
     }
 }
+
+/// The instance `id`, if it is neither being set up nor being removed, for the account or the instance's own token.
+///
+/// # Errors
+/// As [`find`]; 503 while it is being set up.
+pub async fn find_ready(
+    app: &App,
+    credentials: &Credentials,
+    id: &str,
+) -> Result<Instance, HandlerError> {
+    refuse_unready(find(app, credentials, id).await?)
+}
+
+/// The same for the account alone.
+///
+/// # Errors
+/// As [`find_ready`].
+pub async fn find_ready_by_account(
+    app: &App,
+    credentials: &Credentials,
+    id: &str,
+) -> Result<Instance, HandlerError> {
+    refuse_unready(find_by_account(app, credentials, id).await?)
+}
+
+fn refuse_unready(instance: Instance) -> Result<Instance, HandlerError> {
+    match instance.phase {
+        Phase::Provisioning => Err(HandlerError::Provisioning(instance.id)),
+        Phase::Removing | Phase::Ready => Ok(instance),
+    }
+}

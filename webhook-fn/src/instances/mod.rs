@@ -13,5 +13,6 @@ pub mod read;
 pub mod request;
 pub mod settle;
 pub mod signature_keys;
+pub mod subscribe;
 pub mod token;
 pub mod view;

@@ -1,6 +1,7 @@
 //! `GET /instances/{id}`
 
 use serde_json::Value;
+use shared::instance::Phase;
 use shared::settings::{Policy, Settings};
 
 use super::find::find;
@@ -24,8 +25,17 @@ pub async fn read(
     let settings = Settings::parse(&instance.configuration, &Policy::of_stored())
         .map_err(HandlerError::Configuration)?;
     let mut answer = view::to_json(&instance, &settings, &call.public_url);
-    if let Some(id) = &instance.subscription_id {
-        answer["webhook"] = subscription::describe(app, account(&settings), id).await;
-    }
+    let former = instance.former_subscriptions.last();
+    let webhook = match (&instance.subscription_id, former) {
+        (Some(id), _) => Some(subscription::describe(app, account(&settings), id).await),
+        // While it is being set up, there is none yet.
+        (None, _) if settings.subscription.is_some() && instance.phase == Phase::Ready => {
+            Some(subscription::missing(None))
+        }
+        // It is not wanted any more, but there.
+        (None, Some(former)) => Some(subscription::describe_former(app, former).await),
+        (None, None) => None,
+    };
+    view::set_webhook(&mut answer, webhook);
     Ok(answer)
 }

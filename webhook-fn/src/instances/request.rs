@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 use shared::configuration::Configuration;
 use shared::instance::Instance;
+use shared::json::{self, JsonError};
 use shared::settings::{FieldError, Policy, Settings};
 
 use super::callback_secrets::refuse_another_origin;
@@ -135,9 +136,8 @@ pub fn parse_object(body: &[u8]) -> Result<Map<String, Value>, HandlerError> {
             found: body.len(),
         });
     }
-    let text =
-        std::str::from_utf8(body).map_err(|error| HandlerError::NotJson(error.to_string()))?;
-    match serde_json::from_str(text) {
+    let text = json::text(body).map_err(|error| HandlerError::NotJson(error.to_string()))?;
+    match json::tree(text) {
         Ok(Value::Object(members)) => Ok(members),
         Ok(_) => Err(HandlerError::NotJson("the body is no object".to_owned())),
         Err(error) => Err(HandlerError::NotJson(explain(text, &error))),
@@ -145,7 +145,7 @@ pub fn parse_object(body: &[u8]) -> Result<Map<String, Value>, HandlerError> {
 }
 
 /// The parser's words, with line and column; or what they are about, when somebody's editor has bent the quotes.
-fn explain(text: &str, error: &serde_json::Error) -> String {
+fn explain(text: &str, error: &JsonError) -> String {
     let position = text.lines().enumerate().find_map(|(index, line)| {
         let column = line
             .chars()
@@ -153,7 +153,7 @@ fn explain(text: &str, error: &serde_json::Error) -> String {
         Some((index + 1, column + 1))
     });
     match position {
-        Some((line, column)) if line <= error.line() => {
+        Some((line, column)) if error.line().is_some_and(|fault| line <= fault) => {
             format!("curly quotes at line {line} column {column}: use straight quotes, \" and '")
         }
         _ => error.to_string(),

@@ -1,59 +1,160 @@
 //! The subscription at Close, brought to what is stored.
 
-use shared::close::webhook::{Status, SubscribedEvent};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use shared::close::webhook::{Status, SubscribedEvent, Wanted};
+use shared::instance::{Instance, Phase};
 use shared::instance_id::InstanceId;
 use shared::settings::{Policy, Settings};
+use shared::table::TableError;
 
 use super::change::MAX_TRIES;
-use crate::app::App;
+use super::signature_keys::rotate;
+use super::{subscribe, view};
+use crate::app::{App, Call};
 use crate::error::HandlerError;
 use crate::subscription::{self, account};
 
-/// What the subscription of an instance should be.
-#[derive(PartialEq, Eq)]
-struct Wanted {
-    id: String,
-    events: Vec<SubscribedEvent>,
-    status: Status,
-}
-
-/// Makes an instance's subscription what the stored instance says. Then looks whether that has changed: of two requests at
-/// once, the one that came last at Close need not be the one that was stored last.
+/// Makes an instance's subscription what the stored instance says: what is missing at Close is made, what is not wanted any
+/// more or is not the instance's is removed. Then looks whether what is stored has changed: of two requests at once, the one
+/// that came last at Close need not be the one that was stored last. Returns how the subscription is then, if there is one.
 ///
 /// # Errors
-/// 400 where Close refuses the key or the events, 409, 503.
-pub async fn settle(app: &App, id: InstanceId) -> Result<(), HandlerError> {
-    let mut wanted = wanted(app, id).await?;
+/// 400 where Close refuses the key or the subscription, 409, 503.
+pub async fn settle(
+    app: &App,
+    call: &Call<'_>,
+    id: InstanceId,
+) -> Result<Option<Value>, HandlerError> {
+    let mut stored = read(app, id).await?;
     for _ in 0..MAX_TRIES {
-        let Some((subscription, settings)) = wanted else {
-            return Ok(());
+        let Some((instance, settings)) = stored else {
+            return Ok(None);
         };
-        let Wanted {
-            id: ours,
-            events,
-            status,
-        } = &subscription;
-        subscription::set(app, account(&settings), ours, events, *status).await?;
-        wanted = self::wanted(app, id).await?;
-        if wanted.as_ref().is_none_or(|(now, _)| *now == subscription) {
-            return Ok(());
+        bring(app, call, &instance, &settings).await?;
+        stored = read(app, id).await?;
+        let is_same = stored.as_ref().is_none_or(|(now, now_settings)| {
+            now.former_subscriptions.is_empty()
+                && says_the_same((&instance, &settings), (now, now_settings))
+        });
+        if is_same {
+            let id = instance.subscription_id.as_deref();
+            let status = status(&instance).as_str();
+            return Ok(id.map(|id| subscription::described(id, status, None)));
         }
     }
     Err(HandlerError::Contended)
 }
 
-async fn wanted(app: &App, id: InstanceId) -> Result<Option<(Wanted, Settings)>, HandlerError> {
-    let Some(instance) = app.instances.get(id).await? else {
+/// The same after a write that failed, which may have been done. Returns the error, which says so where that fails, too.
+pub async fn settle_after(
+    app: &App,
+    call: &Call<'_>,
+    id: InstanceId,
+    error: HandlerError,
+) -> HandlerError {
+    let settled = settle(app, call, id).await;
+    subscribe::or_unsettled(id, error, settled.map(drop))
+}
+
+/// What is stored, unless somebody else is making or removing it.
+async fn read(app: &App, id: InstanceId) -> Result<Option<(Instance, Settings)>, HandlerError> {
+    let stored = app.instances.get(id).await?;
+    let Some(instance) = stored.filter(|stored| stored.phase == Phase::Ready) else {
         return Ok(None);
     };
     let settings = Settings::parse(&instance.configuration, &Policy::of_stored())
         .map_err(HandlerError::Configuration)?;
-    let status = if instance.disabled {
+    Ok(Some((instance, settings)))
+}
+
+/// Whether two versions of an instance want the same of Close.
+fn says_the_same(one: (&Instance, &Settings), other: (&Instance, &Settings)) -> bool {
+    let ((one, settings), (other, other_settings)) = (one, other);
+    one.subscription_id == other.subscription_id
+        && one.disabled == other.disabled
+        && settings.subscription == other_settings.subscription
+        && is_same_account(settings, other_settings)
+}
+
+/// Whether both speak to Close with one key at one address.
+pub fn is_same_account(one: &Settings, other: &Settings) -> bool {
+    one.base_url == other.base_url && one.api_key.expose_secret() == other.api_key.expose_secret()
+}
+
+fn status(instance: &Instance) -> Status {
+    if instance.disabled {
         Status::Paused
     } else {
         Status::Active
+    }
+}
+
+/// Does at Close what the instance says, and stores what came of it.
+async fn bring(
+    app: &App,
+    call: &Call<'_>,
+    instance: &Instance,
+    settings: &Settings,
+) -> Result<(), HandlerError> {
+    let url = view::webhook_url(instance, &call.public_url);
+    let named = instance.subscription_id.as_deref();
+    if let Some(events) = &settings.subscription {
+        let status = status(instance);
+        let wanted = Wanted {
+            url: &url,
+            events,
+            status,
+        };
+        let is_there = match named {
+            Some(named) => subscription::ensure(app, account(settings), named, &wanted).await?,
+            None => false,
+        };
+        if !is_there {
+            return renew(app, call, instance, settings, &url, events).await;
+        }
+    }
+    if instance.former_subscriptions.is_empty() {
+        return Ok(());
+    }
+    for former in &instance.former_subscriptions {
+        subscription::remove_former(app, former, &url, named).await?;
+    }
+    let new = Instance {
+        former_subscriptions: Vec::new(),
+        ..instance.clone()
     };
-    let wanted = instance.subscription_id.zip(settings.subscription.clone());
-    let wanted = wanted.map(|(id, events)| Wanted { id, events, status });
-    Ok(wanted.map(|wanted| (wanted, settings)))
+    unless_overtaken(subscribe::store(app, call, &new, settings, None).await)
+}
+
+/// Where somebody else was faster, what they have stored is looked at next.
+fn unless_overtaken(stored: Result<(), HandlerError>) -> Result<(), HandlerError> {
+    match stored {
+        Err(HandlerError::Table(TableError::Conflict)) => Ok(()),
+        stored => stored,
+    }
+}
+
+/// Makes the subscription that Close has not. What else posts to the URL is removed when it is there.
+async fn renew(
+    app: &App,
+    call: &Call<'_>,
+    instance: &Instance,
+    settings: &Settings,
+    url: &str,
+    events: &[SubscribedEvent],
+) -> Result<(), HandlerError> {
+    let account = account(settings);
+    let before = subscription::ids_at(app, account, url).await?;
+    let created = subscribe::create(app, account, instance.id, url, events, &before).await;
+    let created = match created {
+        Ok(created) => created,
+        Err(error) => return unless_overtaken(Err(error)),
+    };
+    let mut new = instance.clone();
+    subscribe::adopt(&mut new, &created);
+    new.previous_keys = rotate(instance, &new.configuration, call.clock.now());
+    let id = instance.id;
+    tracing::warn!(instance.id = %id, subscription.id = created.id, "the subscription is missing at Close and is made anew");
+    unless_overtaken(subscribe::store(app, call, &new, settings, Some(&created)).await)
 }

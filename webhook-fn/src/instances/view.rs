@@ -8,6 +8,8 @@ use shared::health::Health;
 use shared::instance::{Instance, Phase};
 use shared::settings::{Settings, field};
 
+use crate::subscription;
+
 /// The instance as JSON, its secrets masked, with the URL that Close must post to, and, where there is something to say of
 /// them, how Close answers its polls, how its backfill stands and how its notifications fare.
 pub fn to_json(instance: &Instance, settings: &Settings, public_url: &str) -> Value {
@@ -17,7 +19,7 @@ pub fn to_json(instance: &Instance, settings: &Settings, public_url: &str) -> Va
         "createdDate": format!("{:.0}", instance.created_date),
         "element": element(),
         "provisionInteractions": [],
-        "valid": instance.phase == Phase::Ready && instance.health.is_valid(),
+        "valid": instance.phase == Phase::Ready && instance.health.is_valid() && !lacks_subscription(instance, settings),
         "disabled": instance.disabled,
         "maxCacheSize": 0,
         "cacheTimeToLive": 0,
@@ -38,6 +40,27 @@ pub fn to_json(instance: &Instance, settings: &Settings, public_url: &str) -> Va
         answer["callback"] = callback(&instance.callback, settings);
     }
     answer
+}
+
+/// Whether there is, or should be, a subscription that was made for the instance.
+pub fn has_subscription(instance: &Instance, settings: &Settings) -> bool {
+    let is_named = instance.subscription_id.is_some();
+    is_named || settings.subscription.is_some() || !instance.former_subscriptions.is_empty()
+}
+
+fn lacks_subscription(instance: &Instance, settings: &Settings) -> bool {
+    instance.subscription_id.is_none() && settings.subscription.is_some()
+}
+
+/// Adds to an instance as JSON how its subscription is. While it is missing, nothing comes in.
+pub fn set_webhook(answer: &mut Value, webhook: Option<Value>) {
+    let Some(webhook) = webhook else {
+        return;
+    };
+    if webhook["status"] == subscription::MISSING {
+        answer["valid"] = Value::Bool(false);
+    }
+    answer["webhook"] = webhook;
 }
 
 fn polling(health: &Health) -> Value {

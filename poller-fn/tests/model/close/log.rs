@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
 use shared::close::error::CloseError;
-use shared::close::event_log::{LogPage, PAGE_SIZE};
+use shared::close::event_log::LogPage;
 use shared::close::page::Page;
 
 use super::{Close, rejected};
@@ -82,7 +82,7 @@ impl Close {
         let from = page.updated.from.filter(|_| page.cursor.is_none());
         let rows: Vec<_> = all[start..]
             .iter()
-            .take(PAGE_SIZE)
+            .take(self.quirks.log_page)
             .take_while(|((own, _), _)| from.is_none_or(|from| from <= *own))
             .collect();
         let end = start + rows.len();

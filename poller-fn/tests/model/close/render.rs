@@ -11,7 +11,7 @@ use crate::history::Obscurity;
 /// An object as the answers of searches and lists have it.
 pub(super) fn object(object: &Object, number: usize, date: Timestamp, rank: u8) -> Box<RawValue> {
     let (id, created, updated) = (&object.id, zoned(object.created), zoned(date));
-    raw(format!(
+    raw(&format!(
         r#"{{"id":"{id}","_type":"lead","rank":{rank},"number":{number},"date_created":"{created}","date_updated":"{updated}"}}"#
     ))
 }
@@ -34,7 +34,7 @@ pub(super) fn entry(
         } else {
             r#"["rank"]"#
         };
-        raw(format!(
+        raw(&format!(
             r#"{{"id":"{id}","date_created":"{created}","date_updated":"{updated}","object_type":"{object_type}","object_id":"{object_id}","action":"{action}","changed_fields":{changed},"data":{data},"previous_data":{previous},"meta":{{}}}}"#
         ))
     };
@@ -59,14 +59,14 @@ pub(super) fn obscure(
         }
     };
     let (object_type, object_id) = (
-        text(object_type, Obscurity::NoType),
-        text(object_id, Obscurity::NoObject),
+        text(object_type, Obscurity::Untyped),
+        text(object_id, Obscurity::Objectless),
     );
     let updated = match what {
-        Obscurity::NoDate => own.as_second().to_string(),
+        Obscurity::Undated => own.as_second().to_string(),
         _ => format!("\"{}\"", naive(own)),
     };
-    raw(format!(
+    raw(&format!(
         r#"{{"id":"{id}","date_updated":{updated},"object_type":{object_type},"object_id":{object_id},"action":"updated","data":null}}"#
     ))
 }
@@ -96,6 +96,6 @@ fn naive(time: Timestamp) -> String {
 }
 
 #[expect(clippy::expect_used, reason = "in a test a panic is the report")]
-fn raw(json: String) -> Box<RawValue> {
-    RawValue::from_string(json).expect("it is JSON")
+fn raw(json: &str) -> Box<RawValue> {
+    shared::json::raw(json).expect("it is JSON")
 }

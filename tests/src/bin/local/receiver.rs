@@ -10,7 +10,8 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use serde_json::Value;
+use serde_json::value::RawValue;
+use shared::close::json;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
@@ -29,7 +30,7 @@ pub(crate) struct Notification {
     pub(crate) object_id: String,
     pub(crate) date: String,
     /// The record that was polled, or what Close sent.
-    pub(crate) raw: Value,
+    pub(crate) raw: Box<RawValue>,
 }
 
 /// What came of a request: a notification, or why it was refused.
@@ -84,19 +85,22 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Outcome {
     if let Err(problem) = verified {
         bail!("a callback could not be verified: {problem}");
     }
-    let body: Value = serde_json::from_slice(body).context("a callback is not JSON")?;
-    let message = &body["message"];
-    let (event, raw) = (&message["events"][0], &message["raw"]);
-    let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
+    let body = shared::json::text(body)?;
+    let body = shared::json::raw(body).context("a callback is not JSON")?;
+    let event = json::at(&body, "message.events[0]").context("a callback has no event")?;
+    let raw = json::at(&body, "message.raw").context("a callback has no raw")?;
+    let text = |key: &str| json::text_at(event, key).unwrap_or_default();
     let (resource, event_type) = (text("objectType"), text("eventType"));
     // Only what was polled has a time of the poll, and its records by resource.
-    let is_polled = raw.get("pollDate").is_some();
-    let record = if is_polled { &raw[&resource][0] } else { raw };
+    let is_polled = json::at(raw, "pollDate").is_some();
+    let record = is_polled
+        .then(|| json::at(raw, &format!("{resource}[0]")))
+        .flatten();
     Ok(Notification {
         channel: if is_polled { "polling" } else { "webhook" },
         kind: format!("{resource}.{}", event_type.to_lowercase()),
         object_id: text("objectId"),
         date: text("date"),
-        raw: record.clone(),
+        raw: record.unwrap_or(raw).to_owned(),
     })
 }

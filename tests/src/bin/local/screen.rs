@@ -5,8 +5,18 @@ use std::io::{IsTerminal, Write};
 use anyhow::Result;
 use local_stack::bus::event::Event;
 use serde_json::Value;
+use serde_json::value::RawValue;
+use shared::close::json;
 
 use crate::receiver::Notification;
+
+/// Where the object's name is: in a record, an entry of today's, a deletion, or 2014's `data`.
+const NAMES: [&str; 4] = [
+    "name",
+    "event.data.name",
+    "event.previous_data.name",
+    "data.name",
+];
 
 /// Writes to stdout what was asked for, and to stderr what is only about the run.
 #[derive(Debug)]
@@ -55,7 +65,7 @@ impl Screen {
         let line = if self.events_json {
             event.to_json()?
         } else {
-            self.summary(event)?
+            self.summary(event)
         };
         let mut stdout = std::io::stdout().lock();
         writeln!(stdout, "{line}")?;
@@ -75,19 +85,20 @@ impl Screen {
         ))
     }
 
-    fn summary(&self, event: &Event) -> Result<String> {
-        let detail: Value = event.parse_detail()?;
-        let text = |key: &str| detail[key].as_str().unwrap_or_default().to_owned();
+    /// Anybody may put events on the bus, so a member that is not there or of another type is left empty.
+    fn summary(&self, event: &Event) -> String {
+        let detail = &event.detail;
+        let text = |key: &str| json::text_at(detail, key).unwrap_or_default();
         let channel = text("channel");
         let color = if channel == "webhook" { "36" } else { "35" };
-        Ok(format!(
+        format!(
             "{}  {}  {}  {}  {}",
             text("date").get(11..23).unwrap_or_default(),
             self.painted(color, &format!("{channel:<8}")),
             self.painted("1", &format!("{:<17}", event.detail_type)),
-            name(&detail["raw"]).unwrap_or_default(),
+            name_in(detail).unwrap_or_default(),
             self.painted("2", &text("objectId")),
-        ))
+        )
     }
 
     fn painted(&self, color: &str, text: &str) -> String {
@@ -110,9 +121,40 @@ fn fields(fields: &Value) -> String {
     format!("{message}  {}", others.join(" "))
 }
 
-/// The object's name, wherever the body has it: a record, an entry of today's, a deletion, or 2014's `data`.
-fn name(raw: &Value) -> Option<&str> {
-    let entry = &raw["event"];
-    let places = [raw, &entry["data"], &entry["previous_data"], &raw["data"]];
-    places.into_iter().find_map(|place| place["name"].as_str())
+fn name_in(detail: &RawValue) -> Option<String> {
+    if let Some(raw) = json::at(detail, "raw") {
+        return name(raw);
+    }
+    name(&shared::json::raw(&json::text_at(detail, "rawText")?).ok()?)
+}
+
+fn name(raw: &RawValue) -> Option<String> {
+    NAMES.iter().find_map(|path| json::text_at(raw, path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name_in;
+
+    #[test]
+    fn a_name_is_found_in_every_body_and_in_its_text() {
+        for (detail, name) in [
+            (r#"{"raw":{"name":"Acme"}}"#, Some("Acme")),
+            (
+                r#"{"raw":{"event":{"data":{"name":"Acme"}}}}"#,
+                Some("Acme"),
+            ),
+            (r#"{"raw":{"data":{"id":"lead_1"}}}"#, None),
+            (
+                r#"{"rawText":"{\"name\":\"cut \\ud83d\"}"}"#,
+                Some("cut \u{fffd}"),
+            ),
+            (r#"{"rawText":"soon","raw":7}"#, None),
+            (r#"{"rawText":"soon"}"#, None),
+            ("[]", None),
+        ] {
+            let detail = shared::json::raw(detail).unwrap();
+            assert_eq!(name_in(&detail).as_deref(), name, "{detail}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use local_stack::bus::event::Event;
 use local_stack::function::Line;
-use serde_json::Value;
+use shared::close::json;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep_until};
 
@@ -76,9 +76,7 @@ fn show(event: &Event, screen: &Screen, heard: &mut Heard) -> Result<()> {
     if event.source != "closeio" {
         return Ok(());
     }
-    let detail: Value = event.parse_detail()?;
-    let channel = detail["channel"].as_str().unwrap_or_default();
-    heard.events.insert(channel.to_owned());
+    heard.events.extend(json::text_at(&event.detail, "channel"));
     screen.event(event)
 }
 
