@@ -59,7 +59,9 @@ impl Walk {
         let keyset = |kind, settled| {
             let span = (from, before);
             let mut walk = KeysetWalk::new(kind, span, created, limit, (now, settled));
-            first_end.map(|end| walk.begin_with(end));
+            if let Some(end) = first_end {
+                walk.begin_with(end);
+            }
             Self::Keyset(walk)
         };
         // What is dated later is for the next poll, and there may be much of it.
