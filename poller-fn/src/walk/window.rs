@@ -356,6 +356,7 @@ mod tests {
     use super::super::tests::{at, millis, numbered, page};
     use super::super::windows::Windows;
     use super::{MAX_EXPIRIES, WindowWalk};
+    use crate::error::PollError;
 
     /// Tasks, by when they were updated and created.
     struct Tasks(Vec<(i64, i64)>);
@@ -440,6 +441,71 @@ mod tests {
             read.extend(walk.advance(answer).unwrap().iter().flat_map(millis));
         }
         (read, requests)
+    }
+
+    fn tasks(windows: Windows, limit: u16) -> WindowWalk {
+        WindowWalk::new(Kind::List(Listed::Tasks), windows, Span::default(), limit)
+    }
+
+    fn leads(windows: Windows) -> WindowWalk {
+        WindowWalk::new(
+            Kind::Search(ObjectType::Lead),
+            windows,
+            Span::default(),
+            100,
+        )
+    }
+
+    /// Where the window that is read next ends.
+    fn before(walk: &WindowWalk) -> i64 {
+        let before = match walk.next_request() {
+            Some(Request::List(list)) => list.updated.before,
+            Some(Request::Search(search)) => search.updated.before,
+            other => panic!("{other:?}"),
+        };
+        before.unwrap().as_millisecond()
+    }
+
+    #[test]
+    fn a_list_that_is_too_long_is_cut_to_four_fifths_of_a_page() {
+        for (total, expected) in [(Some(1_000), 80_000), (None, 400_000)] {
+            let mut walk = tasks(Windows::new(at(0), at(1_000_000)), 100);
+            let dates: Vec<_> = (0..100).collect();
+            let full = Page {
+                has_more: true,
+                total_results: total,
+                ..page(&dates, None)
+            };
+            assert!(walk.advance(full).unwrap().is_none());
+            assert_eq!(before(&walk), expected);
+        }
+    }
+
+    #[test]
+    fn only_a_window_that_is_being_read_by_a_cursor_is_halved_by_an_interruption() {
+        let mut fresh = leads(Windows::new(at(0), at(1_000)));
+        assert_eq!(fresh.interrupt(), None);
+        assert_eq!(before(&fresh), 1_000);
+        let mut read = leads(Windows::new(at(0), at(1_000)));
+        read.advance(page(&[1, 2], Some("c1"))).unwrap();
+        assert_eq!(read.interrupt(), Some(at(500)));
+        let mut moment = leads(Windows::instant(at(5)));
+        moment.advance(page(&[5, 5], Some("c1"))).unwrap();
+        assert_eq!(moment.interrupt(), None);
+    }
+
+    #[test]
+    fn a_refusal_means_too_much_only_behind_the_first_page() {
+        let refusal = || PollError::RepeatedCursor;
+        let mut walk = leads(Windows::new(at(0), at(1_000)));
+        assert!(matches!(walk.refused(refusal()), PollError::RepeatedCursor));
+        walk.advance(page(&[5, 5], Some("c1"))).unwrap();
+        assert!(matches!(
+            walk.refused(refusal()),
+            PollError::TieRunTooLarge { read: 2, .. }
+        ));
+        walk.restart().unwrap();
+        assert!(matches!(walk.refused(refusal()), PollError::RepeatedCursor));
     }
 
     #[test]

@@ -193,6 +193,33 @@ mod tests {
     }
 
     #[test]
+    fn a_window_ends_sooner_only_within_itself() {
+        for (end, before) in [
+            (1_500, 1_500),
+            (1_001, 1_001),
+            (1_000, 2_000),
+            (2_000, 2_000),
+            (3_000, 2_000),
+        ] {
+            let mut windows = windows(1_000, 4_000);
+            windows.shrink(0.5);
+            windows.shorten(at(2_000));
+            assert_eq!(windows.shorten(at(end)), before < 2_000, "{end}");
+            assert_eq!(current(&windows), Some((1_000, before)), "{end}");
+        }
+    }
+
+    #[test]
+    fn a_window_of_an_eighth_of_its_target_tells_of_the_next_and_one_of_less_does_not() {
+        for (count, follows_silence) in [(99, true), (100, false)] {
+            let mut windows = windows(1_000, 100_000);
+            windows.shrink(0.1);
+            windows.finish(count, 800);
+            assert_eq!(windows.follows_silence(), follows_silence, "{count}");
+        }
+    }
+
+    #[test]
     fn an_empty_window_grows_however_little_would_have_been_right() {
         let mut windows = windows(1_000, 100_000);
         assert!(windows.shrink(0.0));
