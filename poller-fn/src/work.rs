@@ -268,10 +268,8 @@ impl<O: Outside> Worker<'_, O> {
         // A watermark stays behind the first that is not on the bus, and behind what the walk has still to read: a record
         // may be dated later than where it stands.
         let late = judged.records.iter().filter(|record| is_late(record));
-        let late = late.filter_map(|record| {
-            let event = judged.events.get(record.event?)?;
-            Some(record.date.unwrap_or(event.change.date))
-        });
+        // Nobody can tell where one without a date stands, so nothing of its unit moves the watermark.
+        let late = late.map(|record| record.date.unwrap_or(Timestamp::MIN));
         let until = late
             .chain(job.walk.frontier())
             .fold(self.close.until(), Timestamp::min);

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use shared::close::event_log::{LogPage, PAGE_SIZE};
 use shared::close::page::{Page, Request};
-use shared::close::span::Span;
+use shared::close::span::{RESOLUTION, Span};
 
 use super::window::MAX_EXPIRIES;
 use super::windows::Windows;
@@ -134,7 +134,9 @@ impl LogWalk {
     /// # Errors
     /// When that has happened too often in a moment, which has no parts.
     pub fn restart(&mut self) -> Result<(), PollError> {
-        self.target = self.target.min(self.entries.len()).max(PAGE_SIZE);
+        if !self.by_page {
+            self.target = self.target.min(self.entries.len()).max(PAGE_SIZE);
+        }
         if !self.shrink(self.fitting_part(self.entries.len() / 2)) {
             self.expiries += 1;
             if MAX_EXPIRIES < self.expiries {
@@ -169,7 +171,9 @@ impl LogWalk {
 
     fn is_too_much(&self) -> bool {
         let is_full = MAX_UNIT <= self.entries.len() || MAX_BYTES <= self.bytes;
-        let is_foreseeable = self.is_backlog || FORESEEABLE <= self.entries.len();
+        // A moment cannot be made shorter, so what it holds is read as far as memory bears.
+        let is_foreseeable = RESOLUTION < self.windows.width()
+            && (self.is_backlog || FORESEEABLE <= self.entries.len());
         is_full || (is_foreseeable && FAR_TOO_MUCH < self.foreseen())
     }
 

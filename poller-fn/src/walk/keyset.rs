@@ -89,9 +89,16 @@ impl KeysetWalk {
         }
     }
 
-    /// Where the first window of the next poll ends, if the walk goes by windows.
+    /// Where the first window of the next poll ends, unless that is to go on from the last page: half of what is read by
+    /// windows or by a cursor.
     pub fn interrupt(&mut self) -> Option<Timestamp> {
-        self.run.as_mut()?.interrupt()
+        if let Some(run) = &mut self.run {
+            return run.interrupt();
+        }
+        let is_one_date = Span::instant(self.anchor).contains(self.newest);
+        let mut windows = Windows::new(self.anchor, self.end);
+        let is_halved = self.cursor.is_some() && !is_one_date && windows.shrink(0.5);
+        windows.before().filter(|_| is_halved)
     }
 
     /// What to read next, until the walk is done.
@@ -365,6 +372,7 @@ mod tests {
         interrupted
             .advance(page(&[0, 60_000, 70_000], Some("c1")))
             .unwrap();
+        assert_eq!(interrupted.interrupt(), Some(at(500_000)));
         for _ in 0..=MAX_EXPIRIES {
             interrupted.restart().unwrap();
         }

@@ -95,3 +95,35 @@ async fn without_an_object_type_it_is_the_event_of_one_resource() {
     }
     world.finish().await;
 }
+
+/// Nobody can tell when it was, so the next poll reads again whatever this one read with it.
+#[tokio::test]
+async fn one_without_a_date_that_the_bus_does_not_take_is_read_again() {
+    let world = World::start().await;
+    let undated = with("ev_1", "date_updated", json!(1_781_870_641));
+    let entries = [with("ev_2", "object_id", json!("lead_2")), undated];
+    log(&world, &entries, 1);
+    let start = ago(4_000).to_string();
+    let all = json!({"all": {"url": query("events")}});
+    let id = world.polling_since(&start, all).await;
+    world.stack.bus().refuse("AccessDeniedException", |entry| {
+        let detail = entry.detail.as_deref();
+        detail.is_some_and(|detail| detail.contains("UNKNOWN"))
+    });
+    let from = |world: &World| {
+        let requests = world.close.requests().into_iter();
+        let mut of_log = requests.filter(|request| request.path == "/event/");
+        of_log.next_back().unwrap().query["date_updated__gte"].clone()
+    };
+
+    let summary = world.poll(id).await;
+    assert_eq!(summary["published"], 1, "{summary}");
+    let first = from(&world);
+    world.stack.bus().accept_all();
+    log(&world, &entries, 1);
+    assert_eq!(world.poll(id).await["published"], 1);
+
+    assert_eq!(from(&world), first);
+    assert_eq!(texts(&world.details(), "objectId"), ["lead_2", "lead_1"]);
+    world.finish().await;
+}
