@@ -3,11 +3,12 @@
 use local_stack::fault::{Calls, Failure, Fault};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use shared::instance::{Instance, Phase};
 use shared::table::TableError;
 
 use super::body_with;
-use crate::owner::Owner;
-use crate::world::{ORGANIZATION_SECRET, USER_SECRET, World, ago};
+use crate::owner::{Owner, plant, stored_configuration};
+use crate::world::{API_KEY, ORGANIZATION_SECRET, USER_SECRET, World, ago};
 
 /// Provisions an instance. Returns its path and its token.
 async fn provision(world: &World) -> (String, String) {
@@ -235,5 +236,22 @@ async fn a_token_whose_replacement_was_not_answered_or_was_overtaken_is_the_one_
         let answer = world.call("GET", &path, Some(&element), "").await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
     }
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn an_instance_that_is_being_set_up_keeps_the_token_that_its_creation_will_show() {
+    let world = World::start().await;
+    let configuration = stored_configuration(json!({"username": API_KEY}));
+    let id = 20_931_u64.try_into().unwrap();
+    let mut instance = Instance::new(id, "Half", configuration, ago(0));
+    instance.phase = Phase::Provisioning;
+    plant(&world, &instance).await;
+    let before = world.instance_table().get(id).await.unwrap();
+
+    let answer = world.call("POST", "/instances/20931/token", None, "").await;
+
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(world.instance_table().get(id).await.unwrap(), before);
     world.finish().await;
 }

@@ -21,6 +21,18 @@ pub async fn find(
     refuse_removed(instance.ok_or(HandlerError::UnknownInstance(id))?)
 }
 
+/// The instance `id`, if it is neither being set up nor being removed, for the account or the instance's own token.
+///
+/// # Errors
+/// As [`find`]; 503 while it is being set up.
+pub async fn find_ready(
+    app: &App,
+    credentials: &Credentials,
+    id: &str,
+) -> Result<Instance, HandlerError> {
+    refuse_unready(find(app, credentials, id).await?)
+}
+
 /// The instance `id`, unless it is being removed, for the account alone: to decide what is read and where it goes.
 ///
 /// # Errors
@@ -31,6 +43,18 @@ pub async fn find_by_account(
     id: &str,
 ) -> Result<Instance, HandlerError> {
     refuse_removed(find_any_by_account(app, credentials, id).await?)
+}
+
+/// As [`find_ready`], for the account alone.
+///
+/// # Errors
+/// As [`find_ready`].
+pub async fn find_ready_by_account(
+    app: &App,
+    credentials: &Credentials,
+    id: &str,
+) -> Result<Instance, HandlerError> {
+    refuse_unready(find_by_account(app, credentials, id).await?)
 }
 
 /// The instance `id`, also while it is being removed, for the account alone.
@@ -54,30 +78,6 @@ fn refuse_removed(instance: Instance) -> Result<Instance, HandlerError> {
         Phase::Removing => Err(HandlerError::UnknownInstance(instance.id)),
         Phase::Provisioning | Phase::Ready => Ok(instance),
     }
-}
-
-/// The instance `id`, if it is neither being set up nor being removed, for the account or the instance's own token.
-///
-/// # Errors
-/// As [`find`]; 503 while it is being set up.
-pub async fn find_ready(
-    app: &App,
-    credentials: &Credentials,
-    id: &str,
-) -> Result<Instance, HandlerError> {
-    refuse_unready(find(app, credentials, id).await?)
-}
-
-/// The same for the account alone.
-///
-/// # Errors
-/// As [`find_ready`].
-pub async fn find_ready_by_account(
-    app: &App,
-    credentials: &Credentials,
-    id: &str,
-) -> Result<Instance, HandlerError> {
-    refuse_unready(find_by_account(app, credentials, id).await?)
 }
 
 fn refuse_unready(instance: Instance) -> Result<Instance, HandlerError> {

@@ -8,7 +8,7 @@ use shared::instance::Instance;
 use shared::table::TableError;
 
 use super::change::MAX_TRIES;
-use super::find::find;
+use super::find::find_ready;
 use crate::app::App;
 use crate::authorization::{Credentials, hash_token};
 use crate::error::HandlerError;
@@ -25,7 +25,7 @@ pub async fn replace(
     let token = random_token()?;
     let hash = hash_token(&token);
     for _ in 0..MAX_TRIES {
-        let instance = find(app, credentials, id).await?;
+        let instance = find_ready(app, credentials, id).await?;
         let stored = app.instances.replace_token(&instance, &hash).await;
         app.cache.remove(instance.id);
         match stored {
