@@ -84,8 +84,7 @@ impl KeysetWalk {
     pub fn begin_with(&mut self, end: Timestamp) {
         let mut windows = Windows::new(self.anchor, self.end);
         if self.kind.is_search() && windows.shorten(end) {
-            let run = WindowWalk::new(self.kind, windows, self.created, self.limit);
-            self.run = Some(Box::new(run));
+            self.read_in(windows);
         }
     }
 
@@ -95,9 +94,8 @@ impl KeysetWalk {
         if let Some(run) = &mut self.run {
             return run.interrupt();
         }
-        let is_one_date = Span::instant(self.anchor).contains(self.newest);
         let mut windows = Windows::new(self.anchor, self.end);
-        let is_halved = self.cursor.is_some() && !is_one_date && windows.shrink(0.5);
+        let is_halved = self.cursor.is_some() && !self.is_one_date() && windows.shrink(0.5);
         windows.before().filter(|_| is_halved)
     }
 
@@ -202,8 +200,12 @@ impl KeysetWalk {
 
     /// Whether windows are the better way through what follows the anchor: they come forward piece by piece.
     fn is_long(&self) -> bool {
-        let is_one_date = Span::instant(self.anchor).contains(self.newest);
-        !is_one_date && MAX_CURSOR_WALK <= self.found_since_anchor
+        !self.is_one_date() && MAX_CURSOR_WALK <= self.found_since_anchor
+    }
+
+    /// Whether all that was read since the anchor is of the anchor's moment.
+    fn is_one_date(&self) -> bool {
+        Span::instant(self.anchor).contains(self.newest)
     }
 
     /// Where a page of these dates ends for certain, as far as that can be told.
@@ -246,16 +248,19 @@ impl KeysetWalk {
 
     /// Reads on in windows: of the anchor's moment, if there was nothing else since, or else of all up to the end.
     fn enter_run(&mut self) {
-        let instant = Span::instant(self.anchor);
-        let windows = if instant.contains(self.newest) {
+        let windows = if self.is_one_date() {
             Windows::instant(self.anchor)
         } else {
             Windows::new(self.anchor, self.end)
         };
         self.cursor = None;
+        self.read_in(windows);
+        self.leave_run();
+    }
+
+    fn read_in(&mut self, windows: Windows) {
         let run = WindowWalk::new(self.kind, windows, self.created, self.limit);
         self.run = Some(Box::new(run));
-        self.leave_run();
     }
 
     /// Goes on behind the run, when it was walked to its end; or behind one of its windows, if what follows is settled.
