@@ -90,7 +90,7 @@ fn body(row: &Row) -> String {
     }
 }
 
-/// An instance of its own for a request, since requests change their instance.
+/// A fresh instance for each request, because a request may change its instance.
 async fn instance<'a>(world: &'a World, row: &Row) -> Owner<'a> {
     let mut configuration = json!({
         "event.vendor.type": "polling", "event.poller.configuration": {"leads": {"url": query("leads")}},

@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq;
 use crate::config::Config;
 use crate::error::HandlerError;
 
-/// What a request's header claims: of each scheme all secrets, for all that is given must be right.
+/// The credentials in a request's `Authorization` header, by scheme. Every secret is kept, because each must be right.
 #[derive(Debug, Default)]
 pub struct Credentials {
     user: Vec<SecretString>,
