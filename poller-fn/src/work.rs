@@ -175,8 +175,8 @@ impl<O: Outside> Worker<'_, O> {
         Ok(())
     }
 
-    /// Judges a unit. Two records may be about one change: Close shows entries of its event log on two pages when others come
-    /// in between, the second time perhaps without their data, and two entries may be about one change of an object.
+    /// Judges a unit. Two records may be about one change: a search may show an object twice, and two entries of the event log
+    /// may be about one change of an object.
     fn judge_all(&mut self, job: &Job<'_>, unit: Unit) -> Judged {
         let mut judged = Judged::default();
         let mut places = HashMap::new();
@@ -185,15 +185,12 @@ impl<O: Outside> Worker<'_, O> {
             for (index, target) in job.targets.iter().enumerate() {
                 let (seen_id, event) = match self.judge(target, &record, date) {
                     Judgement::New(event, seen_id) => {
-                        let ids = [(index, event.id), (index, seen_id)];
-                        let known = ids.iter().find_map(|id| places.get(id).copied());
-                        let place = known.unwrap_or_else(|| {
+                        let place = places.entry((index, event.id)).or_insert_with(|| {
                             judged.events.push(*event);
                             judged.publishers.push(index);
                             judged.events.len() - 1
                         });
-                        places.extend(ids.map(|id| (id, place)));
-                        (Some(seen_id), Some(place))
+                        (Some(seen_id), Some(*place))
                     }
                     Judgement::Passed(seen_id) => (seen_id, None),
                     Judgement::Left => continue,

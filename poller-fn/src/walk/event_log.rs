@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
+use shared::close::entry;
 use shared::close::event_log::{LogPage, PAGE_SIZE};
 use shared::close::page::{Page, Request};
 use shared::close::span::{RESOLUTION, Span};
@@ -134,7 +135,7 @@ impl LogWalk {
     /// # Errors
     /// When that has happened too often in a moment, which has no parts.
     pub fn restart(&mut self) -> Result<(), PollError> {
-        if !self.by_page {
+        if RESOLUTION < self.windows.width() {
             self.target = self.target.min(self.entries.len()).max(PAGE_SIZE);
         }
         if !self.shrink(self.fitting_part(self.entries.len() / 2)) {
@@ -241,14 +242,19 @@ fn is_bottom(window: Span, page: &Page) -> bool {
     page.cursor.is_none() || (last.peek().is_some() && last.all(is_older))
 }
 
-/// Entries of one date keep Close's order, which is right for each object.
+/// Entries of one date keep Close's order, which is right for each object. One that two pages show is kept as the first page
+/// shows it: Close may have hidden its data since.
 fn ascending(mut newest_first: Unit) -> Unit {
+    let mut known = HashSet::new();
+    newest_first.retain(|entry| entry::version(entry).is_none_or(|version| known.insert(version)));
     newest_first.reverse();
     sorted(newest_first)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::value::to_raw_value;
+    use serde_json::{Value, json};
     use shared::close::event_log::{LogPage, PAGE_SIZE};
     use shared::close::page::{Page, Request};
 
@@ -421,6 +427,29 @@ mod tests {
         dates.extend(vec![500_000; 3_000]);
         dates.extend((0..100).map(|n| 400_000 - n));
         check_all(&Log(dates), 0, 64 + 60);
+    }
+
+    #[test]
+    fn an_entry_on_two_pages_is_kept_as_the_first_one_shows_it() {
+        let entry = |id: &str, data: &Value| {
+            to_raw_value(&json!({"id": id, "date_updated": at(5), "data": data})).unwrap()
+        };
+        let (shown, hidden) = (json!({}), Value::Null);
+        let mut walk = LogWalk::new(Windows::new(at(0), at(1_000)));
+        let first = Page {
+            data: vec![entry("ev_2", &shown), entry("ev_1", &shown)],
+            cursor: Some("a".to_owned()),
+            ..Page::default()
+        };
+        assert!(walk.advance(first).unwrap().is_none());
+        let second = Page {
+            data: vec![entry("ev_1", &hidden), entry("ev_0", &shown)],
+            ..Page::default()
+        };
+        let unit = walk.advance(second).unwrap().unwrap();
+        let texts: Vec<_> = unit.iter().map(|entry| entry.get().to_owned()).collect();
+        let expected = ["ev_0", "ev_1", "ev_2"].map(|id| entry(id, &shown).get().to_owned());
+        assert_eq!(texts, expected);
     }
 
     #[test]

@@ -95,7 +95,8 @@ impl KeysetWalk {
             return run.interrupt();
         }
         let mut windows = Windows::new(self.anchor, self.end);
-        let is_halved = self.cursor.is_some() && !self.is_one_date() && windows.shrink(0.5);
+        let goes_by_cursor = self.cursor.is_some() || 0 < self.expiries;
+        let is_halved = goes_by_cursor && !self.is_one_date() && windows.shrink(0.5);
         windows.before().filter(|_| is_halved)
     }
 
@@ -377,8 +378,8 @@ mod tests {
         interrupted
             .advance(page(&[0, 60_000, 70_000], Some("c1")))
             .unwrap();
-        assert_eq!(interrupted.interrupt(), Some(at(500_000)));
         for _ in 0..=MAX_EXPIRIES {
+            assert_eq!(interrupted.interrupt(), Some(at(500_000)));
             interrupted.restart().unwrap();
         }
         interrupted.advance(page(&[0, 60_000], Some("c2"))).unwrap();
