@@ -48,6 +48,9 @@ pub struct Instance {
     /// Signature keys that are good for a while beside the configured one.
     #[serde(default)]
     pub previous_keys: Vec<PreviousKey>,
+    /// Keys that sign notifications for a while beside the one of now, the newest last.
+    #[serde(default)]
+    pub previous_callback_keys: Vec<PreviousKey>,
     /// Whether Close lets it poll. Every change of the instance by its owner begins anew.
     #[serde(default)]
     pub health: Health,
@@ -88,9 +91,9 @@ pub struct FormerSubscription {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PreviousKey {
-    /// In hex.
+    /// As it was configured.
     pub key: String,
-    /// From here on it is refused.
+    /// From here on it is good for nothing.
     pub good_until: Timestamp,
 }
 
@@ -110,16 +113,18 @@ impl Instance {
             subscription_id: None,
             former_subscriptions: Vec::new(),
             previous_keys: Vec::new(),
+            previous_callback_keys: Vec::new(),
             health: Health::default(),
             backfill: None,
             callback: CallbackState::default(),
         }
     }
+}
 
-    /// The replaced keys that are still good.
-    pub fn good_previous_keys(&self, now: Timestamp) -> impl Iterator<Item = &PreviousKey> {
-        self.previous_keys
-            .iter()
+impl PreviousKey {
+    /// Those that are still good.
+    pub fn good(keys: &[Self], now: Timestamp) -> impl DoubleEndedIterator<Item = &Self> {
+        keys.iter()
             .filter(move |previous| now < previous.good_until)
     }
 }

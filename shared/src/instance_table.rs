@@ -237,20 +237,21 @@ impl InstanceTable {
         send(update).await
     }
 
-    /// Stores another token's hash for the instance that was read. Polls and health stay as they are.
+    /// Stores the token's hash of an instance, and the keys that were replaced with the token, over the instance that
+    /// `instance` was made from. Polls and health stay as they are.
     ///
     /// # Errors
     /// [`TableError::Conflict`] when the instance was changed since it was read, or is gone.
-    pub async fn replace_token(
-        &self,
-        instance: &Instance,
-        token_hash: &str,
-    ) -> Result<(), TableError> {
+    pub async fn replace_token(&self, instance: &Instance) -> Result<(), TableError> {
+        let keys = serde_dynamo::to_attribute_value(&instance.previous_callback_keys)?;
         let update = self
             .update(instance.id)
-            .update_expression("SET tokenHash = :hash, version = :next")
+            .update_expression(
+                "SET tokenHash = :hash, previousCallbackKeys = :keys, version = :next",
+            )
             .condition_expression("version = :read")
-            .expression_attribute_values(":hash", AttributeValue::S(token_hash.to_owned()))
+            .expression_attribute_values(":hash", AttributeValue::S(instance.token_hash.clone()))
+            .expression_attribute_values(":keys", keys)
             .expression_attribute_values(":next", number(instance.version + 1))
             .expression_attribute_values(":read", number(instance.version));
         send(update).await

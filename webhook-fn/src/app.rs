@@ -151,7 +151,7 @@ async fn answer(
         Route::DeleteInstance { id } => delete::delete(app, call, credentials, id).await?,
         Route::EnableInstance { id } => enabled::enable(app, call, credentials, id).await?,
         Route::DisableInstance { id } => enabled::disable(app, call, credentials, id).await?,
-        Route::ReplaceToken { id } => token::replace(app, credentials, id).await?,
+        Route::ReplaceToken { id } => token::replace(app, call, credentials, id).await?,
         Route::BackfillInstance { id } => {
             return backfill::backfill(app, call, credentials, id).await;
         }

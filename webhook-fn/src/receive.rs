@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use shared::event::{Channel, Event, EventId};
 use shared::event_bus::{Fate, Publication};
-use shared::instance::Phase;
+use shared::instance::{Phase, PreviousKey};
 use shared::instance_id::InstanceId;
 use shared::settings::{Policy, Settings};
 
@@ -105,9 +105,7 @@ pub fn admit(
 }
 
 fn signature_keys(known: &Known, now: Timestamp) -> Vec<SecretString> {
-    let previous = known
-        .instance
-        .good_previous_keys(now)
+    let previous = PreviousKey::good(&known.instance.previous_keys, now)
         .map(|previous| previous.key.as_str().into());
     known
         .settings

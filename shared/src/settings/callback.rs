@@ -55,6 +55,16 @@ pub struct Callback {
     pub signature_key: Option<SecretString>,
 }
 
+/// The key of Standard Webhooks that signs an instance's notifications, with [`KEY_PREFIX`] where it is the base64 of its bytes:
+/// the configured one, or else the SHA-256 of the Element token. None, for an instance that has neither.
+pub fn signature_key(configuration: &Configuration, token_hash: &str) -> Option<SecretString> {
+    if let Some(key) = configuration.get(field::NOTIFICATION_KEY) {
+        return Some(key.into());
+    }
+    let hash = hex::decode(token_hash).ok()?;
+    Some(format!("{KEY_PREFIX}{}", STANDARD.encode(hash)).into())
+}
+
 /// Reads what belongs to a callback, and notes what is wrong with it.
 pub(super) struct CallbackReader<'a> {
     pub(super) configuration: &'a Configuration,

@@ -5,11 +5,12 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use local_stack::close::change::Change;
 use local_stack::fault::Calls;
-use serde_json::json;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use standardwebhooks::Webhook;
 
-use super::{FIRST, Stage, lead_updated};
+use super::{Called, FIRST, Stage, lead_updated};
 use crate::cost::{counted, documented};
 use crate::world::{PATIENCE, query};
 
@@ -102,6 +103,66 @@ async fn an_instance_without_a_key_signs_with_the_hash_of_its_token() {
     let webhook = Webhook::new(&format!("whsec_{key}")).unwrap();
     webhook.verify(&request.body, &request.headers).unwrap();
     assert!(!request.headers.contains_key("elements-webhook-signature"));
+    stage.finish().await;
+}
+
+/// Whether the notification of a change of this lead is signed with each of these keys.
+async fn signed_with(stage: &Stage, called: &Called, lead: usize, keys: &[&str]) -> Vec<bool> {
+    stage.publish(called, &lead.to_string()).await;
+    let requests = stage.receiver.wait_for("/hook", lead).await;
+    let request = &requests[lead - 1];
+    let is_good = |key: &&str| {
+        let webhook = Webhook::new(key).unwrap();
+        webhook.verify(&request.body, &request.headers).is_ok()
+    };
+    keys.iter().map(is_good).collect()
+}
+
+#[tokio::test]
+async fn while_a_signature_key_is_replaced_the_old_and_the_new_one_sign() {
+    let stage = Stage::start().await;
+    let newer = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    stage.world.keep_secret(KEY);
+    stage.world.keep_secret(newer);
+    let called = stage.instance("/hook", json!({})).await;
+    let of_token = format!("whsec_{}", STANDARD.encode(Sha256::digest(&called.token)));
+    let keys = [of_token.as_str(), KEY, newer];
+    let path = format!("/instances/{}", called.id);
+    let change = async |key: Value| {
+        let body = json!({"configuration": {"event.notification.signature.key": key}});
+        let answer = stage
+            .world
+            .call("PATCH", &path, None, body.to_string())
+            .await;
+        assert_eq!(answer.status, StatusCode::OK);
+    };
+
+    assert_eq!(
+        signed_with(&stage, &called, 1, &keys).await,
+        [true, false, false]
+    );
+    change(json!(KEY)).await;
+    assert_eq!(
+        signed_with(&stage, &called, 2, &keys).await,
+        [true, true, false]
+    );
+    change(json!(newer)).await;
+    assert_eq!(
+        signed_with(&stage, &called, 3, &keys).await,
+        [true, true, true]
+    );
+    change(Value::Null).await;
+
+    let token_path = format!("{path}/token");
+    let answer = stage.world.call("POST", &token_path, None, "").await;
+    let token = answer.body["token"].as_str().unwrap();
+    stage.world.keep_secret(token);
+    let of_new_token = format!("whsec_{}", STANDARD.encode(Sha256::digest(token)));
+    let keys = [of_token.as_str(), newer, &of_new_token];
+    assert_eq!(
+        signed_with(&stage, &called, 4, &keys).await,
+        [true, true, true]
+    );
     stage.finish().await;
 }
 

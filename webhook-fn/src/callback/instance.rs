@@ -104,13 +104,9 @@ impl Delivery<'_> {
     ) -> Request<'a> {
         let Notice { message, event } = notice;
         let body = notification::body(event, &known.settings, message.queued_at);
-        let signature = signature::headers(
-            callback,
-            &known.instance.token_hash,
-            event.id,
-            self.turn.clock.now(),
-            body.as_bytes(),
-        );
+        let now = self.turn.clock.now();
+        let keys = signature::keys(&known.instance, now);
+        let signature = signature::headers(callback, &keys, event.id, now, body.as_bytes());
         Request {
             callback,
             signature,

@@ -5,17 +5,19 @@
 //! `webhook-signature` is over id, time and body. Source: standardwebhooks.com, "Specification", 1.0.0.
 //!
 //! Its key is that of the instance, or, where it has none, the SHA-256 of its Element token: the owner has that token, and
-//! whoever is told the key learns nothing of it.
+//! whoever is told the key learns nothing of it. While a key is being replaced, `webhook-signature` has a signature of each,
+//! with a space between, as the specification has it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 use shared::event::EventId;
-use shared::settings::callback::{Callback, KEY_PREFIX};
+use shared::instance::{Instance, PreviousKey};
+use shared::settings::callback::{self, Callback, KEY_PREFIX};
 
 const ELEMENTS_ID: HeaderName = HeaderName::from_static("elements-webhook-id");
 const ELEMENTS_SIGNATURE: HeaderName = HeaderName::from_static("elements-webhook-signature");
@@ -26,7 +28,7 @@ const STANDARD_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signatur
 /// The headers that identify and sign a notification at the time of an attempt.
 pub fn headers(
     callback: &Callback,
-    token_hash: &str,
+    keys: &[SecretString],
     id: EventId,
     now: Timestamp,
     body: &[u8],
@@ -43,9 +45,13 @@ pub fn headers(
         let signature = sign(key.expose_secret().as_bytes(), &[body]);
         set(ELEMENTS_SIGNATURE, format!("sha256={signature}"));
     }
-    if let Some(key) = standard_key(callback, token_hash) {
-        let parts = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body];
-        set(STANDARD_SIGNATURE, format!("v1,{}", sign(&key, &parts)));
+    let parts = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body];
+    let signatures = keys
+        .iter()
+        .map(|key| format!("v1,{}", sign(&standard_key(key), &parts)));
+    let signatures: Vec<_> = signatures.collect();
+    if !signatures.is_empty() {
+        set(STANDARD_SIGNATURE, signatures.join(" "));
     }
     set(ELEMENTS_ID, id.clone());
     set(STANDARD_ID, id);
@@ -53,15 +59,20 @@ pub fn headers(
     headers
 }
 
-/// The key's bytes; none, for an instance that has neither a key nor a token.
-fn standard_key(callback: &Callback, token_hash: &str) -> Option<Vec<u8>> {
-    let Some(key) = &callback.signature_key else {
-        return hex::decode(token_hash).ok();
-    };
+/// The keys that sign an instance's notifications, the newest first.
+pub fn keys(instance: &Instance, now: Timestamp) -> Vec<SecretString> {
+    let previous = PreviousKey::good(&instance.previous_callback_keys, now).rev();
+    let previous = previous.map(|previous| previous.key.as_str().into());
+    let newest = callback::signature_key(&instance.configuration, &instance.token_hash);
+    newest.into_iter().chain(previous).collect()
+}
+
+/// The key's bytes.
+fn standard_key(key: &SecretString) -> Vec<u8> {
     let key = key.expose_secret();
     let base64 = key.strip_prefix(KEY_PREFIX);
     let bytes = base64.and_then(|base64| STANDARD.decode(base64).ok());
-    Some(bytes.unwrap_or_else(|| key.as_bytes().to_vec()))
+    bytes.unwrap_or_else(|| key.as_bytes().to_vec())
 }
 
 fn sign(key: &[u8], parts: &[&[u8]]) -> String {
@@ -77,7 +88,7 @@ fn sign(key: &[u8], parts: &[&[u8]]) -> String {
 mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
-    use jiff::Timestamp;
+    use jiff::{SignedDuration, Timestamp};
     use reqwest::header::HeaderMap;
     use sha2::{Digest, Sha256};
     use shared::clock::Clock;
@@ -85,25 +96,38 @@ mod tests {
     use shared::settings::callback::Callback;
     use standardwebhooks::Webhook;
 
-    use super::{headers, sign};
+    use shared::configuration::Configuration;
+    use shared::instance::{Instance, PreviousKey};
+
+    use super::{headers, keys, sign};
 
     const BODY: &str = r#"{"severity":"medium","name":"Zoë"}"#;
     const TOKEN: &str = "dG9rZW4gb2YgdGhlIHRlc3RzLCAzMiBieXRlcyBsb24=";
 
-    fn signed(key: Option<&str>, now: Timestamp) -> HeaderMap {
+    fn instance(key: Option<&str>) -> Instance {
+        let mut configuration = Configuration::default();
+        if let Some(key) = key {
+            configuration.set("event.notification.signature.key", key);
+        }
+        let id = 1.try_into().unwrap();
+        Instance {
+            token_hash: hex::encode(Sha256::digest(TOKEN)),
+            ..Instance::new(id, "Test", configuration, Timestamp::UNIX_EPOCH)
+        }
+    }
+
+    fn signed_for(instance: &Instance, key: Option<&str>, now: Timestamp) -> HeaderMap {
         let callback = Callback {
             url: "https://app.example.com/".parse().unwrap(),
             headers: HeaderMap::new(),
             signature_key: key.map(Into::into),
         };
-        let token_hash = hex::encode(Sha256::digest(TOKEN));
-        headers(
-            &callback,
-            &token_hash,
-            EventId([7; 16]),
-            now,
-            BODY.as_bytes(),
-        )
+        let (keys, id) = (keys(instance, now), EventId([7; 16]));
+        headers(&callback, &keys, id, now, BODY.as_bytes())
+    }
+
+    fn signed(key: Option<&str>, now: Timestamp) -> HeaderMap {
+        signed_for(&instance(key), key, now)
     }
 
     fn verify(webhook: &Webhook, key: Option<&str>) {
@@ -147,6 +171,34 @@ mod tests {
         // As the documentation has an owner make it of the token.
         let of_token = format!("whsec_{}", STANDARD.encode(Sha256::digest(TOKEN)));
         verify(&Webhook::new(&of_token).unwrap(), None);
+    }
+
+    #[test]
+    fn each_good_key_signs_and_the_newest_first() {
+        let now = Clock::start().now();
+        let previous = |key: &str, seconds| PreviousKey {
+            key: key.to_owned(),
+            good_until: now + SignedDuration::from_secs(seconds),
+        };
+        let instance = Instance {
+            previous_callback_keys: vec![
+                previous("expired", 0),
+                previous("older", 1),
+                previous("old", 2),
+            ],
+            ..instance(Some("new"))
+        };
+        let headers = signed_for(&instance, Some("new"), now);
+        let signatures = headers["webhook-signature"].to_str().unwrap();
+        let alone = |key: &str| signed(Some(key), now)["webhook-signature"].clone();
+        let expected = ["new", "old", "older"].map(alone);
+        let expected: Vec<_> = expected.iter().map(|one| one.to_str().unwrap()).collect();
+        assert_eq!(signatures, expected.join(" "));
+        for (key, is_good) in [("new", true), ("older", true), ("expired", false)] {
+            let webhook = Webhook::new(&STANDARD.encode(key)).unwrap();
+            let verified = webhook.verify(BODY.as_bytes(), &headers);
+            assert_eq!(verified.is_ok(), is_good, "{key}");
+        }
     }
 
     #[test]

@@ -20,14 +20,22 @@ pub fn refuse_another_origin(
     given: &Map<String, Value>,
     new: &Configuration,
 ) -> Vec<FieldError> {
-    let Some(origin) = origin(new).filter(|origin| self::origin(old).as_ref() != Some(origin))
-    else {
+    let Some(origin) = other_origin(old, new) else {
         return Vec::new();
     };
     let kept = SECRETS.into_iter().filter(|key| {
         old.get(key).is_some() && new.get(key).is_some() && !is_given(given.get(*key))
     });
     kept.map(|key| refusal(key, &origin)).collect()
+}
+
+/// Whether the callback URL of `new` has another origin than that of `old`.
+pub fn is_another_origin(old: &Configuration, new: &Configuration) -> bool {
+    other_origin(old, new).is_some()
+}
+
+fn other_origin(old: &Configuration, new: &Configuration) -> Option<Origin> {
+    origin(new).filter(|new| origin(old).as_ref() != Some(new))
 }
 
 fn origin(configuration: &Configuration) -> Option<Origin> {

@@ -150,7 +150,7 @@ async fn apply(
     if is_former {
         new.former_subscriptions.extend(former(old, &old_settings));
     }
-    new.previous_keys = rotate(old, &new.configuration, call.clock.now());
+    rotate(old, &mut new, call.clock.now());
     subscribe::store(app, call, &new, &settings, created.as_ref()).await?;
     Ok(Changed {
         instance: new,

@@ -153,7 +153,7 @@ async fn renew(
     };
     let mut new = instance.clone();
     subscribe::adopt(&mut new, &created);
-    new.previous_keys = rotate(instance, &new.configuration, call.clock.now());
+    rotate(instance, &mut new, call.clock.now());
     let id = instance.id;
     tracing::warn!(instance.id = %id, subscription.id = created.id, "the subscription is missing at Close and is made anew");
     unless_overtaken(subscribe::store(app, call, &new, settings, Some(&created)).await)

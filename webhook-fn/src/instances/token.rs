@@ -9,7 +9,8 @@ use shared::table::TableError;
 
 use super::change::MAX_TRIES;
 use super::find::find_ready;
-use crate::app::App;
+use super::signature_keys::rotate;
+use crate::app::{App, Call};
 use crate::authorization::{Credentials, hash_token};
 use crate::error::HandlerError;
 
@@ -19,14 +20,20 @@ use crate::error::HandlerError;
 /// 400, 401, 404, 409 or 503.
 pub async fn replace(
     app: &App,
+    call: &Call<'_>,
     credentials: &Credentials,
     id: &str,
 ) -> Result<Value, HandlerError> {
     let token = random_token()?;
     let hash = hash_token(&token);
     for _ in 0..MAX_TRIES {
-        let instance = find_ready(app, credentials, id).await?;
-        let stored = app.instances.replace_token(&instance, &hash).await;
+        let old = find_ready(app, credentials, id).await?;
+        let mut instance = Instance {
+            token_hash: hash.clone(),
+            ..old.clone()
+        };
+        rotate(&old, &mut instance, call.clock.now());
+        let stored = app.instances.replace_token(&instance).await;
         app.cache.remove(instance.id);
         match stored {
             // The first attempt was done but not answered, so the old token opens nothing any more.
