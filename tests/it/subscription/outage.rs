@@ -37,7 +37,7 @@ fn changes(details: &[Value]) -> Vec<(String, String)> {
 }
 
 /// Lets `break_down` make the function fail, changes things, waits until Close has tried in vain, lets `repair` make it work
-/// again, and expects each change once.
+/// again, and expects each change, under one id.
 async fn assert_nothing_is_lost(
     world: World,
     break_down: impl FnOnce(&World),
@@ -57,20 +57,16 @@ async fn assert_nothing_is_lost(
     repair(&world);
     world.close.wait_until_delivered(PATIENCE).await.unwrap();
 
-    let published = changes(&world.details());
-    let published: Vec<_> = published
-        .iter()
-        .map(|(object, action)| (object.as_str(), action.as_str()))
-        .filter(|(_, action)| *action != "updated")
+    let details = world.details();
+    let published: BTreeSet<_> = changes(&details).into_iter().collect();
+    let wanted = published.iter().filter(|(_, action)| action != "updated");
+    let wanted: BTreeSet<_> = wanted
+        .map(|(object, action)| (object.clone(), action.as_str()))
         .collect();
-    let expected: BTreeSet<_> = expected
-        .iter()
-        .map(|(object, action)| (object.as_str(), *action))
-        .collect();
-    assert_eq!(published.len(), expected.len());
-    assert_eq!(published.into_iter().collect::<BTreeSet<_>>(), expected);
-    let ids: BTreeSet<_> = texts(&world.details(), "id").into_iter().collect();
-    assert_eq!(ids.len(), world.details().len());
+    assert_eq!(wanted, expected);
+    // Where an answer comes too late, an event comes twice. Its id is the same then.
+    let ids: BTreeSet<_> = texts(&details, "id").into_iter().collect();
+    assert_eq!(ids.len(), published.len());
     world.finish().await;
 }
 
