@@ -15,6 +15,7 @@ use shared::event_bus::Publication;
 use shared::health::Health;
 use shared::instance_id::InstanceId;
 use shared::instance_table::{Acquired, Lease};
+use shared::last_poll::LastPoll;
 use shared::table::TableError;
 use shared::watermark_table::{Commit, StoredResource};
 use tokio::time::Instant;
@@ -31,12 +32,13 @@ pub trait Outside {
         expires: Timestamp,
     ) -> impl Future<Output = Result<Acquired, TableError>>;
 
-    /// Gives the lease back, with the time of the next poll and how Close has answered.
+    /// Gives the lease back, with the time of the next poll, how Close has answered, and what was found, if Close was read.
     fn release(
         &self,
         lease: &Lease,
         next_poll_at: Timestamp,
         health: &Health,
+        found: Option<&LastPoll>,
     ) -> impl Future<Output = Result<(), TableError>>;
 
     /// All that is stored of an instance, by resource.
@@ -99,8 +101,11 @@ impl Outside for Poller {
         lease: &Lease,
         next_poll_at: Timestamp,
         health: &Health,
+        found: Option<&LastPoll>,
     ) -> Result<(), TableError> {
-        self.instances.release(lease, next_poll_at, health).await
+        self.instances
+            .release(lease, next_poll_at, health, found)
+            .await
     }
 
     async fn load(&self, id: InstanceId) -> Result<HashMap<String, StoredResource>, TableError> {

@@ -10,6 +10,7 @@ use shared::close::client::Account;
 use shared::instance::Instance;
 use shared::instance_id::InstanceId;
 use shared::instance_table::{Acquired, Lease};
+use shared::last_poll::LastPoll;
 use shared::settings::{Policy, Settings};
 use shared::table::TableError;
 
@@ -87,6 +88,7 @@ struct Poll<'a, O> {
     until: Timestamp,
     outcome: Outcome,
     summary: Summary,
+    found: Option<LastPoll>,
 }
 
 /// Polls an instance: takes its lease, reads each of its resources from the watermark on, and gives the lease back with
@@ -118,6 +120,7 @@ pub async fn poll_instance<O: Outside>(
         until: clock.started(),
         outcome: Outcome::default(),
         summary: Summary::default(),
+        found: None,
     };
     poll.run(policy).await
 }
@@ -166,6 +169,10 @@ impl<O: Outside> Poll<'_, O> {
         )
         .await?;
 
+        let polled = targets.iter().filter(|it| it.backfill.is_none());
+        let names = polled.map(|target| target.name.as_str());
+        let before = self.instance.last_poll.as_ref();
+        let mut found = LastPoll::begin(self.clock.started(), names, before);
         let mut worker = Worker {
             outside: self.outside,
             instance: self.instance,
@@ -175,6 +182,7 @@ impl<O: Outside> Poll<'_, O> {
             close: Fetcher::new(self.outside, account, self.clock, self.stop_at),
             stop_at: self.stop_at,
             summary: &mut self.summary,
+            found: &mut found,
         };
         let mut jobs = VecDeque::from(Job::all(targets, self.clock.started()));
         // Another one begins each time, so that none is always the one for which no time is left.
@@ -183,6 +191,7 @@ impl<O: Outside> Poll<'_, O> {
         self.until = worker.close.until();
         let (requests, rate_limited) = (worker.close.requests(), worker.close.rate_limited());
         (self.summary.requests, self.summary.rate_limited) = (requests, rate_limited);
+        self.found = Some(found);
         self.note(&failures);
         Ok(())
     }
@@ -214,7 +223,8 @@ impl<O: Outside> Poll<'_, O> {
         let next = self.outcome.next_poll(id, interval, &health, started, now);
         let lag = self.outcome.lag(&health, self.until);
         self.summary.conclude(&health, lag);
-        match self.outside.release(self.lease, next, &health).await {
+        let found = self.found.as_ref();
+        match self.outside.release(self.lease, next, &health, found).await {
             // Another poll has it, or the instance is gone: nothing is ours to set.
             Ok(()) | Err(TableError::Conflict) => {}
             Err(error) => return Err(error.into()),

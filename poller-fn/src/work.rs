@@ -14,6 +14,7 @@ use shared::event::{Channel, Event, EventId};
 use shared::event_bus::Fate;
 use shared::instance::Instance;
 use shared::instance_table::Lease;
+use shared::last_poll::LastPoll;
 use shared::settings::Settings;
 use tokio::time::Instant;
 
@@ -58,6 +59,8 @@ pub struct Worker<'a, O> {
     pub stop_at: Timestamp,
     /// What came of it so far.
     pub summary: &'a mut Summary,
+    /// What it finds of each resource; of backfills, nothing.
+    pub found: &'a mut LastPoll,
 }
 
 /// The result of a job's turn.
@@ -132,7 +135,9 @@ impl<O: Outside> Worker<'_, O> {
         }
         // Also where some could not be published: what is on the bus need not be published again.
         for target in &mut job.targets {
-            target.watermark.finish_window();
+            if published.is_ok() {
+                target.watermark.finish_window();
+            }
             self.commit(target).await?;
         }
         published.map(|()| Turn::Taken)
@@ -226,6 +231,10 @@ impl<O: Outside> Worker<'_, O> {
         } else {
             target.watermark.judge(seen_id, date, until)
         };
+        if target.backfill.is_none() && verdict != Verdict::Leave {
+            let is_new = verdict == Verdict::Publish;
+            self.found.read(&target.name, is_wanted, is_new);
+        }
         match verdict {
             Verdict::Publish if is_wanted => {
                 self.summary.undated += usize::from(date.is_none());
@@ -278,7 +287,11 @@ impl<O: Outside> Worker<'_, O> {
             }
         }
         for (target, fate) in judged.publishers.iter().zip(publication.fates()) {
-            job.targets[*target].count(*fate);
+            let target = &mut job.targets[*target];
+            target.count(*fate);
+            if target.backfill.is_none() && *fate == Fate::Published {
+                self.found.published(&target.name);
+            }
         }
         for target in &mut job.targets {
             target.watermark.settle(self.close.until());

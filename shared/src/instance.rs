@@ -10,6 +10,7 @@ use crate::callback::CallbackState;
 use crate::configuration::Configuration;
 use crate::health::Health;
 use crate::instance_id::InstanceId;
+use crate::last_poll::LastPoll;
 
 /// The hash of no token.
 const NO_TOKEN: &str = "-";
@@ -54,6 +55,9 @@ pub struct Instance {
     /// Whether Close lets it poll. Every change of the instance by its owner begins anew.
     #[serde(default)]
     pub health: Health,
+    /// What the last poll found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_poll: Option<LastPoll>,
     /// The last backfill that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backfill: Option<Backfill>,
@@ -115,6 +119,7 @@ impl Instance {
             previous_keys: Vec::new(),
             previous_callback_keys: Vec::new(),
             health: Health::default(),
+            last_poll: None,
             backfill: None,
             callback: CallbackState::default(),
         }

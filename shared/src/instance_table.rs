@@ -16,6 +16,7 @@ use crate::backfill::{Backfill, Status};
 use crate::health::Health;
 use crate::instance::Instance;
 use crate::instance_id::InstanceId;
+use crate::last_poll::LastPoll;
 use crate::table::{TableError, write};
 
 mod callback;
@@ -37,7 +38,7 @@ const CHANGED_AT: &str = "changedAt";
 const DUE_SINCE: &str = "dueSince";
 
 /// What was read of these may be old when the instance is written.
-const WRITTEN_BY_OTHERS: [&str; 3] = ["health", "backfill", "callback"];
+const WRITTEN_BY_OTHERS: [&str; 4] = ["health", "lastPoll", "backfill", "callback"];
 
 /// Partitions of that index, so that no single one takes all writes. Ids are random, so their remainders spread.
 pub const SHARDS: u64 = 16;
@@ -396,7 +397,7 @@ impl InstanceTable {
             .map_err(|error| TableError::Malformed(error.to_string()))
     }
 
-    /// Gives the lease back, sets the next poll and notes how Close has answered this one. If the instance was changed
+    /// Gives the lease back, sets the next poll and notes how Close has answered this one and what it found, if it read at all. If the instance was changed
     /// meanwhile, the next poll is due at once and tells how Close answers what is there now.
     ///
     /// # Errors
@@ -406,12 +407,21 @@ impl InstanceTable {
         lease: &Lease,
         next_poll_at: Timestamp,
         health: &Health,
+        found: Option<&LastPoll>,
     ) -> Result<(), TableError> {
-        let update = self
+        let last_poll = found.map(serde_dynamo::to_attribute_value).transpose()?;
+        let set = if last_poll.is_some() {
+            "SET nextPollAt = :next, health = :health, lastPoll = :poll"
+        } else {
+            "SET nextPollAt = :next, health = :health"
+        };
+        let mut update = self
             .update(lease.id)
-            .update_expression(
-                "SET nextPollAt = :next, health = :health REMOVE leaseToken, leaseExpiresAt, dueSince",
-            )
+            .update_expression(format!("{set} REMOVE leaseToken, leaseExpiresAt, dueSince"));
+        if let Some(last_poll) = last_poll {
+            update = update.expression_attribute_values(":poll", last_poll);
+        }
+        let update = update
             .condition_expression(format!("{HOLDS_LEASE} AND attribute_not_exists(changedAt)"))
             .expression_attribute_values(":next", time(next_poll_at))
             .expression_attribute_values(":health", serde_dynamo::to_attribute_value(health)?)

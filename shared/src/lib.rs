@@ -26,6 +26,7 @@ pub mod instance;
 pub mod instance_id;
 pub mod instance_table;
 pub mod json;
+pub mod last_poll;
 pub mod logging;
 pub mod metrics;
 pub mod poller_configuration;

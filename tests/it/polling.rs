@@ -17,6 +17,7 @@ use crate::world::{PATIENCE, World, ago, query, texts};
 mod backfill;
 pub(crate) mod dispatch;
 mod event_log;
+mod found;
 pub(crate) mod health;
 mod identity;
 mod kills;

@@ -316,6 +316,14 @@ mod tests {
         }
     }
 
+    /// Where the window that is read next ends.
+    fn end(walk: &KeysetWalk) -> Option<Timestamp> {
+        match walk.next_request() {
+            Some(Request::Search(search)) => search.updated.before,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn each_page_starts_where_the_last_one_ended() {
         let mut walk = walk();
@@ -352,8 +360,10 @@ mod tests {
         for _ in 0..2 {
             walk.restart().unwrap();
             assert_eq!(next(&walk), Some((0, None)));
+            assert_eq!(end(&walk), None);
         }
         walk.restart().unwrap();
+        assert_eq!(end(&walk), Some(at(1)));
         let parts = Page {
             data: vec![record(0, 10), record(0, 20), record(0, 30)],
             cursor: Some("c2".to_owned()),
@@ -425,6 +435,8 @@ mod tests {
             (&[1, 40_000, 3, 4, 5][..], 4),
             (&[40_000, 2, 3, 4], 4),
             (&[1, 2, 3, 4, 5, 40_000], 4),
+            (&[1, 40_000, 3, 5], 5),
+            (&[1, 50_000], 1),
         ] {
             let mut walk = walk();
             walk.advance(page(dates, Some("c1"))).unwrap();
@@ -451,16 +463,11 @@ mod tests {
     fn newer_records_that_a_cursor_cannot_finish_are_read_in_windows() {
         let mut walk = walk();
         walk.advance(page(&[7, 90_000], Some("c1"))).unwrap();
-        walk.advance(page(&vec![90_000; 10_000], Some("c2")))
-            .unwrap();
-        let Some(Request::Search(search)) = walk.next_request() else {
-            panic!("no search");
-        };
-        let rest = Span {
-            from: Some(at(7)),
-            before: Some(at(1_000_000)),
-        };
-        assert_eq!((search.updated, search.cursor), (rest, None));
+        walk.advance(page(&[90_000; 1_999], Some("c2"))).unwrap();
+        assert_eq!(next(&walk), Some((7, Some("c2".to_owned()))));
+        walk.advance(page(&[90_000], Some("c3"))).unwrap();
+        assert_eq!(next(&walk), Some((7, None)));
+        assert_eq!(end(&walk), Some(at(1_000_000)));
     }
 
     #[test]
@@ -470,7 +477,7 @@ mod tests {
         walk.advance(page(&[4, 1_000_000, 1_000_001], Some("c2")))
             .unwrap();
         assert_eq!(next(&walk), Some((4, Some("c2".to_owned()))));
-        walk.advance(page(&[1_000_002, 1_000_003], Some("c3")))
+        walk.advance(page(&[1_000_000, 1_000_003], Some("c3")))
             .unwrap();
         assert_eq!(next(&walk), Some((4, None)));
         walk.advance(page(&[4, 5], None)).unwrap();
@@ -505,8 +512,10 @@ mod tests {
     fn nothing_more_ends_the_walk() {
         for page in [page(&[], None), page(&[0], None)] {
             let mut walk = walk();
+            assert!(!walk.is_done());
             walk.advance(page).unwrap();
             assert_eq!(next(&walk), None);
+            assert!(walk.is_done());
         }
     }
 

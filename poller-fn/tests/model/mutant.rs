@@ -18,6 +18,7 @@ use shared::event_bus::{Fate, Publication};
 use shared::health::Health;
 use shared::instance_id::InstanceId;
 use shared::instance_table::{Acquired, Lease};
+use shared::last_poll::LastPoll;
 use shared::table::TableError;
 use shared::watermark_table::{Commit, StoredResource};
 use tokio::time::{Instant, sleep};
@@ -178,8 +179,9 @@ impl Outside for Mutated<'_> {
         lease: &Lease,
         next_poll_at: Timestamp,
         health: &Health,
+        found: Option<&LastPoll>,
     ) -> Result<(), TableError> {
-        self.seat.release(lease, next_poll_at, health).await
+        self.seat.release(lease, next_poll_at, health, found).await
     }
 
     async fn load(&self, id: InstanceId) -> Result<HashMap<String, StoredResource>, TableError> {

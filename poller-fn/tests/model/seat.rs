@@ -17,6 +17,7 @@ use shared::event_bus::{Fate, Publication};
 use shared::health::Health;
 use shared::instance_id::InstanceId;
 use shared::instance_table::{Acquired, Lease};
+use shared::last_poll::LastPoll;
 use shared::table::TableError;
 use shared::watermark_table::{Commit, StoredResource};
 use tokio::task::spawn_local;
@@ -263,6 +264,7 @@ impl Outside for Seat {
         lease: &Lease,
         next_poll_at: Timestamp,
         health: &Health,
+        _found: Option<&LastPoll>,
     ) -> Result<(), TableError> {
         let (lease, health) = (lease.clone(), health.clone());
         let result = self

@@ -50,7 +50,7 @@ impl<'a> Poll<'a> {
 
     /// Gives the lease back.
     pub(super) async fn end(self, next: Timestamp, health: &Health) -> Result<(), TableError> {
-        self.table.release(&self.lease, next, health).await
+        self.table.release(&self.lease, next, health, None).await
     }
 }
 

@@ -64,7 +64,7 @@ async fn how_long_an_instance_has_waited_is_known_though_it_is_asked_for_again_a
 
     // A poll has ended.
     table
-        .release(&lease, ago(5), &Health::default())
+        .release(&lease, ago(5), &Health::default(), None)
         .await
         .unwrap();
     world.stack.tick().await.unwrap();

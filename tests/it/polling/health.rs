@@ -42,7 +42,7 @@ pub(crate) async fn refuse(world: &World, id: u64, refusals: u32) {
         reason: Some("leads: Unauthorized".to_owned()),
         ..Health::default()
     };
-    table.release(&lease, ago(0), &health).await.unwrap();
+    table.release(&lease, ago(0), &health, None).await.unwrap();
 }
 
 fn notices(world: &World, detail_type: &str) -> Vec<Value> {

@@ -1,17 +1,18 @@
 //! An instance as answers show it.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use shared::backfill::Backfill;
 use shared::callback::CallbackState;
 use shared::health::Health;
 use shared::instance::{Instance, Phase};
+use shared::last_poll::{Found, LastPoll};
 use shared::settings::{Settings, field};
 
 use crate::subscription;
 
 /// The instance as JSON, its secrets masked, with the URL that Close must post to, and, where there is something to say of
-/// them, how Close answers its polls, how its backfill stands and how its notifications fare.
+/// them, how Close answers its polls, what the last one found, how its backfill stands and how its notifications fare.
 pub fn to_json(instance: &Instance, settings: &Settings, public_url: &str) -> Value {
     let mut answer = json!({
         "id": instance.id,
@@ -32,6 +33,9 @@ pub fn to_json(instance: &Instance, settings: &Settings, public_url: &str) -> Va
     });
     if instance.health != instance.health.renewed() {
         answer["polling"] = polling(&instance.health);
+    }
+    if let Some(last) = &instance.last_poll {
+        answer["lastPoll"] = last_poll(last);
     }
     if let Some(found) = &instance.backfill {
         answer["backfill"] = backfill(found);
@@ -69,6 +73,20 @@ fn polling(health: &Health) -> Value {
         "reason": health.reason,
         "suspended": health.is_suspended(),
     })
+}
+
+fn last_poll(last: &LastPoll) -> Value {
+    let shown = |(name, found): (&String, &Found)| {
+        let found = json!({
+            "read": found.read,
+            "matched": found.matched,
+            "published": found.published,
+            "lastMatch": found.last_match.map(|time| format!("{time:.0}")),
+        });
+        (name.clone(), found)
+    };
+    let resources: Map<_, _> = last.resources.iter().map(shown).collect();
+    json!({"date": format!("{:.0}", last.date), "resources": resources})
 }
 
 fn callback(state: &CallbackState, settings: &Settings) -> Value {
