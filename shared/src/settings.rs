@@ -99,6 +99,18 @@ pub struct Policy {
     pub local_callbacks: bool,
     /// Whether any base URL will do, to read a configuration; the client still sends nothing there.
     pub any_base_url: bool,
+    /// Where the configuration comes from.
+    pub origin: Origin,
+}
+
+/// Where a configuration comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// A request, which can be sent again when it is mended.
+    #[default]
+    Request,
+    /// The table. It was taken once, maybe by an earlier version that asked less.
+    Table,
 }
 
 impl Policy {
@@ -110,6 +122,7 @@ impl Policy {
             callbacks_enabled: true,
             local_callbacks: true,
             any_base_url: true,
+            origin: Origin::Table,
         }
     }
 
@@ -252,15 +265,20 @@ impl Reader<'_> {
         }
     }
 
+    /// Close refuses any other key, but says so only when it is asked.
     fn api_key(&mut self) -> SecretString {
-        if self.configuration.get(field::USERNAME).is_none() {
+        let key = self.configuration.get(field::USERNAME);
+        if key.is_none() {
             self.errors
                 .push(FieldError::required(field::USERNAME, "the Close API key"));
         }
-        self.configuration
-            .get(field::USERNAME)
-            .unwrap_or_default()
-            .into()
+        if self.policy.origin == Origin::Request && !key.is_none_or(is_api_key) {
+            self.fail(
+                field::USERNAME,
+                "expected the Close API key alone, without white space or a colon",
+            );
+        }
+        key.unwrap_or_default().into()
     }
 
     /// The base URL gets the API key, so it must be Close's, or one that the operator named.
@@ -380,6 +398,12 @@ impl Reader<'_> {
     }
 }
 
+/// Basic authentication ends the key at a colon. Close's own keys are letters, digits and signs of ASCII.
+fn is_api_key(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| byte.is_ascii_graphic() && byte != b':')
+}
+
 /// Reads a time that an owner gives. What is dated before 1970 is a mistake.
 pub fn parse_time(text: &str) -> Option<Timestamp> {
     timestamp::parse(text).filter(|time| Timestamp::UNIX_EPOCH <= *time)
@@ -449,6 +473,32 @@ mod tests {
                 refused,
                 "event.poller.refresh_interval: expected whole minutes, 1 to 527040"
             );
+        }
+    }
+
+    /// Whether a policy takes an API key.
+    fn takes_key(key: &str, policy: &Policy) -> bool {
+        let mut configuration = Configuration::default();
+        configuration.set(field::USERNAME, key);
+        Settings::parse(&configuration, policy).is_ok()
+    }
+
+    #[test]
+    fn an_api_key_has_no_white_space_and_no_colon() {
+        assert!(takes_key("api_1a2B.c-3_!", &Policy::default()));
+        for key in [
+            " api_1",
+            "api_1 ",
+            "api_1\n",
+            "api 1",
+            "api\t1",
+            "api\u{a0}1",
+            "\u{feff}api_1",
+            "api_1:",
+            "api_1:secret",
+        ] {
+            assert!(!takes_key(key, &Policy::default()), "{key:?}");
+            assert!(takes_key(key, &Policy::of_stored()), "{key:?}");
         }
     }
 

@@ -187,6 +187,25 @@ async fn a_foreign_host_never_gets_the_api_key() {
 }
 
 #[tokio::test]
+async fn an_api_key_with_white_space_or_a_colon_is_named_and_not_repeated() {
+    let world = World::start().await;
+    for key in [
+        format!("{API_KEY}\n"),
+        format!("{API_KEY}:"),
+        format!("x {API_KEY}"),
+    ] {
+        let answer = create(&world, body_with(&json!({"username": key}))).await;
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(refusal(&answer), @r"
+            400
+            configuration.username: expected the Close API key alone, without white space or a colon
+            ");
+        }
+    }
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn an_empty_value_is_as_good_as_none() {
     let world = World::start().await;
     let empty = json!({
