@@ -337,10 +337,6 @@ impl Reader<'_> {
             .get(field::VENDOR_TYPE)
             .map(str::to_ascii_lowercase);
         match vendor_type.as_deref() {
-            None if events_enabled => self.errors.push(FieldError::required(
-                field::VENDOR_TYPE,
-                "polling or webhook",
-            )),
             None | Some("webhook" | "webhooks") => {}
             Some("polling") if !events_enabled => {}
             Some("polling") => {

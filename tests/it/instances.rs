@@ -13,6 +13,7 @@ mod deletion;
 mod documented;
 mod health;
 mod lines;
+mod old_bodies;
 mod poller;
 mod request;
 

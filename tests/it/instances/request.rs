@@ -15,14 +15,13 @@ async fn everything_that_is_missing_is_named_at_once() {
     name: is required: what to call the instance
     configuration.username: is required: the Close API key
     ");
-    let wanted = json!({"configuration": {"event.notification.enabled": true}});
+    let wanted = json!({"configuration": {"event.notification.enabled": true, "event.notification.type": "webhook"}});
     insta::assert_snapshot!(refusal(&create(&world, wanted.to_string()).await), @r"
     400
     element.key: is required: closeio
     name: is required: what to call the instance
     configuration.username: is required: the Close API key
-    configuration.event.notification.callback.url: is required: where notifications go, unless event.notification.type is eventbridge
-    configuration.event.vendor.type: is required: polling or webhook
+    configuration.event.notification.callback.url: is required: event.notification.type webhook asks for it; without that type events are on the bus alone
     ");
     let polling = json!({
         "element": {}, "name": "", "configuration": {
@@ -35,7 +34,6 @@ async fn everything_that_is_missing_is_named_at_once() {
     element.key: is required: closeio
     name: expected a text of 1 to 256 characters
     configuration.username: is required: the Close API key
-    configuration.event.notification.callback.url: is required: where notifications go, unless event.notification.type is eventbridge
     configuration.event.poller.configuration.contacts.url: is required: the query to poll with, such as /hubs/crm/contacts
     configuration.event.poller.configuration.leads.url: is required: the query to poll with, such as /hubs/crm/contacts
     ");
