@@ -15,6 +15,7 @@ use crate::query_url::{Objects, Query};
 use crate::settings::FieldError;
 
 mod members;
+pub mod unknown;
 pub mod urls;
 
 /// The configuration's key, and the start of the field names in its errors.

@@ -217,7 +217,8 @@ impl Settings {
             policy,
             errors: Vec::new(),
         };
-        let events_enabled = reader.boolean(field::ENABLED).unwrap_or(false);
+        let subscribes = reader.boolean(field::SUBSCRIBE).unwrap_or(false);
+        let events_enabled = reader.events_enabled(subscribes);
         reader.check_raw();
         let settings = Self {
             base_url: reader.base_url(),
@@ -225,7 +226,7 @@ impl Settings {
             events_enabled,
             callback: reader.callback(events_enabled),
             signature_key: reader.signature_key(),
-            subscription: reader.subscription(events_enabled),
+            subscription: reader.subscription(subscribes && events_enabled),
             poller: reader.poller(events_enabled),
         };
         if reader.errors.is_empty() {
@@ -253,6 +254,18 @@ impl Reader<'_> {
             self.fail(key, "expected true or false");
         }
         boolean.ok()
+    }
+
+    /// Whoever subscribes wants events.
+    fn events_enabled(&mut self, subscribes: bool) -> bool {
+        let enabled = self.boolean(field::ENABLED);
+        if subscribes && enabled == Some(false) && self.policy.origin == Origin::Request {
+            self.fail(
+                field::SUBSCRIBE,
+                "expected false where event.notification.enabled is false: a subscription is for events that are wanted",
+            );
+        }
+        enabled.unwrap_or(subscribes)
     }
 
     /// Whoever wants no `raw` must not get it all the same.
@@ -320,8 +333,7 @@ impl Reader<'_> {
         Some(key.into())
     }
 
-    fn subscription(&mut self, events_enabled: bool) -> Option<Vec<SubscribedEvent>> {
-        let is_wanted = self.boolean(field::SUBSCRIBE) == Some(true) && events_enabled;
+    fn subscription(&mut self, is_wanted: bool) -> Option<Vec<SubscribedEvent>> {
         match webhook::events(self.configuration.get(field::OBJECTS)) {
             Ok(events) => is_wanted.then_some(events),
             Err(error) => {
@@ -470,6 +482,35 @@ mod tests {
                 "event.poller.refresh_interval: expected whole minutes, 1 to 527040"
             );
         }
+    }
+
+    /// Whether events are wanted and whether they are subscribed to.
+    fn subscribed(enabled: &str, policy: &Policy) -> Result<(bool, bool), String> {
+        let mut configuration = Configuration::default();
+        for (key, value) in [
+            (field::USERNAME, "api_key"),
+            (field::ENABLED, enabled),
+            (field::SUBSCRIBE, "true"),
+        ] {
+            configuration.set(key, value);
+        }
+        Settings::parse(&configuration, policy)
+            .map(|settings| (settings.events_enabled, settings.subscription.is_some()))
+            .map_err(|errors| errors[0].to_string())
+    }
+
+    #[test]
+    fn to_subscribe_is_to_want_events() {
+        let request = Policy::default();
+        assert_eq!(subscribed("", &request), Ok((true, true)));
+        assert_eq!(subscribed("true", &request), Ok((true, true)));
+        let refused = subscribed("false", &request).unwrap_err();
+        assert!(
+            refused.starts_with("event.webhook.subscribe: expected false"),
+            "{refused}"
+        );
+        let stored = subscribed("false", &Policy::of_stored());
+        assert_eq!(stored, Ok((false, false)));
     }
 
     /// Whether a policy takes an API key.

@@ -16,6 +16,7 @@ mod lines;
 mod old_bodies;
 mod poller;
 mod request;
+mod warnings;
 
 /// Asks for an instance with this body.
 async fn create(world: &World, body: impl Into<reqwest::Body>) -> Answer {

@@ -71,6 +71,7 @@ async fn each_is_provisioned_and_polls_if_it_says_so() {
         let answer = create(&world, body.to_string()).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
         assert_eq!(answer.body["eventsEnabled"], true);
+        assert_eq!(answer.body.get("warnings"), None, "{}", answer.body);
         let id = answer.body["id"].as_u64().unwrap();
         assert_eq!(world.poll(id).await["polled"], is_polled, "{body}");
         let url = answer.body["webhookUrl"].as_str().unwrap();
