@@ -14,6 +14,7 @@ use crate::date_pattern::{self, DateFormat};
 use crate::query_url::{Objects, Query};
 use crate::settings::FieldError;
 
+pub mod fields;
 mod members;
 pub mod unknown;
 pub mod urls;

@@ -157,6 +157,40 @@ async fn resources_that_nothing_says_to_poll_are_named() {
 }
 
 #[tokio::test]
+async fn a_field_that_no_record_has_is_named_whenever_the_instance_is_changed() {
+    let world = World::start().await;
+    let polled = |keys: Value| {
+        let mut configuration =
+            json!({"event.notification.enabled": true, "event.vendor.type": "polling"});
+        for (key, value) in keys.as_object().unwrap() {
+            configuration[key] = value.clone();
+        }
+        body_with(&configuration)
+    };
+    let url = "/hubs/crm/opportunities?where=vallue > 1000 AND custom.cf_1 = 'x'";
+    let resources = json!({"event.poller.configuration": {"deals": {"url": url}}});
+    let line = "configuration.event.poller.configuration.deals: `vallue` is no known field of opportunities; did you mean value?";
+
+    let created = create(&world, polled(resources.clone())).await;
+    assert_eq!(warnings(&created.body), line);
+    let path = format!("/instances/{}", created.body["id"]);
+    let renamed = json!({"name": "Other"}).to_string();
+    for (method, body) in [("PUT", polled(resources)), ("PATCH", renamed)] {
+        let changed = world.call(method, &path, None, body).await;
+        assert_eq!(changed.status, StatusCode::OK, "{}", changed.body);
+        assert_eq!(warnings(&changed.body), line, "{method}");
+    }
+    let shown = world.call("GET", &path, None, "").await;
+    assert_eq!(shown.body.get("warnings"), None);
+
+    let lines = json!({"event.poller.urls": "contacts|/hubs/crm/contacts?where=nmae='Ann'"});
+    let by_lines = create(&world, polled(lines)).await;
+    let line = "configuration.event.poller.urls.contacts: `nmae` is no known field of contacts; did you mean name?";
+    assert_eq!(warnings(&by_lines.body), line);
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn fifty_are_named_and_the_rest_is_counted() {
     let world = World::start().await;
     let mut body = json!({"element": {"key": "closeio"}, "name": "Test", "configuration": {"username": API_KEY}});

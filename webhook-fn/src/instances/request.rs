@@ -146,7 +146,7 @@ fn finish(draft: Draft, policy: &Policy) -> Result<Provision, HandlerError> {
         .map_err(|problems| errors.extend(prefixed(problems)));
     match settings {
         Ok(settings) if errors.is_empty() => {
-            warnings::warn_of_unread_resources(&configuration, &settings, &mut warnings);
+            warnings::warn_of_resources(&configuration, &settings, &mut warnings);
             Ok(Provision {
                 name,
                 tags,

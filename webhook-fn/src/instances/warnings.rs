@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 use shared::configuration::{Configuration, known_keys};
-use shared::poller_configuration::{self, urls};
+use shared::poller_configuration::{self, fields, urls};
 use shared::settings::{Settings, field};
 use shared::warnings::Warnings;
 
@@ -67,22 +67,22 @@ pub fn warn_of_keys(
     }
 }
 
-/// Warns of resources that are not polled, because nothing says that they are to be.
-pub fn warn_of_unread_resources(
+/// Warns of fields that records do not have, and of resources that are not polled, because nothing says that they are to be.
+pub fn warn_of_resources(
     configuration: &Configuration,
     settings: &Settings,
     warnings: &mut Warnings,
 ) {
     let has_type = configuration.get(field::VENDOR_TYPE).is_some();
-    let keys = [poller_configuration::KEY, urls::KEY];
-    let key = keys
-        .into_iter()
-        .find(|key| configuration.get(key).is_some());
-    if let Some(key) = key
-        && settings.events_enabled
-        && !has_type
-    {
-        warnings.note(&format!("configuration.{key}"), || {
+    let mut keys = [poller_configuration::KEY, urls::KEY].into_iter();
+    let Some(key) = keys.find(|key| configuration.get(key).is_some()) else {
+        return;
+    };
+    let place = format!("configuration.{key}");
+    if let Some(poller) = &settings.poller {
+        fields::warn(&poller.resources, &place, warnings);
+    } else if settings.events_enabled && !has_type {
+        warnings.note(&place, || {
             "is not polled, for event.vendor.type is absent; did you mean polling?".to_owned()
         });
     }
