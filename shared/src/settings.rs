@@ -133,11 +133,13 @@ impl Policy {
         named.any(|named| named == base_url) || is_close(base_url)
     }
 
-    /// Whether every reader parses the text alike. Parsers differ on `https://a\@b`, so the text must be the parsed form,
-    /// or the operator's own.
+    /// Whether every reader parses the text alike. Parsers differ on `https://a\@b`, so the text of a request must be the
+    /// parsed form, or the operator's own. Of a stored text the parsed form alone is used.
     fn is_unambiguous(&self, text: &str, base_url: &str) -> bool {
         let mut named = self.close_base_urls.iter();
-        text.trim_end_matches('/') == base_url || named.any(|named| named == text)
+        self.origin == Origin::Table
+            || text.trim_end_matches('/') == base_url
+            || named.any(|named| named == text)
     }
 
     /// The base URL of an instance that names none: the operator's first, or Close's own.
@@ -418,7 +420,7 @@ pub fn parse_time(text: &str) -> Option<Timestamp> {
 }
 
 /// A base URL as the parser writes it, without slashes at the end.
-fn normalize(base_url: &str) -> Option<String> {
+pub fn normalize(base_url: &str) -> Option<String> {
     let url = Url::parse(base_url).ok()?;
     Some(url.as_str().trim_end_matches('/').to_owned())
 }
@@ -595,8 +597,35 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_text_is_never_used_unparsed() {
-        let stored = read(r"https://api.close.com\@evil.example", &Policy::of_stored());
-        assert_eq!(stored.unwrap(), "https://api.close.com/@evil.example");
+    fn a_stored_text_is_taken_in_its_parsed_form() {
+        // Whoever reads an instance, and whoever sends its API key to Close.
+        let sender = Policy {
+            any_base_url: false,
+            ..Policy::of_stored()
+        };
+        for policy in [Policy::of_stored(), sender.clone()] {
+            for (text, parsed) in [
+                (
+                    r"https://api.close.com\@evil.example",
+                    "https://api.close.com/@evil.example",
+                ),
+                (
+                    "HTTPS://API.CLOSE.COM:443/api/v1",
+                    "https://api.close.com/api/v1",
+                ),
+                (
+                    "https://api.close.com/api/../v1/",
+                    "https://api.close.com/v1",
+                ),
+            ] {
+                assert_eq!(read(text, &policy).as_deref(), Some(parsed), "{text}");
+            }
+        }
+        for text in [
+            "https://evil.example",
+            r"https://evil.example\@api.close.com",
+        ] {
+            assert_eq!(read(text, &sender), None, "{text}");
+        }
     }
 }

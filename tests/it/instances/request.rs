@@ -4,7 +4,8 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::{body_with, create, refusal};
-use crate::world::{API_KEY, World, query};
+use crate::owner::Owner;
+use crate::world::{API_KEY, World, ago, query};
 
 #[tokio::test]
 async fn everything_that_is_missing_is_named_at_once() {
@@ -181,6 +182,45 @@ async fn a_foreign_host_never_gets_the_api_key() {
         let answer = create(&world, body_with(&json!({"base.url": base_url}))).await;
         assert_eq!(answer.status, StatusCode::OK, "{base_url}: {}", answer.body);
     }
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_base_url_that_was_stored_in_another_form_is_used_in_its_parsed_one() {
+    let world = World::start().await;
+    let owner = Owner::subscribed(
+        &world,
+        json!({
+            "event.vendor.type": "polling",
+            "event.poller.configuration": {"leads": {"url": query("leads")}},
+        }),
+    )
+    .await;
+    let parsed = world.close.base_url();
+    let unparsed = parsed.replacen("http://", "HTTP:\\\\", 1);
+    let mut instance = owner.stored().await.unwrap();
+    instance.configuration.set("base.url", &unparsed);
+    let table = world.instance_table();
+    table.replace(&instance, true, ago(0)).await.unwrap();
+
+    let poll = world.poll(owner.id).await;
+    assert_eq!(poll["polled"], true, "{poll}");
+    assert_eq!(poll["failed"], json!({}), "{poll}");
+    let shown = owner.shown().await;
+    assert_eq!(shown["webhook"]["status"], "active");
+    assert_eq!(shown["configuration"]["base.url"], unparsed);
+    for (method, body) in [("PATCH", json!({"name": "Other"})), ("PUT", shown)] {
+        let mut instance = owner.stored().await.unwrap();
+        instance.configuration.set("base.url", &unparsed);
+        table.replace(&instance, true, ago(0)).await.unwrap();
+        let answer = owner.call(method, "", &body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        assert_eq!(answer.body["configuration"]["base.url"], parsed);
+    }
+    // Given by a request it is refused.
+    let body = json!({"configuration": {"base.url": unparsed}});
+    let refused = owner.call("PATCH", "", &body).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
     world.finish().await;
 }
 

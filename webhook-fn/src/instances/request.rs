@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use shared::configuration::Configuration;
 use shared::instance::Instance;
 use shared::json::{self, JsonError};
-use shared::settings::{FieldError, Policy, Settings};
+use shared::settings::{FieldError, Policy, Settings, field, normalize};
 use shared::warnings::Warnings;
 
 use super::callback_secrets::refuse_another_origin;
@@ -118,8 +118,20 @@ impl Draft {
         self.configuration.merge(given.clone());
         if let Some(old) = old {
             self.configuration.unmask(old);
+            self.keep_base_url(old);
             let refused = refuse_another_origin(old, given, &self.configuration);
             self.errors.extend(refused);
+        }
+    }
+
+    /// A text that was stored before its form mattered is no mistake of the request's: it is stored in the form in which it is
+    /// used.
+    fn keep_base_url(&mut self, old: &Configuration) {
+        let text = self.configuration.get(field::BASE_URL);
+        if text == old.get(field::BASE_URL)
+            && let Some(parsed) = text.and_then(normalize)
+        {
+            self.configuration.set(field::BASE_URL, &parsed);
         }
     }
 }
