@@ -19,6 +19,45 @@ const SECRET_KEYS: [&str; 6] = [
     "event.notification.callback.headers",
 ];
 
+/// The other keys that mean something, and those of the service that this one follows that mean nothing here but stand in many
+/// an instance. A key that is neither here nor among the secrets may be a misspelt secret, and is shown as one.
+const SHOWN_KEYS: [&str; 29] = [
+    "base.url",
+    "event.notification.enabled",
+    "event.notification.type",
+    "event.notification.callback.url",
+    "event.notification.basic.username",
+    "event.vendor.type",
+    "event.webhook.subscribe",
+    "event.objects",
+    "event.poller.refresh_interval",
+    "event.poller.start",
+    "event.poller.configuration",
+    "event.poller.urls",
+    "event.raw.enabled",
+    "event.metadata",
+    "event.helper.key",
+    "event.notification.instance.finder",
+    "event.notification.subscription.id",
+    "filter.response.nulls",
+    "pagination.max",
+    "pagination.offset",
+    "pagination.type",
+    "pagination.page.startindex",
+    "bulk.add_metadata",
+    "bulk.attribute.created_time",
+    "bulk.query.date_mask",
+    "bulk.query.download_format",
+    "bulk.query.field_name",
+    "bulk.query.operator",
+    "bulk.relations",
+];
+
+/// Every key that is known.
+pub fn known_keys() -> impl Iterator<Item = &'static str> {
+    SHOWN_KEYS.into_iter().chain(SECRET_KEYS)
+}
+
 /// Keys and values of an instance's configuration. All values are text, as in the answers of the instance API; an object
 /// (`event.poller.configuration`) is kept as its JSON. Debug prints keys only.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,15 +106,17 @@ impl Configuration {
     /// Puts the values of `old` where only [`MASK`] came back of them: who reads an instance and sends it back means the
     /// secrets that were not shown.
     pub fn unmask(&mut self, old: &Self) {
-        for key in SECRET_KEYS {
-            if let (Some(MASK), Some(value)) = (self.get(key), old.get(key)) {
-                let value = value.to_owned();
-                self.set(key, &value);
+        for (key, value) in &mut self.0 {
+            if value == MASK
+                && !SHOWN_KEYS.contains(&key.as_str())
+                && let Some(old) = old.get(key)
+            {
+                old.clone_into(value);
             }
         }
     }
 
-    /// The configuration as answers show it, with [`MASK`] in place of each secret.
+    /// The configuration as answers show it, with [`MASK`] in place of each secret and of what nobody knows.
     pub fn masked(&self) -> BTreeMap<&str, &str> {
         self.0
             .iter()
@@ -93,7 +134,7 @@ fn to_text(value: Value) -> Option<String> {
 }
 
 fn masked<'a>(key: &str, value: &'a str) -> &'a str {
-    if SECRET_KEYS.contains(&key) && !value.is_empty() {
+    if !SHOWN_KEYS.contains(&key) && !value.is_empty() {
         MASK
     } else {
         value
@@ -110,7 +151,7 @@ impl fmt::Debug for Configuration {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::Configuration;
+    use super::{Configuration, known_keys};
 
     fn configuration(value: Value) -> Configuration {
         let Value::Object(members) = value else {
@@ -142,15 +183,17 @@ mod tests {
 
     #[test]
     fn a_masked_secret_that_comes_back_is_the_old_one() {
-        let old = configuration(json!({"username": "api_key", "password": "p"}));
+        let old = configuration(
+            json!({"username": "api_key", "password": "p", "pasword": "q", "base.url": "b"}),
+        );
         let mut new = configuration(
-            json!({"username": "********", "password": "new", "base.url": "********"}),
+            json!({"username": "********", "password": "new", "pasword": "********", "base.url": "********"}),
         );
         new.unmask(&old);
         assert_eq!(
             new,
             configuration(
-                json!({"username": "api_key", "password": "new", "base.url": "********"})
+                json!({"username": "api_key", "password": "new", "pasword": "q", "base.url": "********"})
             )
         );
     }
@@ -178,18 +221,47 @@ mod tests {
         assert_eq!(given.size(), 1 + 1 + 3 + 3);
     }
 
+    /// The keys in the first column of the tables about an instance, and those in the list below.
+    #[test]
+    fn every_documented_key_is_known() {
+        let document = include_str!("../../docs/configuration.md");
+        let (_, document) = document.split_once("## An instance").unwrap();
+        let (document, _) = document.split_once("### `event.objects`").unwrap();
+        let (table, list) = document.split_once("Kept and shown but not used").unwrap();
+        let cells = table.lines().filter_map(|line| line.strip_prefix("| "));
+        let cells = cells.filter_map(|line| line.split(" | ").next());
+        let (list, _) = list.split_once("Secret means").unwrap();
+        let documented: Vec<_> = cells
+            .chain([list])
+            .flat_map(|text| text.split('`').skip(1).step_by(2))
+            .filter(|text| {
+                text.bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || b"._".contains(&byte))
+            })
+            .filter(|text| !["raw", "true"].contains(text))
+            .collect();
+        for key in &documented {
+            assert!(known_keys().any(|known| known == *key), "{key}");
+        }
+        for key in known_keys() {
+            assert!(documented.contains(&key), "{key} is not documented");
+        }
+    }
+
     #[test]
     fn shows_no_secret() {
         let configuration = configuration(json!({
             "username": "api_key", "password": "", "event.webhook.signature.key": "ab12",
             "event.notification.signature.key": "k", "event.notification.basic.password": "p",
             "event.notification.callback.headers": "h", "base.url": "https://api.close.com/api/v1",
+            "event.notification.signature.keyy": "k", "pasword": "p", "x": "",
         }));
         let masked = serde_json::to_value(configuration.masked()).unwrap();
         let expected = json!({
             "username": "********", "password": "", "event.webhook.signature.key": "********",
             "event.notification.signature.key": "********", "event.notification.basic.password": "********",
             "event.notification.callback.headers": "********", "base.url": "https://api.close.com/api/v1",
+            "event.notification.signature.keyy": "********", "pasword": "********", "x": "",
         });
         assert_eq!(masked, expected);
         assert!(!format!("{configuration:?}").contains("api_key"));

@@ -14,7 +14,9 @@ use crate::date_pattern::{self, DateFormat};
 use crate::query_url::{Objects, Query};
 use crate::settings::FieldError;
 
+pub mod fields;
 mod members;
+pub mod unknown;
 pub mod urls;
 
 /// The configuration's key, and the start of the field names in its errors.

@@ -99,6 +99,18 @@ pub struct Policy {
     pub local_callbacks: bool,
     /// Whether any base URL will do, to read a configuration; the client still sends nothing there.
     pub any_base_url: bool,
+    /// Where the configuration comes from.
+    pub origin: Origin,
+}
+
+/// Where a configuration comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// A request, which can be sent again when it is mended.
+    #[default]
+    Request,
+    /// The table. It was taken once, maybe by an earlier version that asked less.
+    Table,
 }
 
 impl Policy {
@@ -110,6 +122,7 @@ impl Policy {
             callbacks_enabled: true,
             local_callbacks: true,
             any_base_url: true,
+            origin: Origin::Table,
         }
     }
 
@@ -120,11 +133,13 @@ impl Policy {
         named.any(|named| named == base_url) || is_close(base_url)
     }
 
-    /// Whether every reader parses the text alike. Parsers differ on `https://a\@b`, so the text must be the parsed form,
-    /// or the operator's own.
+    /// Whether every reader parses the text alike. Parsers differ on `https://a\@b`, so the text of a request must be the
+    /// parsed form, or the operator's own. Of a stored text the parsed form alone is used.
     fn is_unambiguous(&self, text: &str, base_url: &str) -> bool {
         let mut named = self.close_base_urls.iter();
-        text.trim_end_matches('/') == base_url || named.any(|named| named == text)
+        self.origin == Origin::Table
+            || text.trim_end_matches('/') == base_url
+            || named.any(|named| named == text)
     }
 
     /// The base URL of an instance that names none: the operator's first, or Close's own.
@@ -204,7 +219,8 @@ impl Settings {
             policy,
             errors: Vec::new(),
         };
-        let events_enabled = reader.boolean(field::ENABLED).unwrap_or(false);
+        let subscribes = reader.boolean(field::SUBSCRIBE).unwrap_or(false);
+        let events_enabled = reader.events_enabled(subscribes);
         reader.check_raw();
         let settings = Self {
             base_url: reader.base_url(),
@@ -212,7 +228,7 @@ impl Settings {
             events_enabled,
             callback: reader.callback(events_enabled),
             signature_key: reader.signature_key(),
-            subscription: reader.subscription(events_enabled),
+            subscription: reader.subscription(subscribes && events_enabled),
             poller: reader.poller(events_enabled),
         };
         if reader.errors.is_empty() {
@@ -242,6 +258,18 @@ impl Reader<'_> {
         boolean.ok()
     }
 
+    /// Whoever subscribes wants events.
+    fn events_enabled(&mut self, subscribes: bool) -> bool {
+        let enabled = self.boolean(field::ENABLED);
+        if subscribes && enabled == Some(false) && self.policy.origin == Origin::Request {
+            self.fail(
+                field::SUBSCRIBE,
+                "expected false where event.notification.enabled is false: a subscription is for events that are wanted",
+            );
+        }
+        enabled.unwrap_or(subscribes)
+    }
+
     /// Whoever wants no `raw` must not get it all the same.
     fn check_raw(&mut self) {
         if self.boolean(field::RAW_ENABLED) == Some(false) {
@@ -252,15 +280,20 @@ impl Reader<'_> {
         }
     }
 
+    /// Close refuses any other key, but says so only when it is asked.
     fn api_key(&mut self) -> SecretString {
-        if self.configuration.get(field::USERNAME).is_none() {
+        let key = self.configuration.get(field::USERNAME);
+        if key.is_none() {
             self.errors
                 .push(FieldError::required(field::USERNAME, "the Close API key"));
         }
-        self.configuration
-            .get(field::USERNAME)
-            .unwrap_or_default()
-            .into()
+        if self.policy.origin == Origin::Request && !key.is_none_or(is_api_key) {
+            self.fail(
+                field::USERNAME,
+                "expected the Close API key alone, without white space or a colon",
+            );
+        }
+        key.unwrap_or_default().into()
     }
 
     /// The base URL gets the API key, so it must be Close's, or one that the operator named.
@@ -302,8 +335,7 @@ impl Reader<'_> {
         Some(key.into())
     }
 
-    fn subscription(&mut self, events_enabled: bool) -> Option<Vec<SubscribedEvent>> {
-        let is_wanted = self.boolean(field::SUBSCRIBE) == Some(true) && events_enabled;
+    fn subscription(&mut self, is_wanted: bool) -> Option<Vec<SubscribedEvent>> {
         match webhook::events(self.configuration.get(field::OBJECTS)) {
             Ok(events) => is_wanted.then_some(events),
             Err(error) => {
@@ -319,10 +351,6 @@ impl Reader<'_> {
             .get(field::VENDOR_TYPE)
             .map(str::to_ascii_lowercase);
         match vendor_type.as_deref() {
-            None if events_enabled => self.errors.push(FieldError::required(
-                field::VENDOR_TYPE,
-                "polling or webhook",
-            )),
             None | Some("webhook" | "webhooks") => {}
             Some("polling") if !events_enabled => {}
             Some("polling") => {
@@ -380,13 +408,19 @@ impl Reader<'_> {
     }
 }
 
+/// Basic authentication ends the key at a colon. Close's own keys are letters, digits and signs of ASCII.
+fn is_api_key(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| byte.is_ascii_graphic() && byte != b':')
+}
+
 /// Reads a time that an owner gives. What is dated before 1970 is a mistake.
 pub fn parse_time(text: &str) -> Option<Timestamp> {
     timestamp::parse(text).filter(|time| Timestamp::UNIX_EPOCH <= *time)
 }
 
 /// A base URL as the parser writes it, without slashes at the end.
-fn normalize(base_url: &str) -> Option<String> {
+pub fn normalize(base_url: &str) -> Option<String> {
     let url = Url::parse(base_url).ok()?;
     Some(url.as_str().trim_end_matches('/').to_owned())
 }
@@ -452,6 +486,61 @@ mod tests {
         }
     }
 
+    /// Whether events are wanted and whether they are subscribed to.
+    fn subscribed(enabled: &str, policy: &Policy) -> Result<(bool, bool), String> {
+        let mut configuration = Configuration::default();
+        for (key, value) in [
+            (field::USERNAME, "api_key"),
+            (field::ENABLED, enabled),
+            (field::SUBSCRIBE, "true"),
+        ] {
+            configuration.set(key, value);
+        }
+        Settings::parse(&configuration, policy)
+            .map(|settings| (settings.events_enabled, settings.subscription.is_some()))
+            .map_err(|errors| errors[0].to_string())
+    }
+
+    #[test]
+    fn to_subscribe_is_to_want_events() {
+        let request = Policy::default();
+        assert_eq!(subscribed("", &request), Ok((true, true)));
+        assert_eq!(subscribed("true", &request), Ok((true, true)));
+        let refused = subscribed("false", &request).unwrap_err();
+        assert!(
+            refused.starts_with("event.webhook.subscribe: expected false"),
+            "{refused}"
+        );
+        let stored = subscribed("false", &Policy::of_stored());
+        assert_eq!(stored, Ok((false, false)));
+    }
+
+    /// Whether a policy takes an API key.
+    fn takes_key(key: &str, policy: &Policy) -> bool {
+        let mut configuration = Configuration::default();
+        configuration.set(field::USERNAME, key);
+        Settings::parse(&configuration, policy).is_ok()
+    }
+
+    #[test]
+    fn an_api_key_has_no_white_space_and_no_colon() {
+        assert!(takes_key("api_1a2B.c-3_!", &Policy::default()));
+        for key in [
+            " api_1",
+            "api_1 ",
+            "api_1\n",
+            "api 1",
+            "api\t1",
+            "api\u{a0}1",
+            "\u{feff}api_1",
+            "api_1:",
+            "api_1:secret",
+        ] {
+            assert!(!takes_key(key, &Policy::default()), "{key:?}");
+            assert!(takes_key(key, &Policy::of_stored()), "{key:?}");
+        }
+    }
+
     /// The base URL that a text becomes, for a stack whose operator named `named`.
     fn base_url(text: &str, named: &[&str]) -> Option<String> {
         let policy = Policy {
@@ -508,8 +597,35 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_text_is_never_used_unparsed() {
-        let stored = read(r"https://api.close.com\@evil.example", &Policy::of_stored());
-        assert_eq!(stored.unwrap(), "https://api.close.com/@evil.example");
+    fn a_stored_text_is_taken_in_its_parsed_form() {
+        // Whoever reads an instance, and whoever sends its API key to Close.
+        let sender = Policy {
+            any_base_url: false,
+            ..Policy::of_stored()
+        };
+        for policy in [Policy::of_stored(), sender.clone()] {
+            for (text, parsed) in [
+                (
+                    r"https://api.close.com\@evil.example",
+                    "https://api.close.com/@evil.example",
+                ),
+                (
+                    "HTTPS://API.CLOSE.COM:443/api/v1",
+                    "https://api.close.com/api/v1",
+                ),
+                (
+                    "https://api.close.com/api/../v1/",
+                    "https://api.close.com/v1",
+                ),
+            ] {
+                assert_eq!(read(text, &policy).as_deref(), Some(parsed), "{text}");
+            }
+        }
+        for text in [
+            "https://evil.example",
+            r"https://evil.example\@api.close.com",
+        ] {
+            assert_eq!(read(text, &sender), None, "{text}");
+        }
     }
 }

@@ -13,8 +13,10 @@ mod deletion;
 mod documented;
 mod health;
 mod lines;
+mod old_bodies;
 mod poller;
 mod request;
+mod warnings;
 
 /// Asks for an instance with this body.
 async fn create(world: &World, body: impl Into<reqwest::Body>) -> Answer {

@@ -166,3 +166,22 @@ async fn a_key_that_was_changed_behind_a_warm_function_is_found_within_seconds()
     assert_eq!(statuses(&owner, 11, &[SIGNATURE_KEY]).await, [401]);
     world.finish().await;
 }
+
+#[tokio::test]
+async fn an_instance_that_a_wrong_signature_shows_to_be_disabled_takes_nothing_any_more() {
+    let world = World::start().await;
+    for (name, value, status) in [
+        ("disabled", AttributeValue::Bool(true), 403),
+        ("phase", AttributeValue::S("removing".to_owned()), 404),
+    ] {
+        let owner = start(&world).await;
+        assert_eq!(statuses(&owner, 0, &[SIGNATURE_KEY]).await, [200]);
+        // As another sandbox of the function would have stored it: this one admits what it remembers.
+        set_attribute(&world, owner.id, name, value).await;
+        assert_eq!(statuses(&owner, 1, &[SIGNATURE_KEY]).await, [200]);
+        let noticed = async { while statuses(&owner, 2, &[NOBODYS_KEY]).await != [status] {} };
+        tokio::time::timeout(PATIENCE, noticed).await.unwrap();
+        assert_eq!(statuses(&owner, 3, &[SIGNATURE_KEY]).await, [status]);
+    }
+    world.finish().await;
+}

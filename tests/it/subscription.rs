@@ -157,6 +157,32 @@ async fn an_object_that_nobody_knows_is_refused_before_close_is_asked() {
 }
 
 #[tokio::test]
+async fn to_subscribe_is_to_enable_events_and_not_beside_disabled_ones() {
+    let world = World::start().await;
+    let configuration = |enabled: Value| {
+        body(&json!({
+            "username": API_KEY, "event.webhook.subscribe": true, "event.notification.enabled": enabled,
+        }))
+    };
+    let call = |enabled: Value| world.call("POST", "/instances", None, configuration(enabled));
+
+    let refused = call(json!(false)).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    let errors = refused.body["errors"].as_array().unwrap();
+    assert_eq!(
+        texts(errors, "field"),
+        ["configuration.event.webhook.subscribe"]
+    );
+    assert_eq!(world.organization.webhooks().len(), 0);
+
+    let answer = call(Value::Null).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    assert_eq!(answer.body["eventsEnabled"], true);
+    assert_eq!(world.organization.webhooks().len(), 1);
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn a_subscription_that_close_has_already_is_replaced() {
     let world = World::start().await;
     let other = world

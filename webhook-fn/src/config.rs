@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use shared::env::{ConfigError, Reader};
 use shared::event_bus::DEFAULT_MAX_BYTES;
 use shared::metrics::DEFAULT_NAMESPACE;
-use shared::settings::Policy;
+use shared::settings::{Origin, Policy};
 
 /// The environment of `webhook-fn`.
 #[derive(Debug)]
@@ -61,6 +61,7 @@ impl Config {
                 callbacks_enabled: reader.parsed("CALLBACKS_ENABLED", true, "true or false"),
                 local_callbacks: reader.parsed("CALLBACK_ALLOW_LOOPBACK", false, "true or false"),
                 any_base_url: false,
+                origin: Origin::Request,
             },
         };
         reader.finish(config)

@@ -70,7 +70,7 @@ impl InstanceCache {
             .insert(entry.instance.id, (Instant::now(), entry));
     }
 
-    /// Forgets an instance that is about to change.
+    /// Forgets an instance that is about to change, or that was read anew.
     pub fn remove(&self, id: InstanceId) {
         self.lock().remove(id);
     }

@@ -118,11 +118,10 @@ fn signature_keys(known: &Known, now: Timestamp) -> Vec<SecretString> {
 
 /// The instance from the table, if it takes webhooks.
 async fn read_instance(app: &App, id: InstanceId) -> Result<Arc<Known>, HandlerError> {
-    let instance = app
-        .instances
-        .get(id)
-        .await?
-        .ok_or(HandlerError::UnknownInstance(id))?;
+    let instance = app.instances.get(id).await?;
+    // Whatever was found, what was remembered is old: an instance that takes nothing any more is not to be taken for it.
+    app.cache.remove(id);
+    let instance = instance.ok_or(HandlerError::UnknownInstance(id))?;
     match instance.phase {
         Phase::Provisioning => return Err(HandlerError::Provisioning(id)),
         Phase::Removing => return Err(HandlerError::UnknownInstance(id)),

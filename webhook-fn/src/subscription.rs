@@ -245,7 +245,7 @@ mod tests {
         for (key, value) in basis.iter().chain(members) {
             configuration.set(key, value);
         }
-        Settings::parse(&configuration, &Policy::default()).unwrap()
+        Settings::parse(&configuration, &Policy::of_stored()).unwrap()
     }
 
     #[test]

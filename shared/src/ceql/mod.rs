@@ -98,6 +98,18 @@ impl Expr {
         }
     }
 
+    /// The paths of all fields that are compared.
+    pub fn fields(&self) -> Vec<&str> {
+        match self {
+            Self::All(terms) | Self::Any(terms) => terms.iter().flat_map(Self::fields).collect(),
+            Self::Compare { field, .. }
+            | Self::Like { field, .. }
+            | Self::In { field, .. }
+            | Self::IsNull { field }
+            | Self::IsNotNull { field } => vec![field],
+        }
+    }
+
     /// What all must be true of a record that matches.
     fn conjuncts(&self) -> &[Self] {
         match self {

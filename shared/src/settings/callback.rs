@@ -73,7 +73,8 @@ pub(super) struct CallbackReader<'a> {
 }
 
 impl<'a> CallbackReader<'a> {
-    /// The callback of an instance whose events are wanted, and not by rules alone.
+    /// The callback of an instance whose events are wanted, and not by rules alone: it has a URL, and
+    /// `event.notification.type` is not `eventbridge`.
     pub(super) fn callback(&mut self, events_enabled: bool) -> Option<Callback> {
         let is_wanted = self.is_wanted(events_enabled);
         let url = self.url();
@@ -95,21 +96,22 @@ impl<'a> CallbackReader<'a> {
     }
 
     fn is_wanted(&mut self, events_enabled: bool) -> bool {
-        let notification_type = self.get(field::NOTIFICATION_TYPE).unwrap_or("webhook");
+        let notification_type = self.get(field::NOTIFICATION_TYPE);
+        let is_by_callback = notification_type.is_none_or(|text| text == "webhook");
         match (notification_type, self.get(field::CALLBACK_URL)) {
-            ("webhook", Some(_)) if events_enabled && !self.policy.callbacks_enabled => {
+            (_, Some(_)) if is_by_callback && events_enabled && !self.policy.callbacks_enabled => {
                 self.fail(field::CALLBACK_URL, "this stack delivers no callbacks: deploy it with EnableCallbacks=true, or set event.notification.type to eventbridge and subscribe with a rule");
             }
-            ("webhook", None) if events_enabled => {
+            (Some("webhook"), None) if events_enabled => {
                 self.errors.push(FieldError::required(
                     field::CALLBACK_URL,
-                    "where notifications go, unless event.notification.type is eventbridge",
+                    "event.notification.type webhook asks for it; without that type events are on the bus alone",
                 ));
             }
-            ("webhook" | "eventbridge", _) => {}
+            (None | Some("webhook" | "eventbridge"), _) => {}
             _ => self.fail(field::NOTIFICATION_TYPE, "expected webhook or eventbridge"),
         }
-        events_enabled && notification_type == "webhook"
+        events_enabled && is_by_callback
     }
 
     fn url(&mut self) -> Option<Url> {
@@ -391,6 +393,17 @@ mod tests {
             assert!(parse(&[(URL.0, url)], true).unwrap().is_some(), "{url}");
         }
         assert!(parse(&[(URL.0, "ftp://app.example.com/")], true).is_err());
+    }
+
+    #[test]
+    fn enabled_events_without_a_url_are_on_the_bus_alone() {
+        assert!(parse(&[], false).unwrap().is_none());
+        let asked = parse(&[("event.notification.type", "webhook")], false);
+        assert!(
+            asked
+                .unwrap_err()
+                .starts_with("event.notification.callback.url: is required")
+        );
     }
 
     #[test]

@@ -4,7 +4,8 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::{body_with, create, refusal};
-use crate::world::{API_KEY, World, query};
+use crate::owner::Owner;
+use crate::world::{API_KEY, World, ago, query};
 
 #[tokio::test]
 async fn everything_that_is_missing_is_named_at_once() {
@@ -15,14 +16,13 @@ async fn everything_that_is_missing_is_named_at_once() {
     name: is required: what to call the instance
     configuration.username: is required: the Close API key
     ");
-    let wanted = json!({"configuration": {"event.notification.enabled": true}});
+    let wanted = json!({"configuration": {"event.notification.enabled": true, "event.notification.type": "webhook"}});
     insta::assert_snapshot!(refusal(&create(&world, wanted.to_string()).await), @r"
     400
     element.key: is required: closeio
     name: is required: what to call the instance
     configuration.username: is required: the Close API key
-    configuration.event.notification.callback.url: is required: where notifications go, unless event.notification.type is eventbridge
-    configuration.event.vendor.type: is required: polling or webhook
+    configuration.event.notification.callback.url: is required: event.notification.type webhook asks for it; without that type events are on the bus alone
     ");
     let polling = json!({
         "element": {}, "name": "", "configuration": {
@@ -35,7 +35,6 @@ async fn everything_that_is_missing_is_named_at_once() {
     element.key: is required: closeio
     name: expected a text of 1 to 256 characters
     configuration.username: is required: the Close API key
-    configuration.event.notification.callback.url: is required: where notifications go, unless event.notification.type is eventbridge
     configuration.event.poller.configuration.contacts.url: is required: the query to poll with, such as /hubs/crm/contacts
     configuration.event.poller.configuration.leads.url: is required: the query to poll with, such as /hubs/crm/contacts
     ");
@@ -182,6 +181,64 @@ async fn a_foreign_host_never_gets_the_api_key() {
     ] {
         let answer = create(&world, body_with(&json!({"base.url": base_url}))).await;
         assert_eq!(answer.status, StatusCode::OK, "{base_url}: {}", answer.body);
+    }
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_base_url_that_was_stored_in_another_form_is_used_in_its_parsed_one() {
+    let world = World::start().await;
+    let owner = Owner::subscribed(
+        &world,
+        json!({
+            "event.vendor.type": "polling",
+            "event.poller.configuration": {"leads": {"url": query("leads")}},
+        }),
+    )
+    .await;
+    let parsed = world.close.base_url();
+    let unparsed = parsed.replacen("http://", "HTTP:\\\\", 1);
+    let mut instance = owner.stored().await.unwrap();
+    instance.configuration.set("base.url", &unparsed);
+    let table = world.instance_table();
+    table.replace(&instance, true, ago(0)).await.unwrap();
+
+    let poll = world.poll(owner.id).await;
+    assert_eq!(poll["polled"], true, "{poll}");
+    assert_eq!(poll["failed"], json!({}), "{poll}");
+    let shown = owner.shown().await;
+    assert_eq!(shown["webhook"]["status"], "active");
+    assert_eq!(shown["configuration"]["base.url"], unparsed);
+    for (method, body) in [("PATCH", json!({"name": "Other"})), ("PUT", shown)] {
+        let mut instance = owner.stored().await.unwrap();
+        instance.configuration.set("base.url", &unparsed);
+        table.replace(&instance, true, ago(0)).await.unwrap();
+        let answer = owner.call(method, "", &body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        assert_eq!(answer.body["configuration"]["base.url"], parsed);
+    }
+    // Given by a request it is refused.
+    let body = json!({"configuration": {"base.url": unparsed}});
+    let refused = owner.call("PATCH", "", &body).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn an_api_key_with_white_space_or_a_colon_is_named_and_not_repeated() {
+    let world = World::start().await;
+    for key in [
+        format!("{API_KEY}\n"),
+        format!("{API_KEY}:"),
+        format!("x {API_KEY}"),
+    ] {
+        let answer = create(&world, body_with(&json!({"username": key}))).await;
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(refusal(&answer), @r"
+            400
+            configuration.username: expected the Close API key alone, without white space or a colon
+            ");
+        }
     }
     world.finish().await;
 }

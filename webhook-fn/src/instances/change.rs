@@ -6,6 +6,7 @@ use shared::close::webhook::CreatedSubscription;
 use shared::instance::{FormerSubscription, Instance};
 use shared::settings::{FieldError, Policy, Settings, field};
 use shared::table::TableError;
+use shared::warnings::Warnings;
 
 use super::find::find_ready_by_account;
 use super::request::{self, Provision};
@@ -25,6 +26,7 @@ pub(super) const MAX_TRIES: usize = 5;
 struct Changed {
     instance: Instance,
     settings: Settings,
+    warnings: Warnings,
 }
 
 /// Replaces an instance by the one in the body.
@@ -80,6 +82,7 @@ async fn change(
         let webhook = follow(app, call, &changed, concerns_close).await?;
         view::set_webhook(&mut answer, webhook);
     }
+    view::set_warnings(&mut answer, changed.warnings);
     tracing::info!(instance.id = id, "changed");
     Ok(answer)
 }
@@ -119,6 +122,7 @@ async fn apply(
         tags,
         configuration,
         settings,
+        warnings,
     } = provision;
     let mut new = Instance {
         name,
@@ -155,6 +159,7 @@ async fn apply(
     Ok(Changed {
         instance: new,
         settings,
+        warnings,
     })
 }
 

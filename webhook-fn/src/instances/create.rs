@@ -35,6 +35,7 @@ pub async fn create(
         tags,
         configuration,
         settings,
+        warnings,
     } = request::parse(call.body, &app.config.policy, None)?;
     let token = random_token()?;
     let mut instance = Instance::new(random_id()?, &name, configuration, call.clock.started());
@@ -49,6 +50,7 @@ pub async fn create(
     tracing::info!(instance.id = %instance.id, polled = settings.poller.is_some(), "provisioned");
     let mut answer = view::to_json(&instance, &settings, &call.public_url);
     answer["token"] = Value::String(token.expose_secret().to_owned());
+    view::set_warnings(&mut answer, warnings);
     Ok(answer)
 }
 

@@ -16,3 +16,4 @@ pub mod signature_keys;
 pub mod subscribe;
 pub mod token;
 pub mod view;
+pub mod warnings;

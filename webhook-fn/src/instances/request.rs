@@ -4,9 +4,11 @@ use serde_json::{Map, Value};
 use shared::configuration::Configuration;
 use shared::instance::Instance;
 use shared::json::{self, JsonError};
-use shared::settings::{FieldError, Policy, Settings};
+use shared::settings::{FieldError, Policy, Settings, field, normalize};
+use shared::warnings::Warnings;
 
 use super::callback_secrets::refuse_another_origin;
+use super::warnings::{self, CHANGEABLE};
 use crate::error::HandlerError;
 
 /// Larger bodies are nobody's instance.
@@ -32,6 +34,18 @@ pub struct Provision {
     pub configuration: Configuration,
     /// What that means.
     pub settings: Settings,
+    /// What of the request has no effect.
+    pub warnings: Warnings,
+}
+
+/// What was read so far.
+#[derive(Default)]
+struct Draft {
+    name: String,
+    tags: Vec<String>,
+    configuration: Configuration,
+    warnings: Warnings,
+    errors: Vec<FieldError>,
 }
 
 /// Reads and checks a whole instance. Where it is to replace an `old` one, a masked secret means the old one's.
@@ -44,21 +58,14 @@ pub fn parse(
     old: Option<&Instance>,
 ) -> Result<Provision, HandlerError> {
     let members = parse_object(body)?;
-    let mut errors = Vec::new();
-    check_element(&members, &mut errors);
-    let name = parse_name(&members, &mut errors);
-    let tags = parse_tags(&members, &name, &mut errors);
-    let mut configuration = Configuration::default();
-    let given = parse_configuration(&members, &mut errors);
-    configuration.merge(given.clone());
-    if let Some(Instance {
-        configuration: old, ..
-    }) = old
-    {
-        configuration.unmask(old);
-        errors.extend(refuse_another_origin(old, &given, &configuration));
-    }
-    finish(name, tags, configuration, policy, errors)
+    let mut draft = Draft::default();
+    warnings::warn_of_members(&members, &mut draft.warnings);
+    check_element(&members, &mut draft.errors);
+    draft.name = parse_name(&members, &mut draft.errors);
+    draft.tags = parse_tags(&members, &draft.name, &mut draft.errors);
+    let given = parse_configuration(&members, &mut draft.errors);
+    draft.configure(&given, old.map(|old| &old.configuration));
+    finish(draft, policy)
 }
 
 /// Reads and checks the parts of an instance that are to change; `null` removes a key of the configuration.
@@ -71,37 +78,72 @@ pub fn parse_patch(
     old: &Instance,
 ) -> Result<Provision, HandlerError> {
     let members = parse_object(body)?;
-    let mut errors = Vec::new();
-    if members.contains_key("element") {
-        check_element(&members, &mut errors);
+    let mut draft = Draft {
+        configuration: old.configuration.clone(),
+        ..Draft::default()
+    };
+    warnings::warn_of_members(&members, &mut draft.warnings);
+    if !CHANGEABLE.iter().any(|name| members.contains_key(*name)) {
+        return Err(nothing_to_change(draft.warnings));
     }
-    let name = match members.get("name") {
+    if members.contains_key("element") {
+        check_element(&members, &mut draft.errors);
+    }
+    draft.name = match members.get("name") {
         None => old.name.clone(),
-        Some(_) => parse_name(&members, &mut errors),
+        Some(_) => parse_name(&members, &mut draft.errors),
     };
-    let tags = match members.get("tags") {
+    draft.tags = match members.get("tags") {
         None => old.tags.clone(),
-        Some(_) => parse_tags(&members, &name, &mut errors),
+        Some(_) => parse_tags(&members, &draft.name, &mut draft.errors),
     };
-    let mut configuration = old.configuration.clone();
-    let given = parse_configuration(&members, &mut errors);
-    configuration.merge(given.clone());
-    configuration.unmask(&old.configuration);
-    errors.extend(refuse_another_origin(
-        &old.configuration,
-        &given,
-        &configuration,
-    ));
-    finish(name, tags, configuration, policy, errors)
+    let given = parse_configuration(&members, &mut draft.errors);
+    draft.configure(&given, Some(&old.configuration));
+    finish(draft, policy)
 }
 
-fn finish(
-    name: String,
-    tags: Vec<String>,
-    mut configuration: Configuration,
-    policy: &Policy,
-    mut errors: Vec<FieldError>,
-) -> Result<Provision, HandlerError> {
+/// Whoever misspelt the only member is told which one is meant.
+fn nothing_to_change(warnings: Warnings) -> HandlerError {
+    let expected = CHANGEABLE.join(", ");
+    let message = format!("expected at least one of {expected}, for nothing else can be changed");
+    let mut errors = vec![FieldError::new("body", message)];
+    errors.extend(warnings.into_errors());
+    HandlerError::Invalid(errors)
+}
+
+impl Draft {
+    /// Takes the request's configuration. A masked secret is the `old` one's.
+    fn configure(&mut self, given: &Map<String, Value>, old: Option<&Configuration>) {
+        warnings::warn_of_keys(given, old, &mut self.warnings);
+        self.configuration.merge(given.clone());
+        if let Some(old) = old {
+            self.configuration.unmask(old);
+            self.keep_base_url(old);
+            let refused = refuse_another_origin(old, given, &self.configuration);
+            self.errors.extend(refused);
+        }
+    }
+
+    /// A text that was stored before its form mattered is no mistake of the request's: it is stored in the form in which it is
+    /// used.
+    fn keep_base_url(&mut self, old: &Configuration) {
+        let text = self.configuration.get(field::BASE_URL);
+        if text == old.get(field::BASE_URL)
+            && let Some(parsed) = text.and_then(normalize)
+        {
+            self.configuration.set(field::BASE_URL, &parsed);
+        }
+    }
+}
+
+fn finish(draft: Draft, policy: &Policy) -> Result<Provision, HandlerError> {
+    let Draft {
+        name,
+        tags,
+        mut configuration,
+        mut warnings,
+        mut errors,
+    } = draft;
     // Part of every answer of the service that this one follows.
     configuration.set_default("base.url", policy.default_base_url());
     configuration.set_default("pagination.max", "100");
@@ -115,12 +157,16 @@ fn finish(
     let settings = Settings::parse(&configuration, policy)
         .map_err(|problems| errors.extend(prefixed(problems)));
     match settings {
-        Ok(settings) if errors.is_empty() => Ok(Provision {
-            name,
-            tags,
-            configuration,
-            settings,
-        }),
+        Ok(settings) if errors.is_empty() => {
+            warnings::warn_of_resources(&configuration, &settings, &mut warnings);
+            Ok(Provision {
+                name,
+                tags,
+                configuration,
+                settings,
+                warnings,
+            })
+        }
         _ => Err(HandlerError::Invalid(errors)),
     }
 }

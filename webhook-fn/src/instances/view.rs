@@ -8,6 +8,7 @@ use shared::health::Health;
 use shared::instance::{Instance, Phase};
 use shared::last_poll::{Found, LastPoll};
 use shared::settings::{Settings, field};
+use shared::warnings::Warnings;
 
 use crate::subscription;
 
@@ -65,6 +66,14 @@ pub fn set_webhook(answer: &mut Value, webhook: Option<Value>) {
         answer["valid"] = Value::Bool(false);
     }
     answer["webhook"] = webhook;
+}
+
+/// Adds to an instance as JSON what of the request had no effect.
+pub fn set_warnings(answer: &mut Value, warnings: Warnings) {
+    let lines = warnings.into_lines();
+    if !lines.is_empty() {
+        answer["warnings"] = Value::from(lines);
+    }
 }
 
 fn polling(health: &Health) -> Value {

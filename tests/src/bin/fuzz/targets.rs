@@ -17,7 +17,7 @@ use shared::ceql::{Expr, push_down::push_down, watermark};
 use shared::close::page::Page;
 use shared::close::webhook::{CreatedSubscription, Listed, Subscription};
 use shared::close::{entry, json, rate_limit, timestamp, webhook};
-use shared::configuration::{Configuration, MASK};
+use shared::configuration::{Configuration, MASK, known_keys};
 use shared::date_pattern::{DateFormat, zone};
 use shared::event::{Channel, Event, RawForm};
 use shared::event_bus::DEFAULT_MAX_BYTES;
@@ -27,6 +27,7 @@ use shared::json::{has_lone_half, mended, raw, read, string, text, tokens, tree}
 use shared::poller_configuration::{self, Resource, urls};
 use shared::query_url::Query;
 use shared::settings::{Policy, Settings, field};
+use shared::warnings::MAX_WARNINGS;
 use webhook_fn::authorization::Credentials;
 use webhook_fn::callback::event::Event as Delivered;
 use webhook_fn::callback::message::{Message, SqsEvent};
@@ -250,13 +251,16 @@ fn instance(input: &[u8]) {
                     Instance::new(id(), &provision.name, provision.configuration, NOW);
                 instance.tags = provision.tags;
                 let shown = view::to_json(&instance, &provision.settings, "https://example.com");
-                for key in SECRETS {
-                    let value = shown["configuration"].get(key).and_then(Value::as_str);
+                for (key, value) in shown["configuration"].as_object().into_iter().flatten() {
+                    let may_be_shown =
+                        known_keys().any(|known| known == key) && !SECRETS.contains(&key.as_str());
                     assert!(
-                        value.is_none_or(|value| value.is_empty() || value == MASK),
+                        may_be_shown || value == "" || value == MASK,
                         "{key} is shown"
                     );
                 }
+                let lines = provision.warnings.into_lines();
+                assert!(lines.len() <= MAX_WARNINGS + 1 && lines.concat().len() <= MAX_ANSWER);
             }
         }
     }
