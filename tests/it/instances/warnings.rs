@@ -95,7 +95,7 @@ async fn what_an_instance_shows_can_be_sent_back_in_silence() {
     let backfill = json!({"resource": "leads", "from": "2026-01-01", "to": "2026-02-01"});
     owner.call("POST", "/backfill", &backfill).await;
     let shown = owner.shown().await;
-    for part in ["polling", "backfill", "webhook"] {
+    for part in ["polling", "lastPoll", "backfill", "webhook"] {
         assert!(shown.get(part).is_some(), "{part}: {shown}");
     }
     for method in ["PUT", "PATCH"] {

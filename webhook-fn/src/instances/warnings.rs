@@ -11,7 +11,7 @@ pub const CHANGEABLE: [&str; 3] = ["name", "tags", "configuration"];
 
 /// The other members that are known. What an instance shows can be sent back, and so can what the service that this one follows
 /// took or showed: it has no effect.
-const WITHOUT_EFFECT: [&str; 25] = [
+const WITHOUT_EFFECT: [&str; 26] = [
     "element",
     "id",
     "createdDate",
@@ -25,6 +25,7 @@ const WITHOUT_EFFECT: [&str; 25] = [
     "webhookUrl",
     "unsignedWebhooks",
     "polling",
+    "lastPoll",
     "backfill",
     "callback",
     "webhook",
