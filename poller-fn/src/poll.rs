@@ -171,7 +171,7 @@ impl<O: Outside> Poll<'_, O> {
 
         let polled = targets.iter().filter(|it| it.backfill.is_none());
         let names = polled.map(|target| target.name.as_str());
-        let before = self.instance.last_poll.as_ref();
+        let before = self.instance.last_poll.as_deref();
         let mut found = LastPoll::begin(self.clock.started(), names, before);
         let mut worker = Worker {
             outside: self.outside,

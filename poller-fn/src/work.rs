@@ -232,8 +232,7 @@ impl<O: Outside> Worker<'_, O> {
             target.watermark.judge(seen_id, date, until)
         };
         if target.backfill.is_none() && verdict != Verdict::Leave {
-            let is_new = verdict == Verdict::Publish;
-            self.found.read(&target.name, is_wanted, is_new);
+            self.found.read(&target.name, is_wanted);
         }
         match verdict {
             Verdict::Publish if is_wanted => {

@@ -19,9 +19,8 @@ const SECRET_KEYS: [&str; 6] = [
     "event.notification.callback.headers",
 ];
 
-/// The other keys that mean something, and those of the service that this one follows that mean nothing here but stand in many
-/// an instance. A key that is neither here nor among the secrets may be a misspelt secret, and is shown as one.
-const SHOWN_KEYS: [&str; 29] = [
+/// The other keys that mean something.
+const USED_KEYS: [&str; 12] = [
     "base.url",
     "event.notification.enabled",
     "event.notification.type",
@@ -34,6 +33,10 @@ const SHOWN_KEYS: [&str; 29] = [
     "event.poller.start",
     "event.poller.configuration",
     "event.poller.urls",
+];
+
+/// Keys of the service that this one follows. Many instances have them, and here they mean nothing, or one value alone.
+const KEPT_KEYS: [&str; 17] = [
     "event.raw.enabled",
     "event.metadata",
     "event.helper.key",
@@ -53,9 +56,22 @@ const SHOWN_KEYS: [&str; 29] = [
     "bulk.relations",
 ];
 
+/// Bytes that DynamoDB adds for each pair of a map. Source: docs.aws.amazon.com, "DynamoDB item sizes and formats".
+const PAIR: usize = 1;
+
+/// The keys that mean something.
+pub fn used_keys() -> impl Iterator<Item = &'static str> {
+    USED_KEYS.into_iter().chain(SECRET_KEYS)
+}
+
 /// Every key that is known.
 pub fn known_keys() -> impl Iterator<Item = &'static str> {
-    SHOWN_KEYS.into_iter().chain(SECRET_KEYS)
+    used_keys().chain(KEPT_KEYS)
+}
+
+/// Whether answers show the value of a key. One that nobody knows may be a misspelt secret.
+fn is_shown(key: &str) -> bool {
+    USED_KEYS.contains(&key) || KEPT_KEYS.contains(&key)
 }
 
 /// Keys and values of an instance's configuration. All values are text, as in the answers of the instance API; an object
@@ -73,11 +89,11 @@ impl Configuration {
             .filter(|value| !value.is_empty())
     }
 
-    /// The bytes of all keys and values.
+    /// The bytes of all keys and values, each with what DynamoDB adds for a pair.
     pub fn size(&self) -> usize {
         self.0
             .iter()
-            .map(|(key, value)| key.len() + value.len())
+            .map(|(key, value)| key.len() + value.len() + PAIR)
             .sum()
     }
 
@@ -108,7 +124,7 @@ impl Configuration {
     pub fn unmask(&mut self, old: &Self) {
         for (key, value) in &mut self.0 {
             if value == MASK
-                && !SHOWN_KEYS.contains(&key.as_str())
+                && !is_shown(key)
                 && let Some(old) = old.get(key)
             {
                 old.clone_into(value);
@@ -134,7 +150,7 @@ fn to_text(value: Value) -> Option<String> {
 }
 
 fn masked<'a>(key: &str, value: &'a str) -> &'a str {
-    if !SHOWN_KEYS.contains(&key) && !value.is_empty() {
+    if !is_shown(key) && !value.is_empty() {
         MASK
     } else {
         value
@@ -218,7 +234,7 @@ mod tests {
             given,
             configuration(json!({"a": "1", "b": "22", "c": "22"}))
         );
-        assert_eq!(given.size(), 1 + 1 + 3 + 3);
+        assert_eq!(given.size(), (1 + 1 + 3 + 3) + 3);
     }
 
     /// The keys in the first column of the tables about an instance, and those in the list below.

@@ -10,7 +10,6 @@ use crate::callback::CallbackState;
 use crate::configuration::Configuration;
 use crate::health::Health;
 use crate::instance_id::InstanceId;
-use crate::last_poll::LastPoll;
 
 /// The hash of no token.
 const NO_TOKEN: &str = "-";
@@ -55,9 +54,9 @@ pub struct Instance {
     /// Whether Close lets it poll. Every change of the instance by its owner begins anew.
     #[serde(default)]
     pub health: Health,
-    /// What the last poll found.
+    /// What the last poll found, since the instance was changed: the JSON of a [`crate::last_poll::LastPoll`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_poll: Option<LastPoll>,
+    pub last_poll: Option<String>,
     /// The last backfill that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backfill: Option<Backfill>,

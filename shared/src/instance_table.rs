@@ -195,8 +195,8 @@ impl InstanceTable {
         Ok(Page { instances, next })
     }
 
-    /// Stores an instance over the one that `instance` was made from, but for what the poller writes: its health begins
-    /// anew, and its backfill stays as it is. One that is polled is due at once, and again after a poll that runs, which
+    /// Stores an instance over the one that `instance` was made from, but for what the poller writes: its health
+    /// begins anew, what its last poll found is forgotten, and its backfill stays as it is. One that is polled is due at once, and again after a poll that runs, which
     /// knows nothing of the change; the poll of one that no longer is polled ends at its next commit.
     ///
     /// # Errors
@@ -223,6 +223,7 @@ impl InstanceTable {
         } else {
             change.set("health", serde_dynamo::to_attribute_value(health)?);
         }
+        change.remove("lastPoll");
         if instance.subscription_id.is_none() {
             change.remove("subscriptionId");
         }
@@ -397,8 +398,8 @@ impl InstanceTable {
             .map_err(|error| TableError::Malformed(error.to_string()))
     }
 
-    /// Gives the lease back, sets the next poll and notes how Close has answered this one and what it found, if it read at all. If the instance was changed
-    /// meanwhile, the next poll is due at once and tells how Close answers what is there now.
+    /// Gives the lease back, sets the next poll, and notes how Close has answered this one, and what it found if it asked
+    /// Close for records. If the instance was changed meanwhile, the next poll is due at once and tells how Close answers what is there now.
     ///
     /// # Errors
     /// [`TableError::Conflict`] when the lease is no longer ours.
@@ -409,8 +410,7 @@ impl InstanceTable {
         health: &Health,
         found: Option<&LastPoll>,
     ) -> Result<(), TableError> {
-        let last_poll = found.map(serde_dynamo::to_attribute_value).transpose()?;
-        let set = if last_poll.is_some() {
+        let set = if found.is_some() {
             "SET nextPollAt = :next, health = :health, lastPoll = :poll"
         } else {
             "SET nextPollAt = :next, health = :health"
@@ -418,8 +418,9 @@ impl InstanceTable {
         let mut update = self
             .update(lease.id)
             .update_expression(format!("{set} REMOVE leaseToken, leaseExpiresAt, dueSince"));
-        if let Some(last_poll) = last_poll {
-            update = update.expression_attribute_values(":poll", last_poll);
+        if let Some(found) = found {
+            update =
+                update.expression_attribute_values(":poll", AttributeValue::S(found.to_json()));
         }
         let update = update
             .condition_expression(format!("{HOLDS_LEASE} AND attribute_not_exists(changedAt)"))

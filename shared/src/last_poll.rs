@@ -5,38 +5,40 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// A poll that has ended.
+use crate::json;
+
+/// A poll. It is stored as JSON, in the form that the instance API shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastPoll {
-    /// When it began.
-    pub date: Timestamp,
+    /// When it began, in whole seconds.
+    date: Timestamp,
     /// What it found of each resource.
-    pub resources: BTreeMap<String, Found>,
+    resources: BTreeMap<String, Found>,
 }
 
 /// What a poll found of a resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Found {
-    /// Records that Close showed, with those of the overlap, which polls before have read.
-    pub read: u64,
+struct Found {
+    /// Records, as often as Close showed them. Earlier polls have read those of the overlap.
+    read: u64,
     /// Of these, how many met the condition.
-    pub matched: u64,
-    /// Of these, how many were new and are on the bus.
-    pub published: u64,
-    /// When a new record met the condition last, in this poll or one before.
-    #[serde(default)]
-    pub last_match: Option<Timestamp>,
+    matched: u64,
+    /// Events that are on the bus.
+    published: u64,
+    /// When the last poll began that read a record which met the condition.
+    last_match: Option<Timestamp>,
 }
 
 impl LastPoll {
-    /// A poll that has found nothing yet, of these resources. When they were met last stands in the poll before.
+    /// A poll of these resources that has found nothing yet. `before` is the poll before, as it was stored.
     pub fn begin<'a>(
         date: Timestamp,
         resources: impl IntoIterator<Item = &'a str>,
-        before: Option<&Self>,
+        before: Option<&str>,
     ) -> Self {
-        let last_match = |name: &str| before?.resources.get(name)?.last_match;
+        let before = before.and_then(|text| json::read::<Self>(text).ok());
+        let last_match = |name: &str| before.as_ref()?.resources.get(name)?.last_match;
         let begin = |name: &str| {
             let found = Found {
                 last_match: last_match(name),
@@ -45,20 +47,17 @@ impl LastPoll {
             (name.to_owned(), found)
         };
         Self {
-            date,
+            date: Timestamp::from_second(date.as_second()).unwrap_or(date),
             resources: resources.into_iter().map(begin).collect(),
         }
     }
 
-    /// Notes a record of a resource: whether it met the condition, and whether it was new.
-    pub fn read(&mut self, resource: &str, is_matched: bool, is_new: bool) {
-        let Some(found) = self.resources.get_mut(resource) else {
-            return;
-        };
-        found.read += 1;
-        if is_matched {
-            found.matched += 1;
-            if is_new {
+    /// Notes a record of a resource, and whether it met the condition.
+    pub fn read(&mut self, resource: &str, is_match: bool) {
+        if let Some(found) = self.resources.get_mut(resource) {
+            found.read += 1;
+            if is_match {
+                found.matched += 1;
                 found.last_match = Some(self.date);
             }
         }
@@ -70,36 +69,54 @@ impl LastPoll {
             found.published += 1;
         }
     }
+
+    /// The poll as it is stored.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
+    use serde_json::{Value, json};
 
-    use super::{Found, LastPoll};
+    use super::LastPoll;
+    use crate::json::tree;
+
+    fn shown(poll: &LastPoll) -> Value {
+        tree(&poll.to_json()).unwrap()
+    }
 
     #[test]
     fn the_last_match_outlives_polls_that_find_none() {
-        let [first, second] = [1, 2].map(|second| Timestamp::from_second(second).unwrap());
+        let first = "2026-06-19T12:00:00.9Z".parse().unwrap();
         let mut poll = LastPoll::begin(first, ["leads", "tasks"], None);
-        poll.read("leads", true, true);
-        poll.read("leads", true, false);
-        poll.read("leads", false, true);
+        poll.read("leads", true);
+        poll.read("leads", false);
         poll.published("leads");
-        let leads = Found {
-            read: 3,
-            matched: 2,
-            published: 1,
-            last_match: Some(first),
-        };
-        assert_eq!(poll.resources["leads"], leads);
-        assert_eq!(poll.resources["tasks"], Found::default());
+        let match_of_first = json!("2026-06-19T12:00:00Z");
+        let expected = json!({"date": match_of_first, "resources": {
+            "leads": {"read": 2, "matched": 1, "published": 1, "lastMatch": match_of_first},
+            "tasks": {"read": 0, "matched": 0, "published": 0, "lastMatch": null},
+        }});
+        assert_eq!(shown(&poll), expected);
 
-        let mut next = LastPoll::begin(second, ["leads"], Some(&poll));
-        next.read("leads", true, false);
-        next.read("leads", false, true);
-        next.read("tasks", true, true);
-        assert_eq!(next.resources["leads"].last_match, Some(first));
-        assert_eq!(next.resources.len(), 1);
+        let second = Timestamp::UNIX_EPOCH;
+        let mut next = LastPoll::begin(second, ["leads"], Some(&poll.to_json()));
+        next.read("leads", false);
+        next.read("tasks", true);
+        let leads = json!({"read": 1, "matched": 0, "published": 0, "lastMatch": match_of_first});
+        assert_eq!(shown(&next)["resources"], json!({"leads": leads}));
+        next.read("leads", true);
+        let last_match = &shown(&next)["resources"]["leads"]["lastMatch"];
+        assert_eq!(*last_match, "1970-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn what_cannot_be_read_of_the_poll_before_is_nothing() {
+        let poll = LastPoll::begin(Timestamp::UNIX_EPOCH, ["leads"], Some("{"));
+        let none = LastPoll::begin(Timestamp::UNIX_EPOCH, ["leads"], None);
+        assert_eq!(poll, none);
     }
 }

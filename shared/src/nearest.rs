@@ -1,7 +1,8 @@
 //! The known name that a misspelt one was meant to be.
 
-/// The known name that is nearest to `name`, if it is near enough to be meant: of three of its letters one may be another,
-/// missing, too many, or in the place of its neighbour. The case does not matter, and the parts before a dot may be missing.
+/// The known name that is nearest to `name`, if it is near enough to be meant: with at most one edit for every three letters of
+/// the known name, behind the parts before a dot that both begin with. An edit puts in, takes out or replaces a letter, or
+/// exchanges two neighbours. The case does not matter, and `name` may lack the parts before a dot.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name: Vec<_> = name.to_lowercase().chars().collect();
     let measured = known
@@ -16,13 +17,26 @@ fn least(name: &[char], known: &str) -> Option<usize> {
     let dots = known.match_indices('.').map(|(dot, _)| &known[dot + 1..]);
     let near = std::iter::once(known).chain(dots).filter_map(|part| {
         let part: Vec<_> = part.to_lowercase().chars().collect();
+        let common = common_parts(name, &part);
+        let (name, part) = (&name[common..], &part[common..]);
         // As near as they are by length alone; beyond that there is nothing to measure, so that a long name costs nothing.
         let is_near = |distance: usize| distance * 3 <= part.len();
         is_near(name.len().abs_diff(part.len()))
-            .then(|| distance(name, &part))
+            .then(|| distance(name, part))
             .filter(|distance| is_near(*distance))
     });
     near.min()
+}
+
+/// The length of the parts, each with its dot, that both begin with.
+fn common_parts(left: &[char], right: &[char]) -> usize {
+    let same = left
+        .iter()
+        .zip(right)
+        .take_while(|(left, right)| left == right);
+    let same = same.count();
+    let dot = left[..same].iter().rposition(|letter| *letter == '.');
+    dot.map_or(0, |dot| dot + 1)
 }
 
 /// How many letters are to be put in, taken out or replaced, or neighbours exchanged, to make one text of the other
@@ -82,7 +96,15 @@ mod tests {
     #[test]
     fn what_is_far_from_all_is_near_to_none() {
         let long = "name".repeat(100_000);
-        for name in ["", "x", "mane tag", "oauth.api.key", "é", &long] {
+        for name in [
+            "",
+            "x",
+            "mane tag",
+            "oauth.api.key",
+            "é",
+            "event.notification.type",
+            &long,
+        ] {
             assert_eq!(nearest(name, KNOWN), None, "{name:.20}");
         }
     }

@@ -110,7 +110,9 @@ mod tests {
 
     fn known(number: usize, bytes: usize) -> Arc<Known> {
         let mut configuration = Configuration::default();
-        configuration.set("username", &"k".repeat(bytes - "username".len()));
+        configuration.set("username", "");
+        let key = bytes - configuration.size();
+        configuration.set("username", &"k".repeat(key));
         let settings = Settings::parse(&configuration, &Policy::of_stored()).unwrap();
         let instance = Instance::new(id(number), "Test", configuration, Timestamp::UNIX_EPOCH);
         Arc::new(Known { instance, settings })

@@ -10,7 +10,7 @@ use crate::warnings::{Warnings, suggestion};
 /// What Close adds to a record that it found.
 const OF_SEARCH: [&str; 1] = ["__object_type"];
 
-/// What a lead and a contact have beside what is asked for in a search, and what may so be in the event log. Source: Close's
+/// What a lead and a contact have beside what is asked for in a search, and which the event log may therefore hold. Source: Close's
 /// `OpenAPI` document of 2026-06-27.
 const MORE_OF_LEADS: [&str; 9] = [
     "contact_ids",

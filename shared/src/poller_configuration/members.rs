@@ -21,7 +21,7 @@ const EVENT_LOG: &str = "event-log";
 const JSON_PATH_SIGNS: &str = "[]()*?@$'\"";
 
 /// Members that mattered elsewhere and would change here what is published, and what there is in their place.
-const NOT_DONE: [(&str, &str); 5] = [
+pub(super) const NOT_DONE: [(&str, &str); 5] = [
     ("xPath", WHERE),
     ("xPathFilter", WHERE),
     ("parameters", WHERE),

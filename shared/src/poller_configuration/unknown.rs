@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use super::KEY;
+use super::members::NOT_DONE;
+use super::{KEY, NO_EFFECT};
 use crate::json;
 use crate::warnings::Warnings;
 
-/// The members of a resource. The last row is what the service that this one follows knew as well, or showed in its own
-/// examples; some of it is refused where it would have an effect, the rest never has one.
-const MEMBERS: [&str; 19] = [
+/// The members of a resource that mean something.
+const USED: [&str; 7] = [
     "url",
     "source",
     "idField",
@@ -16,16 +16,13 @@ const MEMBERS: [&str; 19] = [
     "createdCheckTolerance",
     "pageSize",
     "pollDelay",
-    "filterByUpdatedDate",
-    "filterByUpdateDate",
-    "filterByCurrentDate",
+];
+
+/// Others that the service which this one follows knew, or showed in its examples, beside those that are refused and those
+/// that change nothing.
+const KEPT: [&str; 4] = [
     "useLastPollDate",
     "objectName",
-    "xPath",
-    "xPathFilter",
-    "parameters",
-    "preHooks",
-    "postHooks",
     "batchSize",
     "updatedDateTimezone",
 ];
@@ -40,6 +37,16 @@ const DATES_MEMBERS: [&str; 6] = [
     "createdDateTimezone",
 ];
 
+/// The same, as a resource names them.
+const DATES_PLACES: [&str; 6] = [
+    "datesConfiguration.updatedDateField",
+    "datesConfiguration.updatedDateFormat",
+    "datesConfiguration.updatedDateTimezone",
+    "datesConfiguration.createdDateField",
+    "datesConfiguration.createdDateFormat",
+    "datesConfiguration.createdDateTimezone",
+];
+
 /// Warns of the members that are not known, where the value is resources, as an object or as JSON text. `prefix` is the place
 /// of the configuration's keys.
 pub fn warn(value: &Value, prefix: &str, warnings: &mut Warnings) {
@@ -50,22 +57,26 @@ pub fn warn(value: &Value, prefix: &str, warnings: &mut Warnings) {
     for (name, resource) in resources {
         let place = format!("{prefix}{KEY}.{name}.");
         let members = resource.as_object();
-        warn_of_members(members, &place, &MEMBERS, warnings);
+        for name in names(members).filter(|name| !is_known(name)) {
+            warnings.unknown(&place, name, USED.into_iter().chain(DATES_PLACES));
+        }
         let dates = resource.get(DATES).and_then(Value::as_object);
-        warn_of_members(dates, &format!("{place}{DATES}."), &DATES_MEMBERS, warnings);
+        for name in names(dates).filter(|name| !DATES_MEMBERS.contains(name)) {
+            warnings.unknown(&format!("{place}{DATES}."), name, DATES_MEMBERS);
+        }
     }
 }
 
-fn warn_of_members(
-    members: Option<&Map<String, Value>>,
-    place: &str,
-    known: &[&'static str],
-    warnings: &mut Warnings,
-) {
-    let names = members.into_iter().flat_map(Map::keys);
-    for name in names.filter(|name| !known.contains(&name.as_str())) {
-        warnings.unknown(place, name, known.iter().copied());
-    }
+fn names(members: Option<&Map<String, Value>>) -> impl Iterator<Item = &str> {
+    members.into_iter().flat_map(Map::keys).map(String::as_str)
+}
+
+fn is_known(name: &str) -> bool {
+    let is_refused = NOT_DONE.iter().any(|(refused, _)| *refused == name);
+    is_refused
+        || [&USED[..], &KEPT, &NO_EFFECT]
+            .iter()
+            .any(|names| names.contains(&name))
 }
 
 #[cfg(test)]
@@ -85,7 +96,7 @@ mod tests {
     fn names_each_of_an_object_and_of_a_text() {
         let resources = json!({
             "contacts": {"url": "/hubs/crm/contacts", "idfield": "id", "soure": "event-log"},
-            "leads": {"datesConfiguration": {"updatedDateFeild": "x", "updatedDateField": "y"}, "zzz": 1},
+            "leads": {"createdDateFeild": "x", "xPath": "", "batchSize": 1, "datesConfiguration": {"updatedDateFeild": "x", "updatedDateField": "y"}, "zzz": 1},
         });
         let found = lines(&resources);
         assert_eq!(
@@ -93,6 +104,7 @@ mod tests {
             [
                 "configuration.event.poller.configuration.contacts.idfield: is not known; did you mean idField?",
                 "configuration.event.poller.configuration.contacts.soure: is not known; did you mean source?",
+                "configuration.event.poller.configuration.leads.createdDateFeild: is not known; did you mean datesConfiguration.createdDateField?",
                 "configuration.event.poller.configuration.leads.zzz: is not known",
                 "configuration.event.poller.configuration.leads.datesConfiguration.updatedDateFeild: is not known; did you mean updatedDateField?",
             ]

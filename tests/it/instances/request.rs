@@ -240,6 +240,16 @@ async fn an_api_key_with_white_space_or_a_colon_is_named_and_not_repeated() {
             ");
         }
     }
+    // One that was stored before it was looked at hinders no other change.
+    let owner = Owner::of(&world, json!({})).await;
+    let mut stored = owner.stored().await.unwrap();
+    stored.configuration.set("username", &format!("{API_KEY}:"));
+    let table = world.instance_table();
+    table.replace(&stored, false, ago(0)).await.unwrap();
+    for change in [json!({"name": "New"}), owner.shown().await] {
+        let answer = owner.call("PATCH", "", &change).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    }
     world.finish().await;
 }
 

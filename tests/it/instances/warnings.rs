@@ -18,14 +18,16 @@ fn warnings(body: &Value) -> String {
 async fn each_misspelt_member_is_named_with_the_one_that_is_meant() {
     let world = World::start().await;
     let body = json!({
-        "element": {"key": "closeio"}, "name": "Test", "tag": ["Sales"],
+        "element": {"key": "closeio"}, "name": "Test", "tag": ["Sales"], "disable": true,
         "configuration": {
             "username": API_KEY,
             "event.notification.enable": true,
             "event.poller.refresh_intervall": 5,
             "event.poller.configuration": {
                 "leads": {"url": query("leads"), "soure": "event-log", "datesConfiguration": {"updatedDateZone": "GMT"}},
+                "contacts": {"url": query("contacts"), "updatedDateField": "date_updated", "xPath": ""},
             },
+            "event.helper.kay": 1,
             "something.else": 1,
         },
     });
@@ -34,11 +36,15 @@ async fn each_misspelt_member_is_named_with_the_one_that_is_meant() {
     let mut lines: Vec<_> = answer.body["warnings"].as_array().unwrap().clone();
     lines.sort_unstable_by_key(Value::to_string);
     insta::assert_snapshot!(warnings(&json!({"warnings": lines})), @r"
+    configuration.event.helper.kay: is not known
     configuration.event.notification.enable: is not known; did you mean event.notification.enabled?
+    configuration.event.poller.configuration.contacts.updatedDateField: is not known; did you mean datesConfiguration.updatedDateField?
     configuration.event.poller.configuration.leads.datesConfiguration.updatedDateZone: is not known; did you mean updatedDateTimezone?
     configuration.event.poller.configuration.leads.soure: is not known; did you mean source?
+    configuration.event.poller.configuration: is not polled, for event.vendor.type is absent
     configuration.event.poller.refresh_intervall: is not known; did you mean event.poller.refresh_interval?
     configuration.something.else: is not known
+    disable: is not known
     tag: is not known; did you mean tags?
     ");
     world.finish().await;
@@ -149,10 +155,17 @@ async fn resources_that_nothing_says_to_poll_are_named() {
         "event.poller.configuration": {"leads": {"url": query("leads")}},
     });
     let answer = create(&world, body_with(&configuration)).await;
-    insta::assert_snapshot!(warnings(&answer.body), @"configuration.event.poller.configuration: is not polled, for event.vendor.type is absent; did you mean polling?");
+    insta::assert_snapshot!(warnings(&answer.body), @"configuration.event.poller.configuration: is not polled, for event.vendor.type is absent");
     configuration["event.vendor.type"] = json!("webhook");
     let answer = create(&world, body_with(&configuration)).await;
     assert_eq!(answer.body.get("warnings"), None);
+    configuration["event.vendor.type"] = json!("polling");
+    configuration["event.notification.enabled"] = json!(false);
+    let answer = create(&world, body_with(&configuration)).await;
+    assert_eq!(answer.body.get("warnings"), None);
+    configuration["event.notification.enabled"] = Value::Null;
+    let answer = create(&world, body_with(&configuration)).await;
+    insta::assert_snapshot!(warnings(&answer.body), @"configuration.event.poller.configuration: is not polled, for event.notification.enabled is absent");
     world.finish().await;
 }
 

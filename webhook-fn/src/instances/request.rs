@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use shared::configuration::Configuration;
 use shared::instance::Instance;
 use shared::json::{self, JsonError};
-use shared::settings::{FieldError, Policy, Settings, field, normalize};
+use shared::settings::{FieldError, Policy, Settings, check_api_key, field, normalize};
 use shared::warnings::Warnings;
 
 use super::callback_secrets::refuse_another_origin;
@@ -114,13 +114,19 @@ fn nothing_to_change(warnings: Warnings) -> HandlerError {
 impl Draft {
     /// Takes the request's configuration. A masked secret is the `old` one's.
     fn configure(&mut self, given: &Map<String, Value>, old: Option<&Configuration>) {
-        warnings::warn_of_keys(given, old, &mut self.warnings);
+        warnings::warn_of_keys(given, &mut self.warnings);
         self.configuration.merge(given.clone());
         if let Some(old) = old {
             self.configuration.unmask(old);
             self.keep_base_url(old);
             let refused = refuse_another_origin(old, given, &self.configuration);
             self.errors.extend(refused);
+        }
+        let key = |of: &Configuration| of.get(field::USERNAME).map(str::to_owned);
+        let given =
+            key(&self.configuration).filter(|given| old.and_then(key).as_ref() != Some(given));
+        if let Some(Err(error)) = given.as_deref().map(check_api_key) {
+            self.errors.extend(prefixed(vec![error]));
         }
     }
 

@@ -1,12 +1,12 @@
 //! An instance as answers show it.
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use shared::backfill::Backfill;
 use shared::callback::CallbackState;
 use shared::health::Health;
 use shared::instance::{Instance, Phase};
-use shared::last_poll::{Found, LastPoll};
+use shared::json;
 use shared::settings::{Settings, field};
 use shared::warnings::Warnings;
 
@@ -35,8 +35,9 @@ pub fn to_json(instance: &Instance, settings: &Settings, public_url: &str) -> Va
     if instance.health != instance.health.renewed() {
         answer["polling"] = polling(&instance.health);
     }
-    if let Some(last) = &instance.last_poll {
-        answer["lastPoll"] = last_poll(last);
+    let last_poll = instance.last_poll.as_deref();
+    if let Some(last_poll) = last_poll.and_then(|text| json::tree(text).ok()) {
+        answer["lastPoll"] = last_poll;
     }
     if let Some(found) = &instance.backfill {
         answer["backfill"] = backfill(found);
@@ -82,20 +83,6 @@ fn polling(health: &Health) -> Value {
         "reason": health.reason,
         "suspended": health.is_suspended(),
     })
-}
-
-fn last_poll(last: &LastPoll) -> Value {
-    let shown = |(name, found): (&String, &Found)| {
-        let found = json!({
-            "read": found.read,
-            "matched": found.matched,
-            "published": found.published,
-            "lastMatch": found.last_match.map(|time| format!("{time:.0}")),
-        });
-        (name.clone(), found)
-    };
-    let resources: Map<_, _> = last.resources.iter().map(shown).collect();
-    json!({"date": format!("{:.0}", last.date), "resources": resources})
 }
 
 fn callback(state: &CallbackState, settings: &Settings) -> Value {

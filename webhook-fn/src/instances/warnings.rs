@@ -1,7 +1,7 @@
 //! What has no effect in a request that is done: whoever misspelt something is told.
 
 use serde_json::{Map, Value};
-use shared::configuration::{Configuration, known_keys};
+use shared::configuration::{Configuration, known_keys, used_keys};
 use shared::poller_configuration::{self, fields, urls};
 use shared::settings::{Settings, field};
 use shared::warnings::Warnings;
@@ -9,8 +9,8 @@ use shared::warnings::Warnings;
 /// The members that a request can change.
 pub const CHANGEABLE: [&str; 3] = ["name", "tags", "configuration"];
 
-/// The other members that are known. What an instance shows can be sent back, and so can what the service that this one follows
-/// took or showed: it has no effect.
+/// Other members that have no effect, and of which nobody is warned: what an instance shows, and what the service that this one
+/// follows took or showed.
 const WITHOUT_EFFECT: [&str; 26] = [
     "element",
     "id",
@@ -44,23 +44,17 @@ const WITHOUT_EFFECT: [&str; 26] = [
 pub fn warn_of_members(members: &Map<String, Value>, warnings: &mut Warnings) {
     let is_known = |name: &str| CHANGEABLE.contains(&name) || WITHOUT_EFFECT.contains(&name);
     for name in members.keys().filter(|name| !is_known(name)) {
-        let known = CHANGEABLE.into_iter().chain(WITHOUT_EFFECT);
-        warnings.unknown("", name, known);
+        warnings.unknown("", name, CHANGEABLE);
     }
 }
 
-/// Warns of the keys of the configuration that are not known, and of the members of its resources. To remove a key that an
-/// `old` one has is no mistake.
-pub fn warn_of_keys(
-    given: &Map<String, Value>,
-    old: Option<&Configuration>,
-    warnings: &mut Warnings,
-) {
+/// Warns of the keys of the configuration that are not known, and of the members of its resources. To remove a key is no
+/// mistake.
+pub fn warn_of_keys(given: &Map<String, Value>, warnings: &mut Warnings) {
     for (key, value) in given {
         let is_known = known_keys().any(|known| known == key);
-        let removes = value.is_null() && old.is_some_and(|old| old.get(key).is_some());
-        if !is_known && !removes {
-            warnings.unknown("configuration.", key, known_keys());
+        if !is_known && !value.is_null() {
+            warnings.unknown("configuration.", key, used_keys());
         }
     }
     if let Some(resources) = given.get(poller_configuration::KEY) {
@@ -74,7 +68,6 @@ pub fn warn_of_resources(
     settings: &Settings,
     warnings: &mut Warnings,
 ) {
-    let has_type = configuration.get(field::VENDOR_TYPE).is_some();
     let mut keys = [poller_configuration::KEY, urls::KEY].into_iter();
     let Some(key) = keys.find(|key| configuration.get(key).is_some()) else {
         return;
@@ -82,9 +75,12 @@ pub fn warn_of_resources(
     let place = format!("configuration.{key}");
     if let Some(poller) = &settings.poller {
         fields::warn(&poller.resources, &place, warnings);
-    } else if settings.events_enabled && !has_type {
-        warnings.note(&place, || {
-            "is not polled, for event.vendor.type is absent; did you mean polling?".to_owned()
-        });
+        return;
+    }
+    let missing = [field::VENDOR_TYPE, field::ENABLED]
+        .into_iter()
+        .find(|key| configuration.get(key).is_none());
+    if let Some(missing) = missing {
+        warnings.note(&place, || format!("is not polled, for {missing} is absent"));
     }
 }
