@@ -41,10 +41,23 @@ struct Pace {
 /// Puts a `poll.requested` on the bus for each instance that is due, then defers the instance: the poll itself sets its
 /// next time when it ends, and one that never begins is asked for again after [`DISPATCH_LEASE`].
 ///
-/// # Errors
-/// When the table does not answer.
-pub async fn dispatch(poller: &Poller, clock: &Clock) -> Result<Summary, TableError> {
+/// Returns what it did, also where it failed: that is when the table does not answer.
+pub async fn dispatch(poller: &Poller, clock: &Clock) -> (Summary, Result<(), TableError>) {
     let mut summary = Summary::default();
+    let result = dispatch_all(poller, clock, &mut summary).await;
+    let Summary {
+        dispatched,
+        backlog_seconds,
+    } = summary;
+    tracing::info!(dispatched, backlog_seconds, "dispatched");
+    (summary, result)
+}
+
+async fn dispatch_all(
+    poller: &Poller,
+    clock: &Clock,
+    summary: &mut Summary,
+) -> Result<(), TableError> {
     let mut rate = Pace::new(poller.config.dispatch_per_second);
     // Another shard first each time, so that none is always the one that is left.
     let first = fastrand::u64(..SHARDS);
@@ -55,7 +68,7 @@ pub async fn dispatch(poller: &Poller, clock: &Clock) -> Result<Summary, TableEr
             summary.note_backlog(&page.due, clock);
             for batch in page.due.chunks(BATCH) {
                 if !rate.wait_for(batch.len()).await {
-                    return Ok(report(summary));
+                    return Ok(());
                 }
                 summary.dispatched += request_polls(poller, clock, batch, rate.end).await;
             }
@@ -65,7 +78,7 @@ pub async fn dispatch(poller: &Poller, clock: &Clock) -> Result<Summary, TableEr
             }
         }
     }
-    Ok(report(summary))
+    Ok(())
 }
 
 /// Returns how many were asked for. Those that EventBridge did not take stay due.
@@ -98,15 +111,6 @@ async fn request_polls(poller: &Poller, clock: &Clock, batch: &[Due], deadline: 
         }
     }
     accepted.len()
-}
-
-fn report(summary: Summary) -> Summary {
-    let Summary {
-        dispatched,
-        backlog_seconds,
-    } = summary;
-    tracing::info!(dispatched, backlog_seconds, "dispatched");
-    summary
 }
 
 impl Summary {

@@ -131,13 +131,12 @@ pub async fn handle(
 }
 
 async fn tick(poller: &Poller, clock: &Clock) -> (Measures, Result<Value, Diagnostic>) {
-    match dispatch(poller, clock).await {
-        Ok(summary) => (report::of_tick(&summary), to_value(&summary)),
-        Err(error) => {
-            let result = Err(diagnostic("TableUnavailable", &error));
-            (Measures::default(), result)
-        }
-    }
+    let (summary, result) = dispatch(poller, clock).await;
+    let value = match &result {
+        Ok(()) => to_value(&summary),
+        Err(error) => Err(diagnostic("TableUnavailable", error)),
+    };
+    (report::of_tick(&summary, result.is_ok()), value)
 }
 
 async fn poll(
@@ -146,13 +145,13 @@ async fn poll(
     clock: &Clock,
     deadline: Timestamp,
 ) -> (Measures, Result<Value, Diagnostic>) {
-    match poll_instance(poller, &poller.config.policy, id, clock, deadline).await {
-        Ok(summary) => (summary.measures(id), to_value(&summary)),
-        Err(error) => {
-            let result = Err(diagnostic(error.reason(), &error));
-            (report::of_failed_poll(id), result)
-        }
-    }
+    let policy = &poller.config.policy;
+    let (summary, result) = poll_instance(poller, policy, id, clock, deadline).await;
+    let value = match result {
+        Ok(()) => to_value(&summary),
+        Err(error) => Err(diagnostic(error.reason(), &error)),
+    };
+    (summary.measures(id), value)
 }
 
 /// What Lambda records of a failure.

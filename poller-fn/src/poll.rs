@@ -94,22 +94,23 @@ struct Poll<'a, O> {
 /// Polls an instance: takes its lease, reads each of its resources from the watermark on, and gives the lease back with
 /// the time of the next poll. A lease that another poll holds means quitting quietly.
 ///
-/// # Errors
-/// When the tables do not answer. Any other trouble is none: it is logged, and the others go on.
+/// Returns what it did, also where it failed: that is when the tables do not answer. Any other trouble is no failure: it is
+/// logged, and the other resources go on.
 pub async fn poll_instance<O: Outside>(
     outside: &O,
     policy: &Policy,
     id: InstanceId,
     clock: &Clock,
     deadline: Timestamp,
-) -> Result<Summary, PollError> {
-    let token = random_token()?;
-    let lease = Lease { id, token };
-    let expires = deadline.saturating_add(LEASE_MARGIN).unwrap_or(deadline);
-    let acquired = outside.acquire(&lease, clock.now(), expires);
-    let instance = match acquired.await? {
-        Acquired::Held(instance) => instance,
-        Acquired::ByAnother | Acquired::NotPolled => return Ok(Summary::default()),
+) -> (Summary, Result<(), PollError>) {
+    let (lease, instance) = match begin(outside, id, clock, deadline).await {
+        Ok(Some(begun)) => begun,
+        Ok(None) => return (Summary::default(), Ok(())),
+        Err(error) => {
+            let mut summary = Summary::default();
+            summary.failed.insert(INSTANCE.to_owned(), error.reason());
+            return (summary, Err(error));
+        }
     };
     let poll = Poll {
         outside,
@@ -125,8 +126,24 @@ pub async fn poll_instance<O: Outside>(
     poll.run(policy).await
 }
 
+/// The lease and the instance, unless another poll has it, or it is not polled.
+async fn begin<O: Outside>(
+    outside: &O,
+    id: InstanceId,
+    clock: &Clock,
+    deadline: Timestamp,
+) -> Result<Option<(Lease, Box<Instance>)>, PollError> {
+    let token = random_token()?;
+    let lease = Lease { id, token };
+    let expires = deadline.saturating_add(LEASE_MARGIN).unwrap_or(deadline);
+    match outside.acquire(&lease, clock.now(), expires).await? {
+        Acquired::Held(instance) => Ok(Some((lease, instance))),
+        Acquired::ByAnother | Acquired::NotPolled => Ok(None),
+    }
+}
+
 impl<O: Outside> Poll<'_, O> {
-    async fn run(mut self, policy: &Policy) -> Result<Summary, PollError> {
+    async fn run(mut self, policy: &Policy) -> (Summary, Result<(), PollError>) {
         let settings = Settings::parse(&self.instance.configuration, policy);
         let poller = settings.as_ref().ok().and_then(|it| it.poller.as_ref());
         let interval = poller.map_or(DEFAULT_INTERVAL, |poller| poller.interval);
@@ -137,11 +154,17 @@ impl<O: Outside> Poll<'_, O> {
         if let Err(error) = &result {
             self.fail(INSTANCE, error, false);
         }
-        self.release(interval).await?;
-        match result {
-            Err(error @ PollError::Table(_)) => Err(error),
-            _ => Ok(self.summary),
+        let released = self.release(interval).await;
+        if let Err(error) = &released {
+            self.summary
+                .failed
+                .insert(INSTANCE.to_owned(), error.reason());
         }
+        let result = match result {
+            Err(error @ PollError::Table(_)) => Err(error),
+            _ => released,
+        };
+        (self.summary, result)
     }
 
     /// Polls, unless the instance is suspended and Close still refuses its key.
@@ -224,13 +247,13 @@ impl<O: Outside> Poll<'_, O> {
         let lag = self.outcome.lag(&health, self.until);
         self.summary.conclude(&health, lag);
         let found = self.found.as_ref();
-        match self.outside.release(self.lease, next, &health, found).await {
-            // Another poll has it, or the instance is gone: nothing is ours to set.
-            Ok(()) | Err(TableError::Conflict) => {}
-            Err(error) => return Err(error.into()),
-        }
+        let released = self.outside.release(self.lease, next, &health, found).await;
         self.summary.log(id, &health);
-        Ok(())
+        match released {
+            // Another poll has it, or the instance is gone: nothing is ours to set.
+            Ok(()) | Err(TableError::Conflict) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn fail(&mut self, name: &str, error: &PollError, has_read: bool) {

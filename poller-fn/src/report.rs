@@ -77,19 +77,16 @@ impl Summary {
     }
 }
 
-/// The metrics of a poll that could not begin, or not end.
-pub fn of_failed_poll(id: InstanceId) -> Measures {
-    let mut measures = Measures::of_instance(Some(id));
-    measures.count(Metric::PollFailures, 1);
-    measures
-}
-
-/// The metrics of a tick.
-pub fn of_tick(summary: &dispatch::Summary) -> Measures {
+/// The metrics of a tick. One that failed is no sign of life, and knows of a backlog only if it saw one.
+pub fn of_tick(summary: &dispatch::Summary, is_done: bool) -> Measures {
     let mut measures = Measures::default();
-    measures.set(Metric::Heartbeat, 1);
-    measures.set(Metric::Dispatched, to_u64(summary.dispatched));
-    measures.set(Metric::DueBacklog, summary.backlog_seconds);
+    measures.count(Metric::Heartbeat, is_done.into());
+    if is_done || 0 < summary.dispatched {
+        measures.set(Metric::Dispatched, to_u64(summary.dispatched));
+    }
+    if is_done || 0 < summary.backlog_seconds {
+        measures.set(Metric::DueBacklog, summary.backlog_seconds);
+    }
     measures
 }
 

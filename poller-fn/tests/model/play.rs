@@ -136,7 +136,10 @@ async fn run(
     clock: &Clock,
     deadline: Timestamp,
 ) -> Result<Summary, PollError> {
-    poll_instance(outside, &Policy::default(), instance::id(), clock, deadline).await
+    let policy = Policy::default();
+    let polled = poll_instance(outside, &policy, instance::id(), clock, deadline);
+    let (summary, result) = polled.await;
+    result.map(|()| summary)
 }
 
 /// Runs an invocation until it ends, crashes, or its time is up.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use local_stack::close::change::Change;
 use local_stack::close::faults::{Fault as CloseFault, RequestMatch};
 use local_stack::close::rate_limit::ThrottleBody;
+use local_stack::fault::{Calls, Failure, Fault};
 use serde_json::json;
 use shared::instance_table::Lease;
 
@@ -94,6 +95,25 @@ async fn who_has_not_been_read_to_the_end_lags_until_that_is_done() {
     assert!(line.value("PollLagSeconds").unwrap() < 60.0, "{line:?}");
     assert!(!is_reached("PollLagAlarm", [&line]));
     assert_eq!(line.value("PollFailures"), Some(2.0));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_poll_that_cannot_give_its_lease_back_measures_what_it_published() {
+    let world = World::start().await;
+    lead(&world, 300);
+    let id = world.polling(&["leads"]).await;
+    // The first of them takes the lease.
+    let release = Calls::of("UpdateItem").table("InstancesTable");
+    let fault = Fault::new(Failure::Internal, release.after_first(1));
+    world.stack.store().fail(fault.times(3));
+
+    world.try_poll(id).await.unwrap_err();
+
+    let line = last(&world, POLLER);
+    assert_eq!(line.value("EventsPublished"), Some(1.0));
+    assert_eq!(line.value("PollFailures"), Some(1.0));
+    assert_eq!(world.details().len(), 1);
     world.finish().await;
 }
 

@@ -1,10 +1,12 @@
 //! What the schedule's tick measures.
 
+use std::collections::HashSet;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use local_stack::fault::{Calls, Failure, Fault};
 use shared::health::Health;
-use shared::instance_table::Lease;
+use shared::instance_table::{Lease, SHARDS};
 
 use super::{POLLER, assert_reached, is_reached, last, lines};
 use crate::world::{World, ago};
@@ -35,6 +37,30 @@ async fn a_tick_that_fails_is_no_heartbeat() {
     let lines = lines(&world, POLLER);
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert_reached("HeartbeatAlarm", &lines[1..]);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_tick_that_fails_measures_what_it_asked_for() {
+    let world = World::start().await;
+    let mut shards = HashSet::new();
+    while shards.len() < 2 {
+        let id = world.polling(&["leads"]).await;
+        shards.insert(id % SHARDS);
+        make_due(&world, id, ago(1_000)).await;
+    }
+    let last_shard = Calls::of("Query").after_first(15);
+    let fault = Fault::new(Failure::Internal, last_shard).times(3);
+    world.stack.store().fail(fault);
+
+    world.stack.tick().await.unwrap_err();
+
+    let mut lines = lines(&world, POLLER);
+    lines.retain(|line| line.value("Dispatched").is_some());
+    assert_eq!(lines.len(), 1);
+    assert!(1.0 <= lines[0].value("Dispatched").unwrap());
+    assert_reached("DueBacklogAlarm", &lines);
+    assert_eq!(lines[0].value("Heartbeat"), None);
     world.finish().await;
 }
 

@@ -49,7 +49,8 @@ async fn a_condition_that_nothing_meets_shows_beside_one_that_something_does() {
 
     // Whoever changes the condition sees what the new one finds.
     let path = format!("/instances/{id}");
-    world.call("PATCH", &path, None, r#"{"name":"New"}"#).await;
+    let changed = world.call("PATCH", &path, None, r#"{"name":"New"}"#).await;
+    assert_eq!(changed.body.get("lastPoll"), None);
     assert_eq!(last_poll(&world, id).await, Value::Null);
     world.finish().await;
 }

@@ -130,6 +130,7 @@ async fn apply(
         configuration,
         // As `replace` stores it.
         health: old.health.renewed(),
+        last_poll: None,
         ..old.clone()
     };
     refuse_another_key(&new, &old_settings, &settings)?;

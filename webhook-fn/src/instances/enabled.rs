@@ -55,6 +55,7 @@ async fn set(
             disabled,
             // As `replace` stores it.
             health: old.health.renewed(),
+            last_poll: None,
             ..old
         };
         let is_polled = settings.poller.is_some() && !disabled;
