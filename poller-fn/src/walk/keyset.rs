@@ -404,6 +404,31 @@ mod tests {
     }
 
     #[test]
+    fn a_window_is_left_behind_for_pages_where_what_follows_is_settled() {
+        for (window_end, is_settled) in [(20_000, true), (50_000, false)] {
+            let mut walk = walk();
+            walk.begin_with(at(window_end));
+            assert_eq!(end(&walk), Some(at(window_end)));
+            walk.advance(page(&[5], None)).unwrap();
+            assert_eq!(next(&walk), Some((window_end, None)));
+            assert_eq!(end(&walk).is_none(), is_settled);
+        }
+    }
+
+    #[test]
+    fn the_end_of_the_last_window_is_the_end_of_a_walk_that_has_one() {
+        let kind = Kind::Search(ObjectType::Contact);
+        let (span, times) = ((at(0), Some(at(100_000))), (at(1_000_000), at(50_000)));
+        let mut walk = KeysetWalk::new(kind, span, Span::default(), 100, times);
+        walk.begin_with(at(60_000));
+        while !walk.is_done() {
+            assert!(end(&walk) <= Some(at(100_000)));
+            walk.advance(page(&[], None)).unwrap();
+        }
+        assert_eq!(next(&walk), None);
+    }
+
+    #[test]
     fn the_end_of_a_full_walk_is_not_the_end_of_the_records() {
         let mut growing = walk();
         growing
@@ -437,6 +462,7 @@ mod tests {
             (&[1, 2, 3, 4, 5, 40_000], 4),
             (&[1, 40_000, 3, 5], 5),
             (&[1, 50_000], 1),
+            (&[50_000, 3], 3),
         ] {
             let mut walk = walk();
             walk.advance(page(dates, Some("c1"))).unwrap();

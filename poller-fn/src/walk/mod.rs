@@ -174,8 +174,9 @@ pub(crate) mod tests {
     use serde_json::json;
     use serde_json::value::{RawValue, to_raw_value};
     use shared::close::page::Page;
+    use shared::poller_configuration::parse;
 
-    use super::Unit;
+    use super::{Unit, Walk};
     use crate::record;
 
     pub(crate) fn at(millis: i64) -> Timestamp {
@@ -205,5 +206,43 @@ pub(crate) mod tests {
     pub(crate) fn millis(unit: &Unit) -> Vec<i64> {
         let millis = |record: &Box<_>| record::date_updated(record).unwrap().as_millisecond();
         unit.iter().map(millis).collect()
+    }
+
+    #[test]
+    fn a_walk_is_done_where_its_span_is_empty() {
+        let resource = |name: &str| json!({"url": format!("/hubs/crm/{name}")});
+        let configuration = json!({
+            "leads": resource("leads"), "opportunities": resource("opportunities"),
+            "tasks": resource("tasks"), "events": resource("events"),
+        });
+        for resource in &parse(&configuration.to_string()).unwrap() {
+            for (before, is_done) in [(0, true), (10, false)] {
+                let walk = Walk::new(resource, at(0), Some(at(before)), None, at(1_000_000));
+                assert_eq!(walk.is_done(), is_done, "{}", resource.name);
+                assert_eq!(walk.next_request().is_none(), is_done);
+                assert_eq!(walk.frontier(), (!is_done).then(|| at(0)));
+            }
+        }
+    }
+
+    #[test]
+    fn each_way_through_close_reads_pages_and_takes_interruptions() {
+        for name in ["leads", "tasks", "events"] {
+            let configuration = json!({name: {"url": format!("/hubs/crm/{name}")}}).to_string();
+            let resource = &parse(&configuration).unwrap()[0];
+            let walk = || Walk::new(resource, at(0), None, None, at(1_000_000));
+            let mut read = walk();
+            let unit = read.advance(page(&[1], None)).unwrap().unwrap();
+            assert_eq!(millis(&unit), [1], "{name}");
+            assert!(read.is_done(), "{name}");
+
+            let mut cut_off = walk();
+            let dates: Vec<_> = (0..50).map(|number| 999_999 - number).collect();
+            let _ = cut_off.advance(page(&dates, Some("c1")));
+            cut_off.restart().unwrap();
+            assert!(!cut_off.next_request().unwrap().has_cursor(), "{name}");
+            let end = cut_off.interrupt();
+            assert!(Some(at(0)) < end && end < Some(at(1_000_000)), "{name}");
+        }
     }
 }
