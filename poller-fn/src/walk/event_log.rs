@@ -260,7 +260,7 @@ mod tests {
 
     use super::super::tests::{at, millis, page, record};
     use super::super::windows::Windows;
-    use super::LogWalk;
+    use super::{LogWalk, TARGET};
     use crate::error::PollError;
 
     /// The dates of entries, newest first.
@@ -399,6 +399,33 @@ mod tests {
                 "{requests}: {polls:?}"
             );
         }
+    }
+
+    /// A walk that has read a page of entries a second apart and is to go on.
+    fn begun() -> LogWalk {
+        let mut walk = LogWalk::new(Windows::new(at(0), at(1_000_000)));
+        let dates: Vec<_> = (1..=50).map(|n| 1_000_000 - n * 1_000).collect();
+        assert!(walk.advance(page(&dates, Some("a"))).unwrap().is_none());
+        walk
+    }
+
+    #[test]
+    fn an_interruption_aims_at_most_of_what_the_poll_has_read() {
+        let end = begun().interrupt().unwrap();
+        assert!(at(30_000) < end && end < at(40_000), "{end}");
+    }
+
+    #[test]
+    fn an_expired_cursor_aims_at_half_of_what_was_read_but_for_a_moment() {
+        let mut walk = begun();
+        walk.restart().unwrap();
+        let end = walk.windows.before().unwrap();
+        assert!(at(20_000) < end && end < at(30_000), "{end}");
+        assert_eq!(walk.target, PAGE_SIZE);
+        let mut moment = LogWalk::new(Windows::instant(at(5)));
+        moment.advance(page(&[5; PAGE_SIZE], Some("a"))).unwrap();
+        moment.restart().unwrap();
+        assert_eq!(moment.target, TARGET);
     }
 
     #[test]
