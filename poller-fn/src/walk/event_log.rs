@@ -449,6 +449,14 @@ mod tests {
     }
 
     #[test]
+    fn a_moment_is_one_unit_as_long_as_memory_bears_it() {
+        let mut walk = LogWalk::new(Windows::instant(at(5)));
+        assert!(walk.advance(page(&[5; 999], Some("a"))).unwrap().is_none());
+        let unit = walk.advance(page(&[5], Some("b"))).unwrap().unwrap();
+        assert_eq!(unit.len(), 1_000);
+    }
+
+    #[test]
     fn a_moment_that_holds_too_much_is_published_page_by_page() {
         let mut dates: Vec<_> = (0..100).map(|n| 900_000 - n).collect();
         dates.extend(vec![500_000; 3_000]);
