@@ -416,6 +416,24 @@ mod tests {
     }
 
     #[test]
+    fn a_window_of_large_entries_is_made_to_hold_half_of_what_memory_bears() {
+        let mut walk = LogWalk::new(Windows::new(at(0), at(1_000_000)));
+        let text = "x".repeat(400_000);
+        let entry = |n: i64| {
+            let date = at(1_000_000 - n * 1_000);
+            to_raw_value(&json!({"date_updated": date, "text": text})).unwrap()
+        };
+        let large = Page {
+            data: (1..=50).map(entry).collect(),
+            cursor: Some("a".to_owned()),
+            ..Page::default()
+        };
+        assert!(walk.advance(large).unwrap().is_none());
+        let end = walk.windows.before().unwrap();
+        assert!(at(15_000) < end && end < at(25_000), "{end}");
+    }
+
+    #[test]
     fn an_expired_cursor_aims_at_half_of_what_was_read_but_for_a_moment() {
         let mut walk = begun();
         walk.restart().unwrap();
