@@ -1,4 +1,4 @@
-//! What is said of a request that is done, though part of it has no effect.
+//! The warnings about an accepted request.
 
 use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
@@ -77,7 +77,7 @@ async fn a_misspelt_secret_is_not_shown_and_comes_back_by_its_mask() {
         assert_eq!(stored.get(key), Some(secret));
         assert!(warnings(&replaced.body).contains(key));
     }
-    // To take one away is no mistake.
+    // To remove an unknown key brings no warning.
     let changed = owner.configure(json!({"pasword": null})).await;
     assert_eq!(changed.get("warnings"), None);
     assert_eq!(changed["configuration"].get("pasword"), None);
@@ -159,10 +159,17 @@ async fn resources_that_nothing_says_to_poll_are_named() {
     configuration["event.vendor.type"] = json!("webhook");
     let answer = create(&world, body_with(&configuration)).await;
     assert_eq!(answer.body.get("warnings"), None);
+    for (vendor_type, enabled) in [
+        (json!("polling"), json!(false)),
+        (Value::Null, json!(false)),
+        (json!("webhook"), Value::Null),
+    ] {
+        configuration["event.vendor.type"] = vendor_type;
+        configuration["event.notification.enabled"] = enabled;
+        let answer = create(&world, body_with(&configuration)).await;
+        assert_eq!(answer.body.get("warnings"), None, "{configuration}");
+    }
     configuration["event.vendor.type"] = json!("polling");
-    configuration["event.notification.enabled"] = json!(false);
-    let answer = create(&world, body_with(&configuration)).await;
-    assert_eq!(answer.body.get("warnings"), None);
     configuration["event.notification.enabled"] = Value::Null;
     let answer = create(&world, body_with(&configuration)).await;
     insta::assert_snapshot!(warnings(&answer.body), @"configuration.event.poller.configuration: is not polled, for event.notification.enabled is absent");

@@ -1,4 +1,4 @@
-//! What has no effect in a request that is done: whoever misspelt something is told.
+//! Finds the parts of an accepted request that have no effect, such as misspelt names.
 
 use serde_json::{Map, Value};
 use shared::configuration::{Configuration, known_keys, used_keys};
@@ -77,10 +77,16 @@ pub fn warn_of_resources(
         fields::warn(&poller.resources, &place, warnings);
         return;
     }
-    let missing = [field::VENDOR_TYPE, field::ENABLED]
-        .into_iter()
-        .find(|key| configuration.get(key).is_none());
-    if let Some(missing) = missing {
+    // Whoever says that events come by webhook, or are not wanted, wants no polls.
+    let is_refused = |(key, value): &(&str, &str)| {
+        let given = configuration.get(key);
+        given.is_some_and(|given| !given.eq_ignore_ascii_case(value))
+    };
+    let needed = [(field::VENDOR_TYPE, "polling"), (field::ENABLED, "true")];
+    let missing = needed
+        .iter()
+        .find(|(key, _)| configuration.get(key).is_none());
+    if let (Some((missing, _)), false) = (missing, needed.iter().any(is_refused)) {
         warnings.note(&place, || format!("is not polled, for {missing} is absent"));
     }
 }
