@@ -59,7 +59,7 @@ pub struct Worker<'a, O> {
     pub stop_at: Timestamp,
     /// What came of it so far.
     pub summary: &'a mut Summary,
-    /// What it finds of each resource; of backfills, nothing.
+    /// Counts the records of each polled resource. Those of backfills are not counted.
     pub found: &'a mut LastPoll,
 }
 

@@ -48,13 +48,13 @@ pub struct Instance {
     /// Signature keys that are good for a while beside the configured one.
     #[serde(default)]
     pub previous_keys: Vec<PreviousKey>,
-    /// Keys that sign notifications for a while beside the one of now, the newest last.
+    /// Replaced keys that still sign notifications for a while, the newest last.
     #[serde(default)]
     pub previous_callback_keys: Vec<PreviousKey>,
     /// Whether Close lets it poll. Every change of the instance by its owner begins anew.
     #[serde(default)]
     pub health: Health,
-    /// What the last poll found, since the instance was changed: the JSON of a [`crate::last_poll::LastPoll`].
+    /// The counts of the last poll, as the JSON of a [`crate::last_poll::LastPoll`]. A change of the instance removes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_poll: Option<String>,
     /// The last backfill that was asked for.
@@ -96,7 +96,7 @@ pub struct FormerSubscription {
 pub struct PreviousKey {
     /// As it was configured.
     pub key: String,
-    /// From here on it is good for nothing.
+    /// The key is not used from this time on.
     pub good_until: Timestamp,
 }
 
@@ -123,10 +123,20 @@ impl Instance {
             callback: CallbackState::default(),
         }
     }
+
+    /// The instance after a change by its owner: what Close answered to polls before, and what they found, says nothing of it.
+    #[must_use]
+    pub fn renewed(self) -> Self {
+        Self {
+            health: self.health.renewed(),
+            last_poll: None,
+            ..self
+        }
+    }
 }
 
 impl PreviousKey {
-    /// Those that are still good.
+    /// Those of `keys` that are still good.
     pub fn good(keys: &[Self], now: Timestamp) -> impl DoubleEndedIterator<Item = &Self> {
         keys.iter()
             .filter(move |previous| now < previous.good_until)

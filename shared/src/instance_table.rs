@@ -195,9 +195,10 @@ impl InstanceTable {
         Ok(Page { instances, next })
     }
 
-    /// Stores an instance over the one that `instance` was made from, but for what the poller writes: its health
-    /// begins anew, what its last poll found is forgotten, and its backfill stays as it is. One that is polled is due at once, and again after a poll that runs, which
-    /// knows nothing of the change; the poll of one that no longer is polled ends at its next commit.
+    /// Stores an instance over the one that `instance` was made from, but for what the poller writes: its health begins
+    /// anew, the counts of its last poll are removed, and its backfill stays as it is. One that is polled is due at once, and
+    /// again after a poll that runs, which knows nothing of the change; the poll of one that no longer is polled ends at its
+    /// next commit.
     ///
     /// # Errors
     /// [`TableError::Conflict`] when it was changed since it was read, or is gone.
@@ -398,8 +399,9 @@ impl InstanceTable {
             .map_err(|error| TableError::Malformed(error.to_string()))
     }
 
-    /// Gives the lease back, sets the next poll, and notes how Close has answered this one, and what it found if it asked
-    /// Close for records. If the instance was changed meanwhile, the next poll is due at once and tells how Close answers what is there now.
+    /// Gives the lease back, sets the next poll, and notes how Close has answered this one and, where there are some, its
+    /// counts. If the instance was changed meanwhile, the next poll is due at once and tells how Close answers what is there
+    /// now.
     ///
     /// # Errors
     /// [`TableError::Conflict`] when the lease is no longer ours.

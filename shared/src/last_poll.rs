@@ -1,4 +1,4 @@
-//! What the last poll of an instance found, by resource: a condition that nothing meets is as silent as a quiet Close.
+//! The counts of an instance's last poll, for each resource. They show a condition that no record meets.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::json;
 
-/// A poll. It is stored as JSON, in the form that the instance API shows.
+/// The counts of a poll. They are stored as JSON, in the form that the instance API shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastPoll {
-    /// When it began, in whole seconds.
+    /// When the poll began, in whole seconds.
     date: Timestamp,
-    /// What it found of each resource.
+    /// The counts of each resource, by its name.
     resources: BTreeMap<String, Found>,
 }
 
-/// What a poll found of a resource.
+/// The counts of a resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Found {
@@ -31,7 +31,7 @@ struct Found {
 }
 
 impl LastPoll {
-    /// A poll of these resources that has found nothing yet. `before` is the poll before, as it was stored.
+    /// The counts of a poll of these resources that has read nothing yet. `before` is the stored JSON of the poll before.
     pub fn begin<'a>(
         date: Timestamp,
         resources: impl IntoIterator<Item = &'a str>,

@@ -1,7 +1,8 @@
 //! What both functions of closeio-events use.
 //!
 //! Pure modules decide and do no I/O: [`event`], [`change`], [`instance`], [`health`], [`backfill`], [`callback`],
-//! [`instance_id`], [`address`], [`configuration`], [`settings`], [`json`], [`http_time`], [`nearest`], [`warnings`],
+//! [`instance_id`], [`address`], [`configuration`], [`settings`], [`json`], [`http_time`], [`last_poll`],
+//! [`nearest`], [`warnings`],
 //! [`poller_configuration`], [`query_url`], [`ceql`], [`date_pattern`] and all of [`close`] but its client.
 //! Adapters do: [`event_bus`] speaks to EventBridge, [`instance_table`] and [`watermark_table`] to DynamoDB,
 //! [`close::client`] to Close. [`mod@env`] is the only module that reads the environment and [`clock`] the only one that

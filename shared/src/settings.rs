@@ -401,11 +401,11 @@ impl Reader<'_> {
     }
 }
 
-/// Basic authentication ends the key at a colon. Close's own keys are letters, digits and signs of ASCII.
-/// Refuses a text that Close takes for no API key, but says so only when it is asked.
+/// Checks that a text can be a Close API key. Close's own keys are letters, digits and signs of ASCII, and Basic authentication
+/// ends a key at a colon. Close would refuse another text only when it is used.
 ///
 /// # Errors
-/// What was expected. It does not repeat the text.
+/// The form that was expected. The error does not repeat the text.
 pub fn check_api_key(text: &str) -> Result<(), FieldError> {
     let is_good = |byte: u8| byte.is_ascii_graphic() && byte != b':';
     if text.bytes().all(is_good) {

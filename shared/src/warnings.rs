@@ -1,4 +1,4 @@
-//! What is said of a request that is done, though part of it has no effect.
+//! Warnings: parts of an accepted request that have no effect.
 
 use crate::nearest::nearest;
 use crate::settings::FieldError;

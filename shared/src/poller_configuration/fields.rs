@@ -7,11 +7,11 @@ use crate::close::search::{CONTACT_FIELDS, LEAD_FIELDS};
 use crate::query_url::Objects;
 use crate::warnings::{Warnings, suggestion};
 
-/// What Close adds to a record that it found.
+/// The member that Close adds to each record of a search.
 const OF_SEARCH: [&str; 1] = ["__object_type"];
 
-/// What a lead and a contact have beside what is asked for in a search, and which the event log may therefore hold. Source: Close's
-/// `OpenAPI` document of 2026-06-27.
+/// Fields of leads and contacts that our searches do not ask for. The event log may have them. Source: Close's `OpenAPI`
+/// document of 2026-06-27.
 const MORE_OF_LEADS: [&str; 9] = [
     "contact_ids",
     "contacts_summary",
@@ -106,7 +106,8 @@ fn fields(resource: &Resource) -> BTreeSet<&str> {
         .collect()
 }
 
-/// What a record may have, and what it is called. Of other objects, which are of many kinds, nobody knows.
+/// The name of the objects that a resource reads, and the fields that they may have. Tasks and activities have many types, each
+/// with other fields, so there is no list for them.
 fn known(resource: &Resource) -> Option<(&'static str, Vec<&'static str>)> {
     let is_searched = resource.source != Source::EventLog;
     let (objects, fields, more): (_, &[_], &[_]) = match resource.query.objects {
@@ -128,7 +129,7 @@ mod tests {
     use crate::poller_configuration::parse;
     use crate::warnings::Warnings;
 
-    /// What is said of one resource.
+    /// The warnings about one resource.
     fn lines(url: &str, source: Option<&str>) -> Vec<String> {
         let resources = json!({"r": {"url": url, "source": source}}).to_string();
         let mut warnings = Warnings::default();

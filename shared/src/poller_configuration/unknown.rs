@@ -37,16 +37,6 @@ const DATES_MEMBERS: [&str; 6] = [
     "createdDateTimezone",
 ];
 
-/// The same, as a resource names them.
-const DATES_PLACES: [&str; 6] = [
-    "datesConfiguration.updatedDateField",
-    "datesConfiguration.updatedDateFormat",
-    "datesConfiguration.updatedDateTimezone",
-    "datesConfiguration.createdDateField",
-    "datesConfiguration.createdDateFormat",
-    "datesConfiguration.createdDateTimezone",
-];
-
 /// Warns of the members that are not known, where the value is resources, as an object or as JSON text. `prefix` is the place
 /// of the configuration's keys.
 pub fn warn(value: &Value, prefix: &str, warnings: &mut Warnings) {
@@ -54,11 +44,15 @@ pub fn warn(value: &Value, prefix: &str, warnings: &mut Warnings) {
     let Some(resources) = parsed.as_ref().unwrap_or(value).as_object() else {
         return;
     };
+    let dates_paths = DATES_MEMBERS.map(|member| format!("{DATES}.{member}"));
     for (name, resource) in resources {
         let place = format!("{prefix}{KEY}.{name}.");
         let members = resource.as_object();
         for name in names(members).filter(|name| !is_known(name)) {
-            warnings.unknown(&place, name, USED.into_iter().chain(DATES_PLACES));
+            let known = USED
+                .into_iter()
+                .chain(dates_paths.iter().map(String::as_str));
+            warnings.unknown(&place, name, known);
         }
         let dates = resource.get(DATES).and_then(Value::as_object);
         for name in names(dates).filter(|name| !DATES_MEMBERS.contains(name)) {

@@ -22,7 +22,7 @@ fn documented() -> Value {
     })
 }
 
-/// What a test of that service's provisioned: events, but no callback URL.
+/// The body that a test of that service sent: events, but no callback URL.
 fn by_webhook() -> Value {
     json!({
         "element": {"key": "closeio"},

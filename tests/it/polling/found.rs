@@ -1,4 +1,4 @@
-//! What the last poll found of each resource.
+//! The counts of the last poll, as `GET /instances/{id}` shows them.
 
 use local_stack::close::change::Change;
 use serde_json::{Value, json};

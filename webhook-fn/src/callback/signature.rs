@@ -92,12 +92,11 @@ mod tests {
     use reqwest::header::HeaderMap;
     use sha2::{Digest, Sha256};
     use shared::clock::Clock;
+    use shared::configuration::Configuration;
     use shared::event::EventId;
+    use shared::instance::{Instance, PreviousKey};
     use shared::settings::callback::Callback;
     use standardwebhooks::Webhook;
-
-    use shared::configuration::Configuration;
-    use shared::instance::{Instance, PreviousKey};
 
     use super::{headers, keys, sign};
 

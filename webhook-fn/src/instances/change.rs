@@ -128,10 +128,7 @@ async fn apply(
         name,
         tags,
         configuration,
-        // As `replace` stores it.
-        health: old.health.renewed(),
-        last_poll: None,
-        ..old.clone()
+        ..old.clone().renewed()
     };
     refuse_another_key(&new, &old_settings, &settings)?;
     let step = subscription::plan(&old_settings, old.subscription_id.is_some(), &settings);

@@ -53,10 +53,7 @@ async fn set(
             .map_err(HandlerError::Configuration)?;
         let new = Instance {
             disabled,
-            // As `replace` stores it.
-            health: old.health.renewed(),
-            last_poll: None,
-            ..old
+            ..old.renewed()
         };
         let is_polled = settings.poller.is_some() && !disabled;
         let stored = app
