@@ -49,9 +49,10 @@ async fn a_tick_that_fails_measures_what_it_asked_for() {
         shards.insert(id % SHARDS);
         make_due(&world, id, ago(1_000)).await;
     }
-    let last_shard = Calls::of("Query").after_first(15);
-    let fault = Fault::new(Failure::Internal, last_shard).times(3);
-    world.stack.store().fail(fault);
+    // The polls that begin query another table.
+    let of_shards = Calls::of("Query").table("InstancesTable");
+    let fault = Fault::new(Failure::Internal, of_shards.after_first(15));
+    world.stack.store().fail(fault.times(3));
 
     world.stack.tick().await.unwrap_err();
 
