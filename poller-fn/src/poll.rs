@@ -155,11 +155,6 @@ impl<O: Outside> Poll<'_, O> {
             self.fail(INSTANCE, error, false);
         }
         let released = self.release(interval).await;
-        if let Err(error) = &released {
-            self.summary
-                .failed
-                .insert(INSTANCE.to_owned(), error.reason());
-        }
         let result = match result {
             Err(error @ PollError::Table(_)) => Err(error),
             _ => released,
@@ -247,13 +242,16 @@ impl<O: Outside> Poll<'_, O> {
         let lag = self.outcome.lag(&health, self.until);
         self.summary.conclude(&health, lag);
         let found = self.found.as_ref();
-        let released = self.outside.release(self.lease, next, &health, found).await;
-        self.summary.log(id, &health);
-        match released {
+        let released = match self.outside.release(self.lease, next, &health, found).await {
             // Another poll has it, or the instance is gone: nothing is ours to set.
             Ok(()) | Err(TableError::Conflict) => Ok(()),
             Err(error) => Err(error.into()),
+        };
+        if let Err(error) = &released {
+            self.fail(INSTANCE, error, false);
         }
+        self.summary.log(id, &health);
+        released
     }
 
     fn fail(&mut self, name: &str, error: &PollError, has_read: bool) {

@@ -47,7 +47,8 @@ pub enum Metric {
     InstancesRefused,
     /// Polls that leave their instance suspended.
     InstancesSuspended,
-    /// Resources that a poll did not read to their end, but for want of time.
+    /// Resources that a poll did not read to their end, but for want of time; and polls that could not begin or give their lease
+    /// back.
     PollFailures,
     /// How far behind a poll is with the resource that is furthest behind; nought where all were read to their end.
     PollLagSeconds,

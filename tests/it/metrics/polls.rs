@@ -11,7 +11,7 @@ use shared::instance_table::Lease;
 
 use super::{POLLER, assert_reached, is_reached, last, lines};
 use crate::polling::health::refuse;
-use crate::world::{API_KEY, World, ago};
+use crate::world::{API_KEY, PATIENCE, World, ago};
 
 /// A search at Close.
 fn searches() -> RequestMatch {
@@ -114,6 +114,9 @@ async fn a_poll_that_cannot_give_its_lease_back_measures_what_it_published() {
     assert_eq!(line.value("EventsPublished"), Some(1.0));
     assert_eq!(line.value("PollFailures"), Some(1.0));
     assert_eq!(world.details().len(), 1);
+    let function = world.stack.function(POLLER).unwrap();
+    let is_said = |line: &str| line.contains("\"failed\":1") && line.contains(&id.to_string());
+    function.wait_for_output(PATIENCE, is_said).await.unwrap();
     world.finish().await;
 }
 
@@ -129,7 +132,7 @@ async fn the_line_in_the_log_says_how_far_behind_a_poll_is() {
             && line.contains("\"lag_seconds\":0")
     };
     function
-        .wait_for_output(crate::world::PATIENCE, is_summary)
+        .wait_for_output(PATIENCE, is_summary)
         .await
         .unwrap();
     world.finish().await;
