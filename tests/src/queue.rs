@@ -7,12 +7,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 mod clock;
+mod control;
 pub mod message;
 mod receipt_handle;
 pub(crate) mod rejection;
@@ -21,7 +22,7 @@ pub mod state;
 use clock::QueueClock;
 use message::Message;
 use rejection::{Kind, Rejection};
-use state::{Depth, Place, State, Stored, Taken};
+use state::{Place, State, Stored, Taken};
 
 use crate::journal::Journal;
 use crate::template::QueueSpec;
@@ -63,8 +64,8 @@ pub(crate) struct Received {
 impl Queue {
     pub(crate) fn new(spec: QueueSpec, keep: usize) -> Self {
         Self {
+            state: Mutex::new(State::new(spec.retention)),
             spec,
-            state: Mutex::default(),
             clock: QueueClock::default(),
             changed: watch::Sender::new(()),
             dead_letters: OnceLock::new(),
@@ -89,71 +90,6 @@ impl Queue {
     /// If SQS would refuse it.
     pub fn send(&self, message: Message) -> Result<()> {
         Ok(self.try_send(message, None)?)
-    }
-
-    /// Moves the queue's time forward: delays and visibility timeouts run out, as if this much time had passed.
-    ///
-    /// What a function makes of a message's own times is another matter, for its clock is the real one: see
-    /// [`Queue::edit`].
-    pub fn advance(&self, span: Duration) {
-        self.clock.advance(span);
-        self.changed.send_replace(());
-    }
-
-    /// Changes all messages that the queue holds, such as the times that are written in them.
-    pub fn edit(&self, change: impl FnMut(&mut Message)) {
-        self.lock().edit(change);
-    }
-
-    /// How many messages are where now.
-    pub fn depth(&self) -> Depth {
-        self.lock().depth(self.clock.now())
-    }
-
-    /// The age of the oldest message, as SQS measures it: what was received three times counts no longer. `None` if there is
-    /// none.
-    pub fn oldest_age(&self) -> Option<Duration> {
-        let now = self.clock.now();
-        let sent_at = self.lock().oldest()?;
-        let age = u64::try_from(now - sent_at).unwrap_or_default();
-        Some(Duration::from_millis(age))
-    }
-
-    /// The messages that the queue holds now, in the order in which they came.
-    pub fn contents(&self) -> Vec<Held> {
-        let mut state = self.lock();
-        let contents = state.contents(self.clock.now());
-        let held = contents.into_iter().map(|stored| Held {
-            message: stored.message.clone(),
-            place: stored.place,
-            due: Timestamp::from_millisecond(stored.due).unwrap_or(Timestamp::MAX),
-            receives: stored.receives,
-        });
-        held.collect()
-    }
-
-    /// Waits until `enough` accepts how many messages are where, and returns that.
-    ///
-    /// # Errors
-    /// If that does not happen within `timeout`; the message says what was there.
-    pub async fn wait_for(
-        &self,
-        timeout: Duration,
-        enough: impl Fn(Depth) -> bool,
-    ) -> Result<Depth> {
-        let mut changed = self.changed.subscribe();
-        let waiting = async {
-            loop {
-                changed.mark_unchanged();
-                let depth = self.depth();
-                if enough(depth) {
-                    return depth;
-                }
-                self.stir(&mut changed).await;
-            }
-        };
-        let waited = tokio::time::timeout(timeout, waiting).await;
-        waited.with_context(|| format!("not within {timeout:?}; there is {:?}", self.depth()))
     }
 
     /// Sends a message after checking it, with the queue's own delay unless there is another.
@@ -238,7 +174,7 @@ impl Queue {
         let is_changed = !taken.received.is_empty() || !taken.dead.is_empty();
         for dead in std::mem::take(&mut taken.dead) {
             if let Some(queue) = self.dead_letters.get().and_then(Weak::upgrade) {
-                queue.bury(dead, &self.spec.arn);
+                queue.bury(self, dead);
             }
         }
         if is_changed {
@@ -247,9 +183,14 @@ impl Queue {
         taken
     }
 
-    fn bury(&self, dead: Stored, given_up_by: &str) {
+    /// Takes in what another queue gave up, as old as it is there, however far a test has moved either's time.
+    fn bury(&self, giver: &Queue, dead: Stored) {
         let message = dead.message.clone();
-        self.lock().bury(self.clock.now(), dead, given_up_by);
+        let dead = Stored {
+            sent_at: dead.sent_at + self.clock.ahead() - giver.clock.ahead(),
+            ..dead
+        };
+        self.lock().bury(self.clock.now(), dead, &giver.spec.arn);
         self.messages.push_shared(message);
         self.changed.send_replace(());
     }
@@ -298,6 +239,8 @@ fn attributes(stored: &Stored) -> Vec<(&'static str, String)> {
     ];
     let trace = stored.message.trace.clone();
     attributes.extend(trace.map(|trace| ("AWSTraceHeader", trace)));
+    let group = stored.message.group.clone();
+    attributes.extend(group.map(|group| ("MessageGroupId", group)));
     let source = stored.given_up_by.clone();
     attributes.extend(source.map(|source| ("DeadLetterQueueSourceArn", source)));
     attributes

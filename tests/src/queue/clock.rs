@@ -14,7 +14,12 @@ pub(super) struct QueueClock {
 
 impl QueueClock {
     pub(super) fn now(&self) -> i64 {
-        clock::now().as_millisecond() + *self.ahead.borrow()
+        clock::now().as_millisecond() + self.ahead()
+    }
+
+    /// How many milliseconds a test has put on top.
+    pub(super) fn ahead(&self) -> i64 {
+        *self.ahead.borrow()
     }
 
     pub(super) fn advance(&self, span: Duration) {

@@ -9,6 +9,8 @@ use crate::ids::uuid;
 const MAXIMUM_ATTRIBUTES: usize = 10;
 /// Of a name, and of a type.
 const MAXIMUM_NAME: usize = 256;
+/// Of the name of a group. Source: docs.aws.amazon.com, SQS, "`SendMessage`", `MessageGroupId`.
+const MAXIMUM_GROUP: usize = 128;
 /// Of a number.
 const MAXIMUM_DIGITS: usize = 38;
 
@@ -23,6 +25,8 @@ pub struct Message {
     pub attributes: BTreeMap<String, Attribute>,
     /// The X-Ray trace header, if its sender brought one.
     pub trace: Option<String>,
+    /// `MessageGroupId`, by which a queue is fair, if its sender gave one.
+    pub group: Option<String>,
 }
 
 /// One attribute of a message.
@@ -51,7 +55,15 @@ impl Message {
             body: body.into(),
             attributes: BTreeMap::new(),
             trace: None,
+            group: None,
         }
+    }
+
+    /// The same in a group.
+    #[must_use]
+    pub fn in_group(mut self, group: impl Into<String>) -> Self {
+        self.group = Some(group.into());
+        self
     }
 
     /// The same with another attribute, or with another value for it.
@@ -101,7 +113,8 @@ impl Message {
                 "Number of message attributes [{count}] exceeds the allowed maximum [{MAXIMUM_ATTRIBUTES}]."
             )));
         }
-        self.attributes.iter().try_for_each(check_attribute)
+        self.attributes.iter().try_for_each(check_attribute)?;
+        self.group.as_deref().map_or(Ok(()), check_group)
     }
 }
 
@@ -197,6 +210,15 @@ fn check_name(name: &str) -> Result<(), Rejection> {
     )))
 }
 
+fn check_group(group: &str) -> Result<(), Rejection> {
+    let is_known = |byte: u8| byte.is_ascii_graphic();
+    if (1..=MAXIMUM_GROUP).contains(&group.len()) && group.bytes().all(is_known) {
+        return Ok(());
+    }
+    let reason = "MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length";
+    Err(Rejection::invalid_value("MessageGroupId", group, reason))
+}
+
 fn is_number(text: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     let is_sign = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
@@ -222,6 +244,9 @@ mod tests {
             .with("not-before.x_1", Attribute::string("text"));
         assert_eq!(refused(&message), None);
         assert_eq!(refused(&Message::new("x".repeat(LIMIT))), None);
+        for group in ["A-9!~".to_owned(), "x".repeat(128)] {
+            assert_eq!(refused(&Message::new("x").in_group(group)), None);
+        }
     }
 
     #[test]
@@ -253,6 +278,10 @@ mod tests {
             (with("a", Attribute::number("1".repeat(39))), invalid),
             (with("a", binary), invalid),
             (many, invalid),
+            (Message::new("x").in_group(""), invalid),
+            (Message::new("x").in_group("a b"), invalid),
+            (Message::new("x").in_group("\u{e9}"), invalid),
+            (Message::new("x").in_group("x".repeat(129)), invalid),
         ] {
             assert_eq!(refused(&message), expect, "{:.60}", format!("{message:?}"));
         }

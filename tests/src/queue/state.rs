@@ -1,94 +1,71 @@
 //! What a queue holds, by the time that it is told. Nothing here waits, and nothing reads a clock.
 //!
-//! A message is `ready` to be received, or it will be `later`: because its sender delayed it, or because somebody has
-//! received it and not deleted it yet, which is called in flight.
+//! A message is ready to be received, in the order of [`fair`], or it will be `later`: because its sender delayed it, or
+//! because somebody has received it and not deleted it yet, which is called in flight. What is too old is deleted.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
+
+mod fair;
+mod stored;
+
+use fair::{Entry, Fair};
+pub use stored::{Depth, Place};
+pub(super) use stored::{Receipt, Stored, Taken};
 
 use super::clock::milliseconds;
 use super::message::Message;
 use super::rejection::{Kind, Rejection};
 
 /// At most so many messages of a standard queue are in flight.
+/// Source: docs.aws.amazon.com, SQS, "Amazon SQS standard queue quotas".
 pub(crate) const MAXIMUM_IN_FLIGHT: usize = 120_000;
 /// No message is in flight for longer than 12 h from when it was received.
 pub(crate) const MAXIMUM_VISIBILITY: Duration = Duration::from_hours(12);
 
-/// Where a message is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// It can be received.
-    Ready,
-    /// Its sender wanted it to be received later.
-    Delayed,
-    /// It was received, and neither deleted nor given back yet.
-    InFlight,
-}
-
-/// How many messages are where.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Depth {
-    /// How many can be received.
-    pub ready: usize,
-    /// How many can be received later.
-    pub delayed: usize,
-    /// How many were received, and neither deleted nor given back yet.
-    pub in_flight: usize,
-}
-
-/// One message and its fate up to now.
-#[derive(Debug, Clone)]
-pub(super) struct Stored {
-    pub(super) message: Arc<Message>,
-    /// When it was sent, in milliseconds since 1970 as all that follow.
-    pub(super) sent_at: i64,
-    pub(super) first_received_at: Option<i64>,
-    pub(super) received_at: i64,
-    pub(super) receives: u64,
-    /// From when it can be received.
-    pub(super) due: i64,
-    pub(super) place: Place,
-    /// The ARN of the queue that gave it up, if this is its dead-letter queue.
-    pub(super) given_up_by: Option<String>,
-}
-
-/// Which message, and which time that it was received.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Receipt {
-    pub(super) arrival: u64,
-    pub(super) receive: u64,
-}
-
-/// What a receiver is given.
-#[derive(Debug, Default)]
-pub(super) struct Taken {
-    pub(super) received: Vec<(Receipt, Stored)>,
-    /// Messages that were received too often, and are none of this queue's any more.
-    pub(super) dead: Vec<Stored>,
-    /// Whether the queue would have had more, but for the limit of messages in flight.
-    pub(super) over_limit: bool,
-}
-
 /// The messages of one queue.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct State {
     messages: HashMap<u64, Stored>,
-    /// Since when, and which.
-    ready: BTreeSet<(i64, u64)>,
-    /// From when, and which.
-    later: BTreeSet<(i64, u64)>,
-    in_flight: usize,
+    fair: Fair,
+    /// From when it is ready, and which.
+    later: BTreeSet<Entry>,
+    /// When it was sent, and which.
+    kept: BTreeSet<Entry>,
+    /// For how long messages are kept.
+    retention: i64,
+    expired: u64,
+    maximum_in_flight: usize,
     arrivals: u64,
 }
 
 impl State {
+    /// An empty queue that keeps messages for `retention`.
+    pub(super) fn new(retention: Duration) -> Self {
+        Self {
+            messages: HashMap::new(),
+            fair: Fair::default(),
+            later: BTreeSet::new(),
+            kept: BTreeSet::new(),
+            retention: milliseconds(retention),
+            expired: 0,
+            maximum_in_flight: MAXIMUM_IN_FLIGHT,
+            arrivals: 0,
+        }
+    }
+
+    /// Has no more messages than `count` in flight.
+    pub(super) fn limit_in_flight(&mut self, count: usize) {
+        self.maximum_in_flight = count;
+    }
+
     /// Takes a message in, to be received after `delay`.
     pub(super) fn send(&mut self, now: i64, message: Arc<Message>, delay: Duration) {
         self.insert(Stored {
             message,
             sent_at: now,
+            arrived_at: now,
             first_received_at: None,
             received_at: 0,
             receives: 0,
@@ -99,9 +76,11 @@ impl State {
         self.settle(now);
     }
 
-    /// Takes in what another queue gave up. It keeps the time when it was sent.
+    /// Takes in what another queue gave up. It keeps the time when it was sent, from which its retention counts.
+    /// Source: docs.aws.amazon.com, SQS, "Setting-up dead-letter queue retention in Amazon SQS".
     pub(super) fn bury(&mut self, now: i64, dead: Stored, given_up_by: &str) {
         self.insert(Stored {
+            arrived_at: now,
             first_received_at: None,
             receives: 0,
             due: now,
@@ -123,13 +102,13 @@ impl State {
         self.settle(now);
         let mut taken = Taken::default();
         while taken.received.len() < count {
-            let Some((_, arrival)) = self.ready.first().copied() else {
-                break;
-            };
-            if MAXIMUM_IN_FLIGHT <= self.in_flight {
+            if self.maximum_in_flight <= self.fair.in_flight() {
                 taken.over_limit = true;
                 break;
             }
+            let Some(arrival) = self.fair.next() else {
+                break;
+            };
             let Some(stored) = self.messages.get_mut(&arrival) else {
                 break;
             };
@@ -145,7 +124,7 @@ impl State {
                 receive: stored.receives,
             };
             taken.received.push((receipt, stored.clone()));
-            self.put_off(arrival, now + milliseconds(visibility));
+            self.replace(arrival, now + milliseconds(visibility), Place::InFlight);
         }
         taken
     }
@@ -155,6 +134,16 @@ impl State {
         if self.current(receipt).is_some() {
             self.remove(receipt.arrival);
         }
+    }
+
+    /// Takes out the messages that can be received.
+    pub(super) fn drain(&mut self, now: i64) -> Vec<Arc<Message>> {
+        self.settle(now);
+        let next = || {
+            let stored = self.remove(self.fair.next()?)?;
+            Some(stored.message)
+        };
+        std::iter::from_fn(next).collect()
     }
 
     /// Gives the message back after `visibility`, counted from now.
@@ -190,7 +179,7 @@ impl State {
                 reason,
             ));
         }
-        self.put_off(receipt.arrival, due);
+        self.replace(receipt.arrival, due, Place::InFlight);
         self.settle(now);
         Ok(())
     }
@@ -198,17 +187,24 @@ impl State {
     pub(super) fn depth(&mut self, now: i64) -> Depth {
         self.settle(now);
         Depth {
-            ready: self.ready.len(),
-            delayed: self.later.len() - self.in_flight,
-            in_flight: self.in_flight,
+            ready: self.fair.ready(),
+            delayed: self.later.len() - self.fair.in_flight(),
+            in_flight: self.fair.in_flight(),
         }
     }
 
-    /// When the oldest message was sent that has not been received three times.
-    /// Source: docs.aws.amazon.com, SQS, "Available CloudWatch metrics", `ApproximateAgeOfOldestMessage`.
-    pub(super) fn oldest(&self) -> Option<i64> {
+    /// When the oldest message came that has not been received three times. In a dead-letter queue that is when it was moved
+    /// there. Source: docs.aws.amazon.com, SQS, "Available CloudWatch metrics", `ApproximateAgeOfOldestMessage`.
+    pub(super) fn oldest(&mut self, now: i64) -> Option<i64> {
+        self.settle(now);
         let counted = self.messages.values().filter(|stored| stored.receives < 3);
-        counted.map(|stored| stored.sent_at).min()
+        counted.map(|stored| stored.arrived_at).min()
+    }
+
+    /// How many messages were deleted because they were too old.
+    pub(super) fn expired(&mut self, now: i64) -> u64 {
+        self.settle(now);
+        self.expired
     }
 
     /// When the next message can be received that cannot be yet.
@@ -226,47 +222,72 @@ impl State {
 
     /// Changes what senders have said in the messages.
     pub(super) fn edit(&mut self, mut change: impl FnMut(&mut Message)) {
-        for stored in self.messages.values_mut() {
-            change(Arc::make_mut(&mut stored.message));
+        let arrivals: Vec<_> = self.messages.keys().copied().collect();
+        for arrival in arrivals {
+            if let Some(mut stored) = self.remove(arrival) {
+                change(Arc::make_mut(&mut stored.message));
+                self.put(arrival, stored);
+            }
         }
     }
 
-    /// Makes ready what has become due.
+    /// Deletes what has become too old, and makes ready what has become due.
     fn settle(&mut self, now: i64) {
-        while let Some(entry) = self.later.first().copied().filter(|(due, _)| *due <= now) {
-            self.later.remove(&entry);
-            self.ready.insert(entry);
-            if let Some(stored) = self.messages.get_mut(&entry.1) {
-                self.in_flight -= usize::from(stored.place == Place::InFlight);
-                stored.place = Place::Ready;
-            }
+        while let Some((sent_at, arrival)) = self.kept.first().copied()
+            && sent_at + self.retention <= now
+        {
+            self.remove(arrival);
+            self.expired += 1;
+        }
+        while let Some((due, arrival)) = self.later.first().copied()
+            && due <= now
+        {
+            self.replace(arrival, due, Place::Ready);
         }
     }
 
     fn insert(&mut self, stored: Stored) {
         let arrival = self.arrivals;
         self.arrivals += 1;
-        self.later.insert((stored.due, arrival));
-        self.messages.insert(arrival, stored);
+        self.put(arrival, stored);
     }
 
-    /// Takes a message from wherever it is, to be in flight until `due`.
-    fn put_off(&mut self, arrival: u64, due: i64) {
-        if let Some(mut stored) = self.remove(arrival) {
-            stored.due = due;
-            stored.place = Place::InFlight;
-            self.in_flight += 1;
-            self.later.insert((due, arrival));
-            self.messages.insert(arrival, stored);
+    /// Takes a message from wherever it is to another place.
+    fn replace(&mut self, arrival: u64, due: i64, place: Place) {
+        if let Some(stored) = self.remove(arrival) {
+            let stored = Stored {
+                due,
+                place,
+                ..stored
+            };
+            self.put(arrival, stored);
         }
+    }
+
+    fn put(&mut self, arrival: u64, stored: Stored) {
+        let (entry, group) = ((stored.due, arrival), stored.message.group.as_deref());
+        match stored.place {
+            Place::Ready => self.fair.insert(entry, group),
+            Place::Delayed => {}
+            Place::InFlight => self.fair.depart(group),
+        }
+        if stored.place != Place::Ready {
+            self.later.insert(entry);
+        }
+        self.kept.insert((stored.sent_at, arrival));
+        self.messages.insert(arrival, stored);
     }
 
     fn remove(&mut self, arrival: u64) -> Option<Stored> {
         let stored = self.messages.remove(&arrival)?;
-        let entry = (stored.due, arrival);
-        self.ready.remove(&entry);
+        let (entry, group) = ((stored.due, arrival), stored.message.group.as_deref());
+        match stored.place {
+            Place::Ready => self.fair.remove(entry, group),
+            Place::Delayed => {}
+            Place::InFlight => self.fair.land(group),
+        }
         self.later.remove(&entry);
-        self.in_flight -= usize::from(stored.place == Place::InFlight);
+        self.kept.remove(&(stored.sent_at, arrival));
         Some(stored)
     }
 

@@ -1,6 +1,8 @@
 //! Waiting for messages, by a time that is moved.
 
 use super::*;
+use crate::queue::message::Attribute;
+use crate::queue::state::Depth;
 use crate::template::RedriveSpec;
 
 const SOON: Duration = Duration::from_secs(5);
@@ -67,17 +69,7 @@ async fn a_receiver_that_waits_gets_what_time_makes_ready() -> Result<()> {
 
 #[tokio::test]
 async fn what_was_received_too_often_goes_to_the_dead_letter_queue() -> Result<()> {
-    let dead_letters = queue("Dead");
-    let redrive = Some(RedriveSpec {
-        dead_letters: dead_letters.spec.arn.clone(),
-        maximum_receives: 1,
-    });
-    let spec = QueueSpec {
-        redrive,
-        ..spec("Letters")
-    };
-    let queue = Queue::new(spec, usize::MAX);
-    queue.set_dead_letters(&dead_letters);
+    let (queue, dead_letters) = with_dead_letters();
     queue.send(Message::new("x"))?;
     assert_eq!(receive(&queue).await, ["x"]);
     queue.advance(MINUTE);
@@ -89,6 +81,22 @@ async fn what_was_received_too_often_goes_to_the_dead_letter_queue() -> Result<(
     let source = ("DeadLetterQueueSourceArn", queue.spec.arn.clone());
     assert!(received[0].attributes.contains(&source), "{received:?}");
     Ok(())
+}
+
+/// Two queues, of which the second takes what the first has handed out once.
+fn with_dead_letters() -> (Queue, Arc<Queue>) {
+    let dead_letters = queue("Dead");
+    let redrive = Some(RedriveSpec {
+        dead_letters: dead_letters.spec.arn.clone(),
+        maximum_receives: 1,
+    });
+    let spec = QueueSpec {
+        redrive,
+        ..spec("Letters")
+    };
+    let queue = Queue::new(spec, usize::MAX);
+    queue.set_dead_letters(&dead_letters);
+    (queue, dead_letters)
 }
 
 #[tokio::test]
@@ -112,5 +120,85 @@ async fn tests_can_wait_for_a_depth_and_change_what_is_held() -> Result<()> {
         .await;
     let error = error.expect_err("there is one");
     assert!(error.to_string().contains("ready: 1"), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn over_the_limit_who_waits_gets_nothing_and_others_an_error() -> Result<()> {
+    let queue = queue("Letters");
+    queue.limit_in_flight(1);
+    for body in ["x", "y"] {
+        queue.send(Message::new(body))?;
+    }
+    let first = queue.receive(10, Duration::ZERO, None).await?;
+    assert_eq!(first.len(), 1);
+    let refused = queue.receive(10, Duration::ZERO, None).await;
+    let refused = refused.map_err(|rejection| rejection.kind.code());
+    assert_eq!(refused.expect_err("it is over the limit"), "OverLimit");
+    let waited = queue.receive(10, Duration::from_millis(1), None).await?;
+    assert_eq!(waited.len(), 0);
+    let waiting = queue.receive(10, SOON, None);
+    let (received, deleted) = tokio::join!(waiting, async {
+        tokio::task::yield_now().await;
+        queue.delete(&first[0].handle)
+    });
+    deleted?;
+    assert_eq!(received?[0].message.body, "y");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_too_old_is_counted_and_gone() -> Result<()> {
+    let queue = queue("Letters");
+    queue.send(Message::new("x"))?;
+    queue.advance(queue.spec.retention);
+    assert_eq!(receive(&queue).await, [""; 0]);
+    assert_eq!((queue.depth(), queue.expired()), (Depth::default(), 1));
+    assert_eq!(queue.oldest_age(), None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_given_up_keeps_body_attributes_group_and_age() -> Result<()> {
+    let (queue, dead_letters) = with_dead_letters();
+    let message = Message::new("x").with("attempt", Attribute::number(1));
+    let message = message.in_group("group");
+    queue.send(message.clone())?;
+    queue.advance(Duration::from_hours(95));
+    assert_eq!(receive(&queue).await, ["x"]);
+    queue.advance(MINUTE);
+    assert_eq!(receive(&queue).await, [""; 0]);
+    assert_eq!(*dead_letters.contents()[0].message, message);
+    let age = dead_letters.oldest_age().expect("there is one");
+    assert!(age < MINUTE, "it has just come, {age:?}");
+    // The dead-letter queue's own time has not been moved until now.
+    dead_letters.advance(Duration::from_hours(1));
+    assert_eq!(dead_letters.expired(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn messages_that_are_moved_are_new_ones() -> Result<()> {
+    let (queue, dead_letters) = with_dead_letters();
+    let message = Message::new("x").with("attempt", Attribute::number(1));
+    dead_letters.send(message.clone())?;
+    dead_letters.try_send(Message::new("late"), Some(MINUTE))?;
+    assert_eq!(dead_letters.move_to(&queue)?, 1);
+    assert_eq!(dead_letters.depth().delayed, 1, "it is not visible");
+    let moved = queue.receive(1, Duration::ZERO, None).await?.remove(0);
+    assert_ne!(moved.message.id, message.id);
+    let id = message.id.clone();
+    assert_eq!(
+        Message {
+            id,
+            ..Message::clone(&moved.message)
+        },
+        message
+    );
+    assert!(
+        moved
+            .attributes
+            .contains(&("ApproximateReceiveCount", "1".to_owned()))
+    );
     Ok(())
 }

@@ -23,6 +23,7 @@ pub(super) const VISIBILITY_SECONDS: RangeInclusive<i64> = 0..=43_200;
 struct Send {
     message_body: Option<String>,
     delay_seconds: Option<i64>,
+    message_group_id: Option<String>,
     #[serde(default)]
     message_attributes: Value,
     #[serde(default)]
@@ -52,6 +53,7 @@ pub(super) fn send(queue: &Queue, members: Members) -> Answer {
     let message = Message {
         attributes,
         trace: read_trace(&request.message_system_attributes)?,
+        group: request.message_group_id,
         ..Message::new(body)
     };
     let mut answer = json!({

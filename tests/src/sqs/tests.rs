@@ -93,6 +93,43 @@ async fn a_message_is_sent_received_given_back_and_deleted() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_message_may_have_a_group_alone_and_in_a_batch() -> Result<()> {
+    let harness = Harness::start().await?;
+    let alone = json!({"MessageBody": "one", "MessageGroupId": "org_1"});
+    harness.call("SendMessage", alone).await?;
+    let batch = json!({"Entries": [
+        {"Id": "a", "MessageBody": "two", "MessageGroupId": "org_2"},
+        {"Id": "b", "MessageBody": "three", "MessageGroupId": "a b"},
+        {"Id": "c", "MessageBody": "four"},
+    ]});
+    let answer = harness.call("SendMessageBatch", batch).await?;
+    assert_eq!(answer["Failed"][0]["Code"], "InvalidParameterValue");
+    let messages = harness.receive().await?;
+    let group = |index: usize| &messages[index]["Attributes"]["MessageGroupId"];
+    let groups = [group(0), group(1), group(2)];
+    assert_eq!(groups, [&json!("org_1"), &json!("org_2"), &Value::Null]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn over_the_limit_in_flight_there_is_an_error_or_nothing() -> Result<()> {
+    let harness = Harness::start().await?;
+    harness.queue.limit_in_flight(1);
+    for body in ["x", "y"] {
+        harness
+            .call("SendMessage", json!({"MessageBody": body}))
+            .await?;
+    }
+    assert_eq!(harness.receive().await?.as_array().map(Vec::len), Some(1));
+    let answer = harness.call("ReceiveMessage", json!({})).await?;
+    assert_eq!(answer, "OverLimit;Sender");
+    let waiting = json!({"WaitTimeSeconds": 1});
+    let answer = harness.call("ReceiveMessage", waiting).await?;
+    assert_eq!(answer["Messages"], json!([]));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_receiver_is_told_what_it_asks_for() -> Result<()> {
     let harness = Harness::start().await?;
     let attribute = json!({"DataType": "String", "StringValue": "x"});
