@@ -110,7 +110,39 @@ pub(crate) fn look_at(queue: &Queue, measured: &Arc<Journal<Datapoint>>) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::queue::message::Message;
+    use crate::queue::tests::queue;
+
+    #[tokio::test]
+    async fn a_queue_is_measured_also_where_nobody_receives_from_it() -> anyhow::Result<()> {
+        let (queue, measured) = (queue("Letters"), Arc::new(Journal::new(usize::MAX)));
+        let delay = Duration::from_mins(15);
+        queue.try_send(Message::new("first"), Some(delay))?;
+        queue.advance(Duration::from_mins(1));
+        for body in ["second", "third"] {
+            queue.send(Message::new(body))?;
+        }
+        queue.receive(1, Duration::ZERO, None).await?;
+        look_at(&queue, &measured);
+        let measured = measured.snapshot();
+        let values: Vec<_> = measured
+            .iter()
+            .map(|datapoint| (datapoint.metric, datapoint.value))
+            .collect();
+        let expect = [
+            ("ApproximateNumberOfMessagesVisible", 1.0),
+            ("ApproximateNumberOfMessagesDelayed", 1.0),
+            ("ApproximateNumberOfMessagesNotVisible", 1.0),
+        ];
+        assert_eq!(values[..3], expect);
+        let (metric, age) = values[3];
+        assert_eq!(metric, "ApproximateAgeOfOldestMessage");
+        assert!(60.0 <= age, "what is delayed is the oldest, {age}");
+        Ok(())
+    }
 
     #[test]
     fn a_datapoint_is_a_line_as_functions_write_them() {
