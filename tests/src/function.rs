@@ -215,6 +215,11 @@ impl Function {
         is_throttled
     }
 
+    /// Notes that a message did not lead to another invocation, as its chain of them is too long.
+    pub(crate) fn note_stopped_loop(&self) {
+        self.meter.note("RecursiveInvocationsDropped", 1.0);
+    }
+
     pub(crate) async fn run(
         self: &Arc<Self>,
         invocation: Invocation,

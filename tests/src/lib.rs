@@ -21,6 +21,7 @@ pub mod hold;
 mod http;
 mod ids;
 pub mod journal;
+mod lineage;
 mod mapping;
 pub mod queue;
 pub mod schedule;

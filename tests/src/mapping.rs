@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use tokio::sync::{Semaphore, watch};
 
 mod record;
@@ -15,6 +15,7 @@ mod response;
 use crate::background::Background;
 use crate::delivery::Targets;
 use crate::function::{Function, Invocation};
+use crate::lineage::{self, MAXIMUM_HOPS};
 use crate::queue::{Queue, Received};
 use crate::template::MappingSpec;
 
@@ -28,7 +29,8 @@ const RECEIVE_WAIT: Duration = Duration::from_secs(20);
 /// All mappings of a stack; dropping them ends them.
 #[derive(Debug)]
 pub(crate) struct Mappings {
-    is_enabled: watch::Sender<bool>,
+    /// The key of each one's queue in the template, and whether it takes messages.
+    are_enabled: Vec<(String, watch::Sender<bool>)>,
     pollers: Background,
 }
 
@@ -42,20 +44,23 @@ struct Mapping {
 impl Mappings {
     /// Starts the mappings of all functions.
     pub(crate) fn start(functions: &[Arc<Function>], targets: &Targets) -> Result<Self> {
-        let mappings = Self {
-            is_enabled: watch::Sender::new(true),
+        let mut mappings = Self {
+            are_enabled: Vec::new(),
             pollers: Background::default(),
         };
         for function in functions {
             for spec in &function.spec.mappings {
                 let queue = targets.queues.get(&spec.queue);
+                let queue = queue.context("no such queue")?.clone();
+                let (is_enabled, switch) = watch::channel(true);
+                let logical_id = queue.spec.logical_id.clone();
+                mappings.are_enabled.push((logical_id, is_enabled));
                 let mapping = Arc::new(Mapping {
                     spec: spec.clone(),
-                    queue: queue.context("no such queue")?.clone(),
+                    queue,
                     function: function.clone(),
                 });
-                let is_enabled = mappings.is_enabled.subscribe();
-                mappings.pollers.spawn(mapping.run(is_enabled));
+                mappings.pollers.spawn(mapping.run(switch));
             }
         }
         Ok(mappings)
@@ -63,7 +68,23 @@ impl Mappings {
 
     /// Whether messages are taken from now on; what has been taken is handled anyway.
     pub(crate) fn set_enabled(&self, is_enabled: bool) {
-        self.is_enabled.send_replace(is_enabled);
+        for (_, switch) in &self.are_enabled {
+            switch.send_replace(is_enabled);
+        }
+    }
+
+    /// The same for the mappings of one queue.
+    pub(crate) fn set_enabled_of(&self, logical_id: &str, is_enabled: bool) -> Result<()> {
+        let switches = self.are_enabled.iter();
+        let mut switches = switches.filter(|(queue, _)| queue == logical_id).peekable();
+        ensure!(
+            switches.peek().is_some(),
+            "no function is fed from a queue {logical_id}"
+        );
+        for (_, switch) in switches {
+            switch.send_replace(is_enabled);
+        }
+        Ok(())
     }
 }
 
@@ -79,8 +100,10 @@ impl Mapping {
                 return;
             }
             let mut batch = tokio::select! {
-                batch = self.receive(self.spec.batch_size) => batch,
+                // Nothing is received any more by a mapping that has been disabled.
+                biased;
                 _ = is_enabled.changed() => continue,
+                batch = self.receive(self.spec.batch_size) => batch,
             };
             if batch.is_empty() {
                 continue;
@@ -120,10 +143,13 @@ impl Mapping {
     }
 
     async fn handle(&self, batch: Vec<Received>) {
+        let batch = self.stop_loops(batch);
         for (batch, payload) in record::payloads(&self.queue.spec.arn, batch) {
+            let hops = batch.iter().map(|received| received.message.hops()).max();
+            let trace = lineage::after(hops.unwrap_or_default(), &self.function.spec.arn);
             let invocation = Invocation {
                 payload,
-                trace: None,
+                trace: Some(trace),
             };
             let answer = self.function.run(invocation).await;
             let done = match &answer {
@@ -136,6 +162,18 @@ impl Mapping {
                 let _ = self.queue.delete(&received.handle);
             }
         }
+    }
+
+    /// Gives up the messages for which the function has been invoked too often in one chain, and returns the others.
+    fn stop_loops(&self, batch: Vec<Received>) -> Vec<Received> {
+        let is_short = |received: &Received| received.message.hops() <= MAXIMUM_HOPS;
+        let (batch, stopped): (Vec<_>, Vec<_>) = batch.into_iter().partition(is_short);
+        for received in stopped {
+            self.function.note_stopped_loop();
+            // The handle is of this queue, so it cannot be refused.
+            let _ = self.queue.give_up(&received.handle);
+        }
+        batch
     }
 }
 

@@ -147,6 +147,15 @@ impl Queue {
         Ok(())
     }
 
+    /// Moves a received message to the dead-letter queue; without one it is gone.
+    pub(crate) fn give_up(&self, handle: &str) -> Result<(), Rejection> {
+        let receipt = receipt_handle::read(&self.spec.name, handle)?;
+        let dead = self.lock().delete(receipt);
+        self.bury_all(dead);
+        self.changed.send_replace(());
+        Ok(())
+    }
+
     /// Gives a received message back after `visibility`.
     pub(crate) fn change_visibility(
         &self,
@@ -172,15 +181,19 @@ impl Queue {
         let now = self.clock.now();
         let mut taken = self.lock().receive(now, count, visibility, maximum);
         let is_changed = !taken.received.is_empty() || !taken.dead.is_empty();
-        for dead in std::mem::take(&mut taken.dead) {
-            if let Some(queue) = self.dead_letters.get().and_then(Weak::upgrade) {
-                queue.bury(self, dead);
-            }
-        }
+        self.bury_all(std::mem::take(&mut taken.dead));
         if is_changed {
             self.changed.send_replace(());
         }
         taken
+    }
+
+    fn bury_all(&self, dead: impl IntoIterator<Item = Stored>) {
+        if let Some(queue) = self.dead_letters.get().and_then(Weak::upgrade) {
+            for dead in dead {
+                queue.bury(self, dead);
+            }
+        }
     }
 
     /// Takes in what another queue gave up, as old as it is there, however far a test has moved either's time.

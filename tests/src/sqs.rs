@@ -20,7 +20,7 @@ mod receive;
 mod request;
 mod wire;
 
-use request::Request;
+use request::{Members, Request};
 
 use crate::access::refusal::Refusal as AccessRefusal;
 use crate::access::{Access, Need};
@@ -67,6 +67,9 @@ pub struct Call {
     /// What was asked for, without the queue.
     pub members: Value,
 }
+
+/// What is done for each entry of a batch.
+type Work<'a> = &'a dyn Fn(&Queue, Members) -> Result<Value, Rejection>;
 
 /// Entries of the next batch that a test wants refused.
 #[derive(Debug)]
@@ -174,7 +177,9 @@ async fn answer(
     if let Some(fault) = fault.as_ref().filter(|fault| !fault.performed) {
         return failure(&fault.failure, &connection).await;
     }
-    let Some(result) = shared.perform(operation, request).await else {
+    let trace = headers.get("x-amzn-trace-id");
+    let trace = trace.and_then(|trace| trace.to_str().ok());
+    let Some(result) = shared.perform(operation, request, trace).await else {
         shared.unexpected.push(operation.to_owned());
         return unknown_operation();
     };
@@ -195,7 +200,12 @@ fn need(operation: &str, request: &Request) -> Option<Need> {
 
 impl Shared {
     /// Carries the operation out; `None` if there is none that is called so.
-    async fn perform(&self, operation: &str, request: Request) -> Option<Result<Value, Rejection>> {
+    async fn perform(
+        &self,
+        operation: &str,
+        request: Request,
+        trace: Option<&str>,
+    ) -> Option<Result<Value, Rejection>> {
         let Request { queue, members } = request;
         let queue = match queue {
             Ok(queue) => queue,
@@ -203,18 +213,16 @@ impl Shared {
         };
         let queue = &queue;
         let is_refused = self.refused(operation);
-        let batch =
-            |work: fn(&Queue, _) -> _| batch::run(queue, members.clone(), &is_refused, work);
+        let batch = |work: Work| batch::run(queue, members.clone(), &is_refused, work);
+        let send = |queue: &Queue, members| operations::send(queue, members, trace);
         Some(match operation {
-            "SendMessage" => operations::send(queue, members),
-            "SendMessageBatch" => {
-                batch::check_size(&members).and_then(|()| batch(operations::send))
-            }
+            "SendMessage" => send(queue, members),
+            "SendMessageBatch" => batch::check_size(&members).and_then(|()| batch(&send)),
             "ReceiveMessage" => receive::receive(queue, members).await,
             "DeleteMessage" => operations::delete(queue, members),
-            "DeleteMessageBatch" => batch(operations::delete),
+            "DeleteMessageBatch" => batch(&operations::delete),
             "ChangeMessageVisibility" => operations::change_visibility(queue, members),
-            "ChangeMessageVisibilityBatch" => batch(operations::change_visibility),
+            "ChangeMessageVisibilityBatch" => batch(&operations::change_visibility),
             "GetQueueAttributes" => attributes::read(queue, members),
             _ => return None,
         })

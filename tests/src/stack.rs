@@ -112,6 +112,22 @@ impl LocalStack {
         self.mappings.set_enabled(true);
     }
 
+    /// Stops feeding functions from one queue, by its key in the template. What has been received already is handled.
+    ///
+    /// # Errors
+    /// If no function is fed from such a queue.
+    pub fn disable_mapping(&self, queue: &str) -> Result<()> {
+        self.mappings.set_enabled_of(queue, false)
+    }
+
+    /// Feeds functions from one queue again, by its key in the template.
+    ///
+    /// # Errors
+    /// If no function is fed from such a queue.
+    pub fn enable_mapping(&self, queue: &str) -> Result<()> {
+        self.mappings.set_enabled_of(queue, true)
+    }
+
     /// The value of a secret, by its key in the template.
     ///
     /// # Errors

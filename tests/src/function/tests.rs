@@ -141,14 +141,21 @@ pub(crate) fn spec() -> FunctionSpec {
 }
 
 pub(crate) fn start(binary: &Path, spec: FunctionSpec) -> Arc<Function> {
+    start_measured(binary, spec, &Arc::new(Journal::new(usize::MAX)))
+}
+
+pub(crate) fn start_measured(
+    binary: &Path,
+    spec: FunctionSpec,
+    measured: &Arc<Journal<Datapoint>>,
+) -> Arc<Function> {
     let endpoints = Endpoints {
         dynamodb: "http://127.0.0.1:1".to_owned(),
         eventbridge: "http://127.0.0.1:2".to_owned(),
         sqs: "http://127.0.0.1:3".to_owned(),
     };
     let output = Arc::new(Journal::new(usize::MAX));
-    let measured = Arc::new(Journal::new(usize::MAX));
-    let function = Function::new(spec, binary.to_owned(), &endpoints, output, &measured);
+    let function = Function::new(spec, binary.to_owned(), &endpoints, output, measured);
     Arc::new(function)
 }
 

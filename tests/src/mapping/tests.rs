@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::*;
-use crate::function::tests::{Script, spec as function_spec, start};
+use crate::cloudwatch::Datapoint;
+use crate::function::tests::{Script, spec as function_spec, start_measured};
+use crate::journal::Journal;
 use crate::queue::message::Message;
 use crate::queue::state::Depth;
 use crate::queue::tests::queue;
@@ -15,14 +17,18 @@ const WINDOW: Duration = Duration::from_secs(20);
 
 struct Harness {
     queue: Arc<Queue>,
+    /// Feeds the same function.
+    other: Arc<Queue>,
     function: Arc<Function>,
+    measured: Arc<Journal<Datapoint>>,
     mappings: Mappings,
     _script: Script,
 }
 
 impl Harness {
     fn start(change: impl FnOnce(&mut MappingSpec)) -> Result<Self> {
-        let (script, queue) = (Script::new()?, queue("Letters"));
+        let script = Script::new()?;
+        let (queue, other) = (queue("Letters"), queue("Others"));
         let mut mapping = MappingSpec {
             name: "Letters".to_owned(),
             queue: queue.spec.arn.clone(),
@@ -32,19 +38,27 @@ impl Harness {
             maximum_concurrency: None,
         };
         change(&mut mapping);
+        let of_other = MappingSpec {
+            queue: other.spec.arn.clone(),
+            ..mapping.clone()
+        };
         let spec = FunctionSpec {
-            mappings: vec![mapping],
+            mappings: vec![mapping, of_other],
             ..function_spec()
         };
-        let function = start(&script.0, spec);
+        let measured = Arc::new(Journal::new(usize::MAX));
+        let function = start_measured(&script.0, spec, &measured);
+        let queues = [&queue, &other].map(|queue| (queue.spec.arn.clone(), queue.clone()));
         let targets = Targets {
-            queues: [(queue.spec.arn.clone(), queue.clone())].into(),
+            queues: queues.into(),
             ..Targets::default()
         };
         Ok(Self {
             mappings: Mappings::start(std::slice::from_ref(&function), &targets)?,
             queue,
+            other,
             function,
+            measured,
             _script: script,
         })
     }
@@ -164,5 +178,66 @@ async fn no_more_invocations_than_allowed_go_on_at_once() -> Result<()> {
     };
     assert_eq!(harness.queue.depth(), expect);
     assert_eq!(harness.batches().len(), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_function_is_told_the_group_of_a_message() -> Result<()> {
+    let harness = Harness::start(|_| {})?;
+    harness.queue.send(Message::new("a").in_group("org_1"))?;
+    let told = |line: &str| line.contains(r#""MessageGroupId":"org_1""#);
+    harness.function.wait_for_output(SOON, told).await
+}
+
+#[tokio::test]
+async fn one_mapping_can_be_disabled_alone() -> Result<()> {
+    let harness = Harness::start(|_| {})?;
+    harness.mappings.set_enabled_of("Letters", false)?;
+    harness.queue.send(Message::new("a"))?;
+    harness.other.send(Message::new("b"))?;
+    let is_empty = |depth| depth == Depth::default();
+    harness.other.wait_for(SOON, is_empty).await?;
+    assert_eq!(harness.batches(), [["b"]]);
+    assert_eq!(harness.queue.depth().ready, 1);
+    harness.mappings.set_enabled_of("Letters", true)?;
+    harness.queue.wait_for(SOON, is_empty).await?;
+    assert_eq!(harness.batches(), [["b"], ["a"]]);
+    assert!(harness.mappings.set_enabled_of("Dead", false).is_err());
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_over_the_limit_in_flight_waits_in_the_queue() -> Result<()> {
+    let harness = Harness::start(|mapping| mapping.batch_size = 1)?;
+    harness.queue.limit_in_flight(2);
+    harness.send(&["fail", "fail", "c"])?;
+    let full = |depth: Depth| depth.in_flight == 2;
+    harness.queue.wait_for(SOON, full).await?;
+    assert_eq!(harness.queue.depth().ready, 1);
+    harness.queue.advance(harness.queue.spec.visibility_timeout);
+    let asked = |line: &str| line.contains(r#""body":"c""#);
+    harness.function.wait_for_output(SOON, asked).await
+}
+
+#[tokio::test]
+async fn a_message_of_too_long_a_chain_is_given_up_and_counted() -> Result<()> {
+    let harness = Harness::start(|_| {})?;
+    harness.queue.set_dead_letters(&harness.other);
+    harness.mappings.set_enabled(false);
+    for (body, hops) in [("a", MAXIMUM_HOPS), ("b", MAXIMUM_HOPS - 1)] {
+        // As a function's own message is after so many invocations.
+        let trace = Some(lineage::after(hops, "arn:of-a-function"));
+        let message = Message::new(body);
+        harness.queue.send(Message { trace, ..message })?;
+    }
+    harness.mappings.set_enabled_of("Letters", true)?;
+    let is_empty = |depth| depth == Depth::default();
+    harness.queue.wait_for(SOON, is_empty).await?;
+    assert_eq!(harness.batches(), [["b"]]);
+    assert_eq!(harness.other.contents()[0].message.body, "a");
+    let measured = harness.measured.snapshot();
+    let dropped = measured.iter().map(|datapoint| datapoint.metric);
+    let dropped = dropped.filter(|metric| *metric == "RecursiveInvocationsDropped");
+    assert_eq!(dropped.count(), 1);
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::rejection::Rejection;
 use crate::ids::uuid;
+use crate::lineage;
 
 /// At most so many attributes of a sender's own.
 const MAXIMUM_ATTRIBUTES: usize = 10;
@@ -79,6 +80,12 @@ impl Message {
             AttributeValue::Text(text) => Some(text),
             AttributeValue::Binary(_) => None,
         }
+    }
+
+    /// How many invocations of functions by mappings led to it, one after the other, by its trace header. Above 16, Lambda
+    /// takes it for part of a loop and stops.
+    pub fn hops(&self) -> u32 {
+        lineage::hops(self.trace.as_deref())
     }
 
     /// The size as SQS counts it: the body, and each attribute's name, type and value.

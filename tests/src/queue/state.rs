@@ -129,11 +129,10 @@ impl State {
         taken
     }
 
-    /// Deletes the message, if nobody has received it since.
-    pub(super) fn delete(&mut self, receipt: Receipt) {
-        if self.current(receipt).is_some() {
-            self.remove(receipt.arrival);
-        }
+    /// Deletes the message, if nobody has received it since, and returns it.
+    pub(super) fn delete(&mut self, receipt: Receipt) -> Option<Stored> {
+        self.current(receipt)?;
+        self.remove(receipt.arrival)
     }
 
     /// Takes out the messages that can be received.

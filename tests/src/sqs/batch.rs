@@ -19,7 +19,7 @@ pub(super) fn run(
     queue: &Queue,
     members: Members,
     refused: &BTreeMap<usize, String>,
-    work: fn(&Queue, Members) -> Result<Value, Rejection>,
+    work: impl Fn(&Queue, Members) -> Result<Value, Rejection>,
 ) -> Result<Value, Rejection> {
     let (mut successful, mut failed) = (Vec::new(), Vec::new());
     for (position, (id, members)) in read(members)?.into_iter().enumerate() {

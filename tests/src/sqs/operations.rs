@@ -43,16 +43,18 @@ struct ChangeVisibility {
     visibility_timeout: Option<i64>,
 }
 
-/// `SendMessage`.
-pub(super) fn send(queue: &Queue, members: Members) -> Answer {
+/// `SendMessage`. SQS keeps the trace header of the request, unless the message has one of its own.
+/// Source: docs.aws.amazon.com, X-Ray, "Amazon SQS and AWS X-Ray".
+pub(super) fn send(queue: &Queue, members: Members, trace: Option<&str>) -> Answer {
     let request: Send = parse(members)?;
     let delay = request.delay_seconds;
     let delay = delay.map(|delay| seconds("DelaySeconds", delay, &DELAY_SECONDS));
     let body = request.message_body.unwrap_or_default();
     let attributes = read_attributes(&request.message_attributes)?;
+    let own_trace = read_trace(&request.message_system_attributes)?;
     let message = Message {
         attributes,
-        trace: read_trace(&request.message_system_attributes)?,
+        trace: own_trace.or_else(|| trace.map(str::to_owned)),
         group: request.message_group_id,
         ..Message::new(body)
     };

@@ -93,6 +93,29 @@ async fn a_message_is_sent_received_given_back_and_deleted() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_message_keeps_the_trace_header_of_its_request() -> Result<()> {
+    let harness = Harness::start().await?;
+    let (of_request, own) = ("Root=1-0-1;Lineage=0a1b2c3d:3", "Root=1-0-2");
+    let system = json!({"AWSTraceHeader": {"DataType": "String", "StringValue": own}});
+    let entries = json!([
+        {"Id": "a", "MessageBody": "one"},
+        {"Id": "b", "MessageBody": "two", "MessageSystemAttributes": system},
+    ]);
+    let request = harness.http.post(harness.sqs.url());
+    let request = request.header("x-amz-target", "AmazonSQS.SendMessageBatch");
+    let request = request.header("authorization", signed("sqs"));
+    let request = request.header("x-amzn-trace-id", of_request);
+    let body = json!({"QueueUrl": harness.queue.spec.url, "Entries": entries});
+    let response = request.body(body.to_string()).send().await?;
+    response.error_for_status()?;
+    let messages = harness.queue.messages().snapshot();
+    let traces = messages.iter().map(|message| message.trace.as_deref());
+    assert_eq!(traces.collect::<Vec<_>>(), [Some(of_request), Some(own)]);
+    assert_eq!((messages[0].hops(), messages[1].hops()), (3, 0));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_message_may_have_a_group_alone_and_in_a_batch() -> Result<()> {
     let harness = Harness::start().await?;
     let alone = json!({"MessageBody": "one", "MessageGroupId": "org_1"});
