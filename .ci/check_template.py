@@ -24,12 +24,20 @@ ENVIRONMENT = {
     "WebhookFunction": BOTH | {"LEDGER_TABLE", "PUBLIC_URL", "USER_SECRET", "ORGANIZATION_SECRET", "CALLBACKS_ENABLED"},
     "PollerFunction": BOTH | {"DISPATCH_PER_SECOND"},
     # Where it may post to anything local is for tests alone, so CALLBACK_ALLOW_LOOPBACK is not set.
-    "CallbackFunction": ALL | {"CALLBACK_RETRY_QUEUE_URL", "CALLBACK_DEAD_LETTER_QUEUE_URL"},
+    "CallbackFunction": ALL
+    | {
+        "CALLBACK_RETRY_QUEUE_URL",
+        "CALLBACK_DEAD_LETTER_QUEUE_URL",
+        "CALLBACK_FAILURE_QUEUE_URL",
+        "CALLBACK_WAITS_TABLE",
+    },
 }
 # What is there only with EnableCallbacks: by its name, and not a thing more.
 CALLBACKS = "Callback"
 HAS_CALLBACKS = "HasCallbacks"
-TABLES = {"InstancesTable", "WatermarksTable", "LedgerTable"}
+TABLES = {"InstancesTable", "WatermarksTable", "LedgerTable", "CallbackWaitsTable"}
+# Their items go by themselves.
+EXPIRING = ("LedgerTable", "CallbackWaitsTable")
 XRAY = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 # What EventBridge gives KMS with each use of a key, for a bus and for its archives.
 BUS = "aws:events:event-bus:arn"
@@ -287,11 +295,10 @@ def tables(resources):
             yield f"{name}: it is not encrypted with KMS"
         if encryption.get("KMSMasterKeyId") != {"Fn::GetAtt": ["TablesKey", "Arn"]}:
             yield f"{name}: it is not encrypted with the stack's key"
-    if resources.get("LedgerTable", {}).get("Properties", {}).get("TimeToLiveSpecification") != {
-        "AttributeName": "expiresAt",
-        "Enabled": True,
-    }:
-        yield "LedgerTable: its items do not expire"
+    expected = {"AttributeName": "expiresAt", "Enabled": True}
+    for name in EXPIRING:
+        if resources.get(name, {}).get("Properties", {}).get("TimeToLiveSpecification") != expected:
+            yield f"{name}: its items do not expire"
 
 
 def retained(resources):

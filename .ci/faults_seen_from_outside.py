@@ -31,12 +31,23 @@ FAULTS = [
         "Namespace: AWS/SQS\n",
         "Namespace: AWS/SNS\n",
         [
-            "CallbackDeadLetterQueue: no alarm watches how many messages there are",
-            "CallbackQueue: no alarm watches how long events wait for their first attempt",
+            "CallbackFailureQueue: no alarm watches how many messages there are",
+            *(
+                f"{queue}: no alarm watches {what}"
+                for queue in ("CallbackQueue", "CallbackRetryQueue")
+                for what in ("how long events wait", "how many events are in flight")
+            ),
             "PollerDeadLetterQueue: no alarm watches how many messages there are",
             *(
                 f"{alarm}: AWS/SNS is not a namespace of the functions or of what the template has"
-                for alarm in ("CallbackAgeAlarm", "CallbackDeadLettersAlarm", "PollerDeadLettersAlarm")
+                for alarm in (
+                    "CallbackAgeAlarm",
+                    "CallbackFailuresAlarm",
+                    "CallbackInFlightAlarm",
+                    "CallbackRetryAgeAlarm",
+                    "CallbackRetryInFlightAlarm",
+                    "PollerDeadLettersAlarm",
+                )
             ),
         ],
     ),
@@ -45,7 +56,7 @@ FAULTS = [
         "        - { Name: QueueName, Value: !GetAtt CallbackQueue.QueueName }\n",
         "MetricName: ApproximateAgeOfOldestMessage\n      Dimensions:\n"
         "        - { Name: QueueName, Value: !GetAtt CallbackRetryQueue.QueueName }\n",
-        ["CallbackQueue: no alarm watches how long events wait for their first attempt"],
+        ["CallbackQueue: no alarm watches how long events wait"],
     ),
     (
         "Value: !GetAtt PollerDeadLetterQueue.QueueName",
@@ -122,7 +133,10 @@ FAULTS = [
         '"${PollerDeadLettersAlarm.Arn}", "${CallbackAgeAlarm.Arn}"',
         [
             "Dashboard: it refers to CallbackAgeAlarm, which may not be there",
-            *(f"Dashboard: Callback{what}Alarm is not shown" for what in ("DeadLetters", "Errors", "Throttles")),
+            *(
+                f"Dashboard: Callback{what}Alarm is not shown"
+                for what in ("Errors", "Failures", "InFlight", "Overdue", "RetryAge", "RetryInFlight", "Throttles")
+            ),
         ],
     ),
     (
@@ -130,6 +144,7 @@ FAULTS = [
         "CallbackWidgets: !If\n            - HasAlarmEmail\n",
         [
             "Dashboard: it refers to CallbackDeadLetterQueue, which may not be there",
+            "Dashboard: it refers to CallbackFailureQueue, which may not be there",
             "Dashboard: it refers to CallbackFunction, which may not be there",
             "Dashboard: it refers to CallbackLogs, which may not be there",
             "Dashboard: it refers to CallbackQueue, which may not be there",

@@ -11,6 +11,10 @@ from resources import as_list, of_type
 ROOT = Path(__file__).parent.parent
 NAMESPACE = "closeio-events/${AWS::StackName}"
 # The dimension Channel of each Service.
+# Where messages end.
+ENDS = ("DeadLetterQueue", "FailureQueue")
+# One dead receiver would keep an alarm on.
+GIVEN_UP = "CallbackDeadLetterQueue"
 CHANNELS = {"webhook-fn": "webhook", "poller-fn": "polling", "callback-fn": "callback"}
 # The sources of each Service, and what among them is another one's.
 SOURCES = {
@@ -123,11 +127,15 @@ def alarmed(resources):
             if (metric, name) not in found:
                 yield f"{name}: no alarm watches {metric}"
     for name, _ in of_type(resources, "AWS::SQS::Queue"):
-        if "DeadLetter" in name and ("ApproximateNumberOfMessagesVisible", name) not in found:
+        if name.endswith(ENDS) and name != GIVEN_UP and ("ApproximateNumberOfMessagesVisible", name) not in found:
             yield f"{name}: no alarm watches how many messages there are"
-    # What waits for another attempt is meant to be old.
-    if ("ApproximateAgeOfOldestMessage", "CallbackQueue") not in found:
-        yield "CallbackQueue: no alarm watches how long events wait for their first attempt"
+    for _, mapping in of_type(resources, "AWS::Lambda::EventSourceMapping"):
+        name = mapping["EventSourceArn"].get("Fn::GetAtt", [None])[0]
+        # Nothing else tells of a mapping that is disabled.
+        if ("ApproximateAgeOfOldestMessage", name) not in found:
+            yield f"{name}: no alarm watches how long events wait"
+        if ("ApproximateNumberOfMessagesNotVisible", name) not in found:
+            yield f"{name}: no alarm watches how many events are in flight"
 
 
 def namespaces(resources):

@@ -17,7 +17,13 @@ TEMPLATE = (Path(__file__).parent.parent / "template.yaml").read_text()
 
 FUNCTIONS = ["CallbackFunction", "PollerFunction", "WebhookFunction"]
 ROLES = ["CallbackRole", "PollerRole", "WebhookRole"]
-QUEUES = ["CallbackDeadLetterQueue", "CallbackQueue", "CallbackRetryQueue", "PollerDeadLetterQueue"]
+QUEUES = [
+    "CallbackDeadLetterQueue",
+    "CallbackFailureQueue",
+    "CallbackQueue",
+    "CallbackRetryQueue",
+    "PollerDeadLetterQueue",
+]
 
 # What stands in the template, what is put in its place (everywhere), and the problems that must come of it.
 FAULTS = [
@@ -113,9 +119,9 @@ FAULTS = [
         ],
     ),
     (
-        "        deadLetterTargetArn: !GetAtt CallbackDeadLetterQueue.Arn\n        maxReceiveCount: 5",
-        "        deadLetterTargetArn: !Ref CallbackDeadLetterQueue\n        maxReceiveCount: 5",
-        ["CallbackQueue: what it gives up goes to no ARN of a queue"],
+        "        deadLetterTargetArn: !GetAtt CallbackFailureQueue.Arn",
+        "        deadLetterTargetArn: !Ref CallbackFailureQueue",
+        [f"{queue}: what it gives up goes to no ARN of a queue" for queue in ("CallbackQueue", "CallbackRetryQueue")],
     ),
     (
         "      VisibilityTimeout: 360",
@@ -139,8 +145,9 @@ FAULTS = [
         ["CallbackFunctionCallbacks: it may take all of the account's concurrency"],
     ),
     (
-        "      RedrivePolicy:\n        deadLetterTargetArn: !GetAtt CallbackDeadLetterQueue.Arn\n        maxReceiveCount: 200\n",
-        "",
+        "      RedrivePolicy:\n        deadLetterTargetArn: !GetAtt CallbackFailureQueue.Arn\n"
+        "        maxReceiveCount: 20\n\n  # Events that their",
+        "\n  # Events that their",
         ["CallbackFunctionRetries: its queue gives up no message"],
     ),
     (

@@ -3,23 +3,31 @@
 use jiff::fmt::serde::timestamp::millisecond::optional;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use url::Url;
 
-/// While so many notifications wait, a failure stops further ones for [`OPEN_FOR`].
+/// The circuit of a callback URL opens only while so many of the instance's notifications wait.
 const MAX_WAITING: i64 = 1_000;
-/// Then one may show whether the callback is back.
-const OPEN_FOR: SignedDuration = SignedDuration::from_mins(5);
+/// How long a circuit stays open.
+pub const OPEN_FOR: SignedDuration = SignedDuration::from_mins(5);
 /// Deliveries that change nothing are noted no more often, for each note is a write.
 const NOTE_EVERY: SignedDuration = SignedDuration::from_mins(1);
+/// The circuit opens only where nothing was delivered for as long as it stays open. A delivery may go unnoted for
+/// [`NOTE_EVERY`].
+const FAILING_FOR: SignedDuration = OPEN_FOR.saturating_add(NOTE_EVERY);
+/// How long a callback URL counts as slow after a slow attempt.
+const SLOW_FOR: SignedDuration = SignedDuration::from_mins(5);
 /// No notification waits longer than 12 h for its next attempt, so one that waits has failed within a day.
 const STALE_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
-/// What is remembered of an instance's callback. Times are stored as milliseconds since 1970.
+/// What is remembered of an instance's callback. Times are stored as milliseconds since 1970. All but `waiting` belongs to the
+/// callback URL.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CallbackState {
     /// Notifications that wait for another attempt, about: a crash may count one twice, or not at all.
     pub waiting: i64,
+    /// Which URL the rest is about: the instance's `callback_since` when it was noted.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub since: u64,
     /// When one was last delivered, to the minute while all goes well.
     #[serde(with = "optional", skip_serializing_if = "Option::is_none")]
     pub last_success: Option<Timestamp>,
@@ -29,12 +37,18 @@ pub struct CallbackState {
     /// Why it failed: `Status 500`, `Timeout` …
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_reason: Option<String>,
-    /// The URL that has answered that it is gone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub gone_url: Option<String>,
-    /// Until then no first attempts are made, because too many wait for another one.
+    /// When the first failed since one was last delivered.
+    #[serde(with = "optional", skip_serializing_if = "Option::is_none")]
+    pub failing_since: Option<Timestamp>,
+    /// Whether the URL has answered that it is gone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
+    /// Until then no first attempts are made.
     #[serde(with = "optional", skip_serializing_if = "Option::is_none")]
     pub open_until: Option<Timestamp>,
+    /// Until then the URL counts as slow.
+    #[serde(with = "optional", skip_serializing_if = "Option::is_none")]
+    pub slow_until: Option<Timestamp>,
 }
 
 /// What some attempts have shown.
@@ -46,8 +60,10 @@ pub struct CallbackNote {
     pub is_delivered: bool,
     /// Why one failed, if one did.
     pub failure: Option<String>,
-    /// The URL that has answered that it is gone.
-    pub gone_url: Option<String>,
+    /// Whether the URL has answered that it is gone.
+    pub is_gone: bool,
+    /// Whether an attempt was slow.
+    pub is_slow: bool,
 }
 
 /// What of that is to be written.
@@ -55,42 +71,64 @@ pub struct CallbackNote {
 pub struct CallbackChange {
     /// When it was found.
     pub now: Timestamp,
+    /// Which URL was called: the instance's `callback_since`.
+    pub since: u64,
+    /// Whether what is stored is about another URL.
+    pub is_another_url: bool,
     /// The number of those that wait.
     pub waiting: Count,
     /// Whether a delivery is worth noting.
     pub is_delivered: bool,
     /// Why one failed, if one did.
-    pub failure: Option<String>,
-    /// The URL that has answered that it is gone.
-    pub gone_url: Option<String>,
-    /// What becomes of [`CallbackState::open_until`].
-    pub circuit: Circuit,
+    pub failure: Option<Failure>,
+    /// Whether the URL has answered that it is gone.
+    pub is_gone: bool,
+    /// Opens the circuit.
+    pub open: Option<Open>,
+    /// Until when the URL counts as slow, if that is news.
+    pub slow_until: Option<Timestamp>,
 }
 
 /// A change of a number that others change at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Count {
-    /// By so many.
+    /// By so many; not below nothing.
     Add(i64),
     /// What was counted cannot be true any more.
     Set(i64),
 }
 
-/// A change of whether first attempts are made.
+/// A failure to be noted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Why.
+    pub reason: String,
+    /// Whether none had failed before, since one was last delivered.
+    pub is_first: bool,
+}
+
+/// The circuit opens, unless a delivery was noted meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Circuit {
-    /// It stays as it is.
-    Keep,
-    /// None until then.
-    Open(Timestamp),
-    /// All are made.
-    Close,
+pub struct Open {
+    /// Until when.
+    pub until: Timestamp,
+    /// Since when all have failed, as it was read.
+    pub failing_since: Timestamp,
 }
 
 impl CallbackState {
-    /// Whether `url` has answered that it is gone.
-    pub fn is_gone(&self, url: &Url) -> bool {
-        self.gone_url.as_deref() == Some(url.as_str())
+    /// What is known of the callback URL that was set with `since`: of another URL, nothing but the number of notifications
+    /// that wait.
+    #[must_use]
+    pub fn of(&self, since: u64) -> Self {
+        if self.since == since {
+            return self.clone();
+        }
+        Self {
+            waiting: self.waiting,
+            since,
+            ..Self::default()
+        }
     }
 
     /// Whether no first attempts are made.
@@ -98,22 +136,35 @@ impl CallbackState {
         self.open_until.is_some_and(|until| now < until)
     }
 
-    /// What is to be written of what some attempts have shown, if anything.
-    pub fn change(&self, note: CallbackNote, now: Timestamp) -> Option<CallbackChange> {
+    /// Whether the URL counts as slow.
+    pub fn is_slow(&self, now: Timestamp) -> bool {
+        self.slow_until.is_some_and(|until| now < until)
+    }
+
+    /// What is to be written of what some attempts at the URL that was set with `since` have shown, if anything.
+    pub fn change(&self, since: u64, note: CallbackNote, now: Timestamp) -> Option<CallbackChange> {
+        let state = self.of(since);
         let (waiting, total) = self.count(note.waiting, now);
         let change = CallbackChange {
             now,
+            since,
+            is_another_url: self.since != since,
             waiting,
-            is_delivered: note.is_delivered && self.is_news(now),
-            circuit: self.circuit(&note, total, now),
-            failure: note.failure,
-            gone_url: note.gone_url,
+            is_delivered: note.is_delivered && state.is_news(now),
+            open: state.open(&note, total, now),
+            slow_until: state.slow_until(&note, now),
+            failure: note.failure.map(|reason| Failure {
+                reason,
+                is_first: !note.is_delivered && state.failing_since.is_none(),
+            }),
+            is_gone: note.is_gone && !state.gone,
         };
         let is_nothing = change.waiting == Count::Add(0)
-            && change.circuit == Circuit::Keep
+            && change.open.is_none()
+            && change.slow_until.is_none()
             && !change.is_delivered
             && change.failure.is_none()
-            && change.gone_url.is_none();
+            && !change.is_gone;
         (!is_nothing).then_some(change)
     }
 
@@ -129,26 +180,38 @@ impl CallbackState {
         (Count::Add(more), self.waiting + more)
     }
 
-    /// Whether a delivery says more than what is known.
+    /// Whether a delivery says more than what is known. One that ends a stretch of failures always does.
     fn is_news(&self, now: Timestamp) -> bool {
         let is_old = |success| NOTE_EVERY <= now.duration_since(success);
-        self.last_success.is_none_or(is_old) || self.last_success <= self.last_failure
+        let is_failing = self.failing_since.is_some() || self.open_until.is_some();
+        is_failing || self.last_success.is_none_or(is_old)
     }
 
-    fn circuit(&self, note: &CallbackNote, waiting: i64, now: Timestamp) -> Circuit {
-        if note.is_delivered {
-            let is_set = self.open_until.is_some();
-            return if is_set {
-                Circuit::Close
-            } else {
-                Circuit::Keep
-            };
-        }
-        if note.failure.is_none() || waiting < MAX_WAITING {
-            return Circuit::Keep;
-        }
-        Circuit::Open(now.saturating_add(OPEN_FOR).unwrap_or(now))
+    fn open(&self, note: &CallbackNote, waiting: i64, now: Timestamp) -> Option<Open> {
+        let failing_since = self.failing_since?;
+        let takes_nothing = !note.is_delivered
+            && note.failure.is_some()
+            && FAILING_FOR <= now.duration_since(failing_since);
+        (takes_nothing && MAX_WAITING <= waiting).then(|| Open {
+            until: after(now, OPEN_FOR),
+            failing_since,
+        })
     }
+
+    fn slow_until(&self, note: &CallbackNote, now: Timestamp) -> Option<Timestamp> {
+        let until = after(now, SLOW_FOR);
+        let is_known = |known: Timestamp| until.duration_since(known) < NOTE_EVERY;
+        (note.is_slow && !self.slow_until.is_some_and(is_known)).then_some(until)
+    }
+}
+
+fn after(now: Timestamp, span: SignedDuration) -> Timestamp {
+    now.saturating_add(span).unwrap_or(now)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[cfg(test)]
@@ -156,10 +219,11 @@ mod tests {
     use jiff::{SignedDuration, Timestamp};
     use serde_json::json;
 
-    use super::{CallbackChange, CallbackNote, CallbackState, Circuit, Count};
+    use super::{CallbackChange, CallbackNote, CallbackState, Count, Failure, Open};
     use crate::json::read;
 
     const NOW: Timestamp = Timestamp::constant(1_781_870_400, 0);
+    const SINCE: u64 = 3;
 
     fn ago(seconds: i64) -> Timestamp {
         NOW.checked_sub(SignedDuration::from_secs(seconds)).unwrap()
@@ -181,111 +245,177 @@ mod tests {
         }
     }
 
-    fn waiting(waiting: i64) -> CallbackState {
+    fn slow() -> CallbackNote {
+        CallbackNote {
+            is_slow: true,
+            ..CallbackNote::default()
+        }
+    }
+
+    fn state() -> CallbackState {
         CallbackState {
-            waiting,
-            last_failure: Some(ago(60)),
+            since: SINCE,
             ..CallbackState::default()
         }
     }
 
-    fn circuit(state: &CallbackState, note: CallbackNote) -> Circuit {
-        state
-            .change(note, NOW)
-            .map_or(Circuit::Keep, |change| change.circuit)
+    /// Of a URL at which everything has failed for so long.
+    fn failing(seconds: i64, waiting: i64) -> CallbackState {
+        CallbackState {
+            waiting,
+            last_failure: Some(ago(1)),
+            failing_since: Some(ago(seconds)),
+            ..state()
+        }
+    }
+
+    fn change(state: &CallbackState, note: CallbackNote) -> Option<CallbackChange> {
+        state.change(SINCE, note, NOW)
+    }
+
+    fn open(state: &CallbackState, note: CallbackNote) -> Option<Open> {
+        change(state, note).and_then(|change| change.open)
     }
 
     #[test]
     fn nothing_that_waits_is_not_counted_anew_however_old_the_failure() {
         let state = CallbackState {
             last_failure: Some(ago(25 * 60 * 60)),
-            ..CallbackState::default()
+            ..state()
         };
-        assert_eq!(state.change(CallbackNote::default(), NOW), None);
+        assert_eq!(change(&state, CallbackNote::default()), None);
     }
 
     #[test]
     fn a_callback_that_works_is_noted_once_a_minute() {
         let works = |since: i64| CallbackState {
             last_success: Some(ago(since)),
-            ..CallbackState::default()
+            ..state()
         };
-        assert_eq!(works(59).change(delivered(0), NOW), None);
-        for state in [works(60), CallbackState::default()] {
-            let change = CallbackChange {
+        assert_eq!(change(&works(59), delivered(0)), None);
+        for state in [works(60), state()] {
+            let noted = CallbackChange {
                 now: NOW,
+                since: SINCE,
+                is_another_url: false,
                 waiting: Count::Add(0),
                 is_delivered: true,
                 failure: None,
-                gone_url: None,
-                circuit: Circuit::Keep,
+                is_gone: false,
+                open: None,
+                slow_until: None,
             };
-            assert_eq!(state.change(delivered(0), NOW), Some(change));
+            assert_eq!(change(&state, delivered(0)), Some(noted));
         }
         let back = CallbackState {
-            last_failure: Some(ago(5)),
+            failing_since: Some(ago(5)),
             ..works(10)
         };
-        assert!(back.change(delivered(0), NOW).unwrap().is_delivered);
+        assert!(change(&back, delivered(0)).unwrap().is_delivered);
+        let open = CallbackState {
+            open_until: Some(ago(5)),
+            ..works(10)
+        };
+        assert!(change(&open, delivered(0)).unwrap().is_delivered);
     }
 
     #[test]
-    fn a_failure_while_1000_wait_stops_further_ones_for_5_minutes() {
-        let open = Circuit::Open("2026-06-19T12:05:00Z".parse().unwrap());
-        assert_eq!(circuit(&waiting(998), failed(1)), Circuit::Keep);
-        assert_eq!(circuit(&waiting(999), failed(1)), open);
-        assert_eq!(circuit(&waiting(1_500), failed(0)), open);
-        assert_eq!(circuit(&waiting(1_500), delivered(-1)), Circuit::Keep);
-        let state = |until| CallbackState {
-            open_until: Some(until),
-            ..waiting(1_500)
+    fn the_first_failure_begins_a_stretch_of_failures() {
+        let failure = |state: &CallbackState, note| change(state, note).unwrap().failure.unwrap();
+        let first = |is_first| Failure {
+            reason: "Timeout".to_owned(),
+            is_first,
         };
-        assert!(state(NOW + SignedDuration::from_secs(1)).is_open(NOW));
-        assert!(!state(NOW).is_open(NOW));
-        assert!(!waiting(1_500).is_open(NOW));
+        assert_eq!(failure(&state(), failed(1)), first(true));
+        assert_eq!(failure(&failing(60, 1), failed(1)), first(false));
+        let both = CallbackNote {
+            failure: Some("Timeout".to_owned()),
+            ..delivered(1)
+        };
+        assert_eq!(failure(&state(), both), first(false));
     }
 
     #[test]
-    fn a_delivery_ends_that() {
-        let state = CallbackState {
-            open_until: Some(NOW),
-            ..waiting(1_500)
+    fn the_circuit_opens_where_1000_wait_and_nothing_was_delivered_for_6_minutes() {
+        let opened = |seconds| Open {
+            until: "2026-06-19T12:05:00Z".parse().unwrap(),
+            failing_since: ago(seconds),
         };
-        assert_eq!(circuit(&state, delivered(-1)), Circuit::Close);
+        assert_eq!(open(&failing(360, 998), failed(1)), None);
+        assert_eq!(open(&failing(360, 999), failed(1)), Some(opened(360)));
+        assert_eq!(open(&failing(9_000, 1_500), failed(0)), Some(opened(9_000)));
+        assert_eq!(open(&failing(359, 1_500), failed(1)), None);
+        assert_eq!(open(&state(), failed(1_500)), None);
+        assert_eq!(open(&failing(360, 1_500), slow()), None);
         let both = CallbackNote {
             failure: Some("Timeout".to_owned()),
             ..delivered(5)
         };
-        assert_eq!(circuit(&state, both), Circuit::Close);
+        assert_eq!(open(&failing(360, 1_500), both), None);
+        let state = |until| CallbackState {
+            open_until: Some(until),
+            ..failing(360, 1_500)
+        };
+        assert!(state(NOW + SignedDuration::from_secs(1)).is_open(NOW));
+        assert!(!state(NOW).is_open(NOW));
+        assert!(!failing(360, 1_500).is_open(NOW));
+    }
+
+    #[test]
+    fn a_url_is_slow_for_5_minutes_after_a_slow_attempt() {
+        let until =
+            |state: &CallbackState| change(state, slow()).and_then(|found| found.slow_until);
+        let noted = Some("2026-06-19T12:05:00Z".parse().unwrap());
+        assert_eq!(until(&state()), noted);
+        let known = |seconds: i64| CallbackState {
+            slow_until: Some(NOW + SignedDuration::from_secs(seconds)),
+            ..state()
+        };
+        assert_eq!(until(&known(240)), noted);
+        assert_eq!(until(&known(241)), None);
+        assert!(known(1).is_slow(NOW));
+        assert!(!known(0).is_slow(NOW));
+        assert!(!state().is_slow(NOW));
     }
 
     #[test]
     fn fewer_than_none_cannot_wait_and_those_of_yesterday_no_longer() {
         let count = |state: &CallbackState, more| {
-            state
-                .change(delivered(more), NOW)
-                .map(|change| change.waiting)
+            let change = state.change(state.since, delivered(more), NOW);
+            change.map(|change| change.waiting)
         };
-        assert_eq!(count(&waiting(3), -5), Some(Count::Add(-3)));
-        assert_eq!(count(&waiting(-2), -1), Some(Count::Add(0)));
-        let day = 24 * 3_600;
-        let old = |seconds| CallbackState {
+        let waiting = |waiting, seconds| CallbackState {
+            waiting,
             last_failure: Some(ago(seconds)),
-            ..waiting(2_000)
+            ..state()
         };
-        assert_eq!(count(&old(day), 1), Some(Count::Add(1)));
-        assert_eq!(count(&old(day + 1), 1), Some(Count::Set(1)));
-        assert_eq!(count(&old(day + 1), -1), Some(Count::Set(0)));
+        assert_eq!(count(&waiting(3, 60), -5), Some(Count::Add(-3)));
+        assert_eq!(count(&waiting(-2, 60), -1), Some(Count::Add(0)));
+        let day = 24 * 3_600;
+        assert_eq!(count(&waiting(2_000, day), 1), Some(Count::Add(1)));
+        assert_eq!(count(&waiting(2_000, day + 1), 1), Some(Count::Set(1)));
+        assert_eq!(count(&waiting(2_000, day + 1), -1), Some(Count::Set(0)));
     }
 
     #[test]
-    fn a_url_is_gone_until_there_is_another() {
-        let state = CallbackState {
-            gone_url: Some("https://app.example.com/hook".to_owned()),
+    fn what_was_found_of_another_url_is_not_said_of_this_one() {
+        let old = CallbackState {
+            gone: true,
+            open_until: Some(NOW + SignedDuration::from_secs(60)),
+            slow_until: Some(NOW + SignedDuration::from_secs(60)),
+            ..failing(360, 1_500)
+        };
+        let new = CallbackState {
+            waiting: 1_500,
+            since: SINCE + 1,
             ..CallbackState::default()
         };
-        assert!(state.is_gone(&"https://app.example.com/hook".parse().unwrap()));
-        assert!(!state.is_gone(&"https://app.example.com/hook?2".parse().unwrap()));
+        assert_eq!(old.of(SINCE + 1), new);
+        assert_eq!(old.of(SINCE), old);
+        let change = old.change(SINCE + 1, failed(1), NOW).unwrap();
+        assert!(change.is_another_url);
+        assert_eq!((change.open, change.waiting), (None, Count::Add(1)));
+        assert!(change.failure.unwrap().is_first);
     }
 
     #[test]

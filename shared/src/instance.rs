@@ -63,6 +63,9 @@ pub struct Instance {
     /// How its notifications fare.
     #[serde(default)]
     pub callback: CallbackState,
+    /// The version that set the callback URL, so that what was found of another URL is not said of this one.
+    #[serde(default)]
+    pub callback_since: u64,
 }
 
 /// Where in its life an instance is.
@@ -121,6 +124,7 @@ impl Instance {
             last_poll: None,
             backfill: None,
             callback: CallbackState::default(),
+            callback_since: 0,
         }
     }
 

@@ -21,14 +21,20 @@ const DIMENSIONS: [&str; 2] = ["Service", "Channel"];
 /// A metric, by its name in CloudWatch. docs/operate.md says what each is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Metric {
-    /// How long before its notification was delivered an event had reached the queue.
+    /// How long before its notification was delivered an event was published.
     CallbackLagSeconds,
+    /// How long the notification has been due that a tick finds waiting longest.
+    CallbackOverdueSeconds,
     /// Notifications that a callback URL took.
     CallbacksDelivered,
+    /// Notifications of slow callback URLs that went to the retry queue without an attempt.
+    CallbacksDiverted,
     /// Notifications that are not tried again.
     CallbacksGivenUp,
-    /// Notifications that failed and wait for another attempt.
+    /// Notifications that failed, or that an open circuit spared, and wait for another attempt.
     CallbacksPutOff,
+    /// Notifications that a tick put back into the retry queue.
+    CallbacksReleased,
     /// Processes that answer their first invocation.
     ColdStart,
     /// Polls that a tick asked for.
@@ -136,7 +142,10 @@ impl Metric {
     /// The unit of its values.
     pub fn unit(self) -> Unit {
         match self {
-            Self::CallbackLagSeconds | Self::DueBacklog | Self::PollLagSeconds => Unit::Seconds,
+            Self::CallbackLagSeconds
+            | Self::CallbackOverdueSeconds
+            | Self::DueBacklog
+            | Self::PollLagSeconds => Unit::Seconds,
             _ => Unit::Count,
         }
     }

@@ -82,7 +82,7 @@ async fn a_tick() {
         "a tick that finds one instance due",
     ] {
         world.forget_calls();
-        world.stack.tick().await.unwrap();
+        world.stack.tick("PollerFunction").await.unwrap();
         assert_eq!(counted(&world, 0), documented(what));
         world.polling(&["leads"]).await;
     }

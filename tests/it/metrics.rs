@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::world::World;
 
-mod alarm;
+pub(crate) mod alarm;
 mod documented;
 pub(crate) mod line;
 mod of_aws;
@@ -66,7 +66,7 @@ fn an_alarm_is_about_whole_minutes_and_needs_no_more_than_it_looks_at() {
 #[tokio::test]
 async fn lines_are_written_at_every_log_level_to_the_stacks_own_namespace() {
     let world = World::start_with(|builder| builder.parameter("LogLevel", "ERROR")).await;
-    world.stack.tick().await.unwrap();
+    world.stack.tick("PollerFunction").await.unwrap();
     let id = world.polling(&["leads"]).await;
     world.poll(id).await;
 
@@ -94,7 +94,7 @@ async fn lines_are_written_at_every_log_level_to_the_stacks_own_namespace() {
 async fn a_process_is_counted_as_cold_once() {
     let world = World::start().await;
     for count in 1..=3 {
-        world.stack.tick().await.unwrap();
+        world.stack.tick("PollerFunction").await.unwrap();
         let lines = lines(&world, POLLER);
         let cold = lines.iter().filter_map(|line| line.value("ColdStart"));
         assert_eq!((lines.len(), cold.collect::<Vec<_>>()), (count, vec![1.0]));

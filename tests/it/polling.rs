@@ -494,7 +494,7 @@ async fn a_refused_key_fails_its_own_instance_alone() {
     });
     let bad = world.provision(bad).await.body["id"].as_u64().unwrap();
 
-    world.stack.tick().await.unwrap();
+    world.stack.tick("PollerFunction").await.unwrap();
     polls_ended(&world, 2).await;
 
     assert_eq!(world.details()[0]["instanceId"], good);
@@ -515,12 +515,18 @@ async fn the_schedule_polls_each_instance_when_it_is_due_and_not_before() {
     .into();
     world.forget_calls();
 
-    assert_eq!(world.stack.tick().await.unwrap(), json!({"dispatched": 2}));
+    assert_eq!(
+        world.stack.tick("PollerFunction").await.unwrap(),
+        json!({"dispatched": 2})
+    );
     polls_ended(&world, 2).await;
 
     let requested: HashSet<_> = requested(&world).into_iter().collect();
     assert_eq!(requested, instances);
-    assert_eq!(world.stack.tick().await.unwrap(), json!({"dispatched": 0}));
+    assert_eq!(
+        world.stack.tick("PollerFunction").await.unwrap(),
+        json!({"dispatched": 0})
+    );
     world.finish().await;
 }
 

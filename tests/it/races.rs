@@ -240,7 +240,10 @@ async fn an_instance_being_removed_is_not_revived() {
             let answer = owner.call(method, path, &json!({"name": "Alive"})).await;
             assert_eq!(answer.status, StatusCode::NOT_FOUND);
         }
-        assert_eq!(world.stack.tick().await.unwrap(), json!({"dispatched": 0}));
+        assert_eq!(
+            world.stack.tick("PollerFunction").await.unwrap(),
+            json!({"dispatched": 0})
+        );
         removal.release();
     });
 

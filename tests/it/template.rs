@@ -43,8 +43,10 @@ const SETTINGS: [Settings; 3] = [
         source: include_str!("../../webhook-fn/src/callback/config.rs"),
         required: &[
             "INSTANCES_TABLE",
+            "CALLBACK_WAITS_TABLE",
             "CALLBACK_RETRY_QUEUE_URL",
             "CALLBACK_DEAD_LETTER_QUEUE_URL",
+            "CALLBACK_FAILURE_QUEUE_URL",
         ],
     },
 ];

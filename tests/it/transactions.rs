@@ -142,11 +142,17 @@ async fn an_instance_is_deferred_in_spite_of_conflicts() {
     let store = world.stack.store();
     store.meet_transaction(Calls::of("UpdateItem").table(INSTANCES), CONFLICTS);
 
-    assert_eq!(world.stack.tick().await.unwrap(), json!({"dispatched": 1}));
+    assert_eq!(
+        world.stack.tick("PollerFunction").await.unwrap(),
+        json!({"dispatched": 1})
+    );
 
     assert_eq!(store.met().snapshot().len(), CONFLICTS);
     assert!(ago(0) < next_poll(&world, owner.id).await);
-    assert_eq!(world.stack.tick().await.unwrap(), json!({"dispatched": 0}));
+    assert_eq!(
+        world.stack.tick("PollerFunction").await.unwrap(),
+        json!({"dispatched": 0})
+    );
     world.finish().await;
 }
 

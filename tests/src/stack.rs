@@ -155,14 +155,18 @@ impl LocalStack {
         }
     }
 
-    /// Ticks the schedule once: invokes its function, and waits for the answer.
+    /// Ticks the schedule of a function once: invokes the function, and waits for its answer.
     ///
     /// # Errors
-    /// As the function's invocation fails, or if the template does not have exactly one schedule.
-    pub async fn tick(&self) -> Result<Value, FunctionError> {
-        let schedules: Vec<_> = self.schedules().collect();
+    /// As the invocation fails, or if the template does not have exactly one schedule of the function.
+    pub async fn tick(&self, logical_id: &str) -> Result<Value, FunctionError> {
+        let of_function = self.schedules();
+        let of_function =
+            of_function.filter(|(function, _)| function.spec.logical_id == logical_id);
+        let schedules: Vec<_> = of_function.collect();
         let [(function, schedule)] = schedules.as_slice() else {
-            let message = format!("expected one schedule, but found {}", schedules.len());
+            let found = schedules.len();
+            let message = format!("expected one schedule of {logical_id}, but found {found}");
             return Err(FunctionError::new("Schedule", message));
         };
         let payload = schedule::payload(schedule);

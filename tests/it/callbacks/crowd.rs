@@ -1,13 +1,15 @@
 //! One that does not answer, among many that do.
 
+use std::sync::Arc;
+
 use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::SignedDuration;
 use local_stack::queue::message::{Attribute, Message};
+use local_stack::store::Call;
 use serde_json::{Value, json};
-use shared::callback::{CallbackChange, Circuit, Count};
+use shared::callback::CallbackState;
 
 use super::receiver::Reply;
-use super::{Called, DEAD_LETTERS, FIRST, RETRIES, Stage, number};
+use super::{Called, DEAD_LETTERS, FIRST, RETRIES, Stage, event, number};
 use crate::world::{PATIENCE, ago};
 
 const LIVE: usize = 50;
@@ -31,21 +33,6 @@ async fn all_are_delivered(stage: &Stage) {
     for number in 0..LIVE {
         stage.receiver.wait_for(&format!("/live/{number}"), 1).await;
     }
-}
-
-/// Notes of an instance's callback what a thousand failures would.
-async fn open_circuit(stage: &Stage, dead: &Called) {
-    let change = CallbackChange {
-        now: ago(0),
-        waiting: Count::Set(1_000),
-        is_delivered: false,
-        failure: Some("Timeout".to_owned()),
-        gone_url: None,
-        circuit: Circuit::Open(ago(0) + SignedDuration::from_mins(5)),
-    };
-    let table = stage.world.instance_table();
-    let id = dead.id.try_into().unwrap();
-    table.note_callback(id, &change).await.unwrap();
 }
 
 #[tokio::test]
@@ -82,86 +69,178 @@ async fn fifty_others_do_not_wait_for_the_one_that_does_not_answer() {
     stage.finish().await;
 }
 
-#[tokio::test]
-async fn with_a_thousand_waiting_further_ones_are_given_up_without_a_request() {
-    let stage = Stage::start().await;
-    let dead = stage.instance("/dead", json!({})).await;
-    let live = live(&stage).await;
-    open_circuit(&stage, &dead).await;
-    stage.publish(&dead, "1").await;
-    let event = stage.message(FIRST, 1).await;
-    stage.message(DEAD_LETTERS, 1).await;
-    stage.world.stack.disable_mappings();
-    for _ in 0..200 {
-        stage.queue(FIRST).send(Message::new(&event.body)).unwrap();
+/// What is noted of a callback URL at which everything has failed for so many minutes, while 1,000 notifications wait.
+fn failing(minutes: i64) -> CallbackState {
+    CallbackState {
+        waiting: 1_000,
+        last_failure: Some(ago(1)),
+        failing_since: Some(ago(60 * minutes)),
+        ..CallbackState::default()
     }
-    publish_all(&stage, &live).await;
-    stage.world.stack.enable_mappings();
+}
 
-    all_are_delivered(&stage).await;
-    let dead_letters = stage.queue(DEAD_LETTERS).messages();
-    let dead_letters = dead_letters.wait_for_count(201, PATIENCE).await.unwrap();
-    let reasons = dead_letters.iter().map(|message| message.text("reason"));
-    assert!(
-        reasons
-            .into_iter()
-            .all(|reason| reason == Some("CircuitOpen"))
-    );
-    assert_eq!(stage.receiver.requests("/dead").len(), 0);
-    stage.finish().await;
+/// The same, and its circuit is open.
+fn open() -> CallbackState {
+    CallbackState {
+        open_until: Some(ago(-300)),
+        ..failing(10)
+    }
 }
 
 #[tokio::test]
-async fn a_retry_that_is_delivered_lets_the_others_through() {
+async fn a_receiver_that_takes_nothing_is_spared_first_attempts_and_gets_all_later() {
     let stage = Stage::start().await;
-    stage
-        .receiver
-        .reply("/hook", [Reply::status(500), Reply::status(200)]);
+    let replies = [Reply::status(500), Reply::status(200)];
+    stage.receiver.reply("/hook", replies);
     let called = stage.instance("/hook", json!({})).await;
+    stage.set_state(&called, &failing(10)).await;
     stage.publish(&called, "1").await;
     stage.message(RETRIES, 1).await;
     stage.drained(FIRST).await;
-    open_circuit(&stage, &called).await;
-    stage.publish(&called, "2").await;
-    let refused = stage.message(DEAD_LETTERS, 1).await;
-    assert_eq!(refused.text("reason"), Some("CircuitOpen"));
+    assert!(stage.state(&called).await.is_open(ago(0)));
+
+    for lead in ["2", "3"] {
+        stage.publish(&called, lead).await;
+    }
+    for count in [2, 3] {
+        let spared = stage.message(RETRIES, count).await;
+        assert_eq!(spared.text("reason"), Some("CircuitOpen"));
+        assert_eq!(number(&spared, "attempt"), 3);
+    }
+    assert_eq!(stage.receiver.requests("/hook").len(), 1);
+    stage.drained(FIRST).await;
+    assert_eq!(stage.shown(&called).await["callback"]["pending"], 1_003);
 
     stage.make_due().await;
+    stage.receiver.wait_for("/hook", 4).await;
     stage.drained(RETRIES).await;
-    assert_eq!(stage.shown(&called).await["callback"]["pending"], 999);
-    stage.publish(&called, "3").await;
-    stage.receiver.wait_for("/hook", 3).await;
+    let noted = stage.state(&called).await;
+    assert_eq!((noted.open_until, noted.failing_since), (None, None));
+    stage.publish(&called, "4").await;
+    stage.receiver.wait_for("/hook", 5).await;
+    assert_eq!(stage.queue(DEAD_LETTERS).messages().snapshot().len(), 0);
     stage.finish().await;
 }
 
 #[tokio::test]
-async fn nor_do_they_wait_for_130_000_that_wait_for_another_attempt() {
+async fn a_receiver_that_takes_something_has_no_open_circuit_however_much_waits() {
     let stage = Stage::start().await;
-    let dead = stage.instance("/dead", json!({})).await;
-    let live = live(&stage).await;
-    let body = waiting_event(&dead);
-    let later = Attribute::number((ago(0) + SignedDuration::from_hours(1)).as_millisecond());
-    let waiting = Message::new(body).with("notBefore", later);
-    let retries = stage.queue(RETRIES);
-    for _ in 0..130_000 {
-        retries.send(waiting.clone()).unwrap();
-    }
-    publish_all(&stage, &live).await;
+    let called = stage.instance("/hook", json!({})).await;
+    stage.set_state(&called, &failing(10)).await;
+    stage.publish(&called, "1").await;
+    stage.receiver.wait_for("/hook", 1).await;
+    stage.drained(FIRST).await;
+    stage.receiver.reply("/hook", [Reply::status(500)]);
+    stage.publish(&called, "2").await;
+    stage.message(RETRIES, 1).await;
+    stage.drained(FIRST).await;
 
-    all_are_delivered(&stage).await;
-    let depth = retries.depth();
-    assert_eq!(depth.ready + depth.in_flight, 130_000);
-    assert_eq!(stage.receiver.requests("/dead").len(), 0);
+    let noted = stage.state(&called).await;
+    assert_eq!((noted.open_until, noted.waiting), (None, 1_001));
     stage.finish().await;
 }
 
-fn waiting_event(dead: &Called) -> String {
-    let detail = json!({
-        "id": "479e76ad29a077976e08103ed6e66062", "instanceId": dead.id, "instanceName": "Test", "instanceTags": [],
-        "elementKey": "closeio", "objectType": "lead", "objectId": "lead_1", "eventType": "UPDATED", "action": "updated",
-        "date": "2026-06-19T12:06:45.242Z", "channel": "webhook", "callback": true, "raw": {},
-    });
-    json!({"source": "closeio", "detail": detail}).to_string()
+#[tokio::test]
+async fn a_delivery_that_began_before_the_circuit_opened_closes_it() {
+    let stage = Stage::start().await;
+    let gate = stage.receiver.hold("/hook", 200);
+    let called = stage.instance("/hook", json!({})).await;
+    stage.set_state(&called, &failing(10)).await;
+    stage.publish(&called, "1").await;
+    stage.receiver.wait_for("/hook", 1).await;
+    stage.set_state(&called, &open()).await;
+    gate.open();
+
+    stage.drained(FIRST).await;
+    assert_eq!(stage.state(&called).await.open_until, None);
+    stage.finish().await;
+}
+
+#[tokio::test]
+async fn a_failure_that_began_before_a_delivery_does_not_open_the_circuit() {
+    let stage = Stage::start().await;
+    let gate = stage.receiver.hold("/hook", 500);
+    let called = stage.instance("/hook", json!({})).await;
+    stage.set_state(&called, &failing(10)).await;
+    stage.publish(&called, "1").await;
+    stage.receiver.wait_for("/hook", 1).await;
+    let delivered = CallbackState {
+        waiting: 1_000,
+        last_success: Some(ago(0)),
+        ..CallbackState::default()
+    };
+    stage.set_state(&called, &delivered).await;
+    gate.open();
+
+    stage.message(RETRIES, 1).await;
+    stage.drained(FIRST).await;
+    let noted = stage.state(&called).await;
+    assert_eq!((noted.open_until, noted.waiting), (None, 1_001));
+    assert!(noted.failing_since.is_some());
+    stage.finish().await;
+}
+
+#[tokio::test]
+async fn all_of_a_batch_are_posted_at_once_and_a_slow_receiver_leaves_the_first_queue() {
+    let stage = Stage::start().await;
+    let gate = stage.receiver.hold("/slow", 200);
+    let slow = stage.instance("/slow", json!({})).await;
+    let live = live(&stage).await;
+    stage.world.stack.disable_mappings();
+    for lead in 0..10 {
+        stage.publish(&slow, &lead.to_string()).await;
+    }
+    stage.message(FIRST, 10).await;
+    stage.world.stack.enable_mappings();
+    // None waits for the answer to another.
+    stage.receiver.wait_for("/slow", 10).await;
+
+    let notes = stage.world.stack.store().calls();
+    let is_note = |call: &Arc<Call>| call.operation == "UpdateItem";
+    let waited = notes.wait_for(PATIENCE, |calls| calls.iter().any(is_note));
+    waited.await.unwrap();
+    assert!(stage.state(&slow).await.is_slow(ago(0)));
+    for lead in 10..30 {
+        stage.publish(&slow, &lead.to_string()).await;
+    }
+    publish_all(&stage, &live).await;
+    all_are_delivered(&stage).await;
+    for count in 1..=20 {
+        let diverted = stage.message(RETRIES, count).await;
+        assert_eq!(number(&diverted, "attempt"), 0);
+        assert_eq!(diverted.group, Some(slow.id.to_string()));
+    }
+
+    gate.open();
+    stage.receiver.wait_for("/slow", 30).await;
+    stage.drained(FIRST).await;
+    stage.drained(RETRIES).await;
+    assert_eq!(stage.shown(&slow).await["callback"]["pending"], 0);
+    stage.finish().await;
+}
+
+#[tokio::test]
+async fn no_more_than_wait_are_taken_off_those_that_wait() {
+    let stage = Stage::start().await;
+    let gate = stage.receiver.hold("/hook", 200);
+    let called = stage.instance("/hook", json!({})).await;
+    let waiting = |waiting| CallbackState {
+        waiting,
+        ..CallbackState::default()
+    };
+    stage.set_state(&called, &waiting(1)).await;
+    let retry = Message::new(event(&called, "{}")).with("attempt", Attribute::number(1));
+    stage.queue(RETRIES).send(retry).unwrap();
+    stage.receiver.wait_for("/hook", 1).await;
+    // Somebody else has counted the last one as delivered.
+    stage.set_state(&called, &waiting(0)).await;
+    gate.open();
+
+    stage.drained(RETRIES).await;
+    let noted = stage.state(&called).await;
+    assert_eq!(noted.waiting, 0);
+    assert!(noted.last_success.is_some());
+    stage.finish().await;
 }
 
 #[tokio::test]

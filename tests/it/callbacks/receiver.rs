@@ -12,6 +12,7 @@ use axum::{Router, serve};
 use local_stack::journal::Journal;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::world::PATIENCE;
@@ -23,6 +24,24 @@ pub(crate) enum Reply {
     Status(u16, Option<(HeaderName, String)>),
     /// Not at all.
     Silence,
+    /// With this status, once the gate is open.
+    Held(u16, Arc<Gate>),
+}
+
+/// Holds answers back.
+#[derive(Debug, Default)]
+pub(crate) struct Gate(watch::Sender<bool>);
+
+impl Gate {
+    /// Lets all answers go.
+    pub(crate) fn open(&self) {
+        self.0.send_replace(true);
+    }
+
+    async fn pass(&self) {
+        let mut opened = self.0.subscribe();
+        let _ = opened.wait_for(|is_open| *is_open).await;
+    }
 }
 
 /// A request as it came.
@@ -93,6 +112,13 @@ impl Receiver {
         of_path.map(|request| Request::clone(request)).collect()
     }
 
+    /// Answers all requests at `path` with this status, once the gate that is returned is open.
+    pub(crate) fn hold(&self, path: &str, status: u16) -> Arc<Gate> {
+        let gate = Arc::new(Gate::default());
+        self.reply(path, [Reply::Held(status, gate.clone())]);
+        gate
+    }
+
     /// Waits for `count` requests at `path`, and returns them.
     pub(crate) async fn wait_for(&self, path: &str, count: usize) -> Vec<Request> {
         let are_enough = |requests: &[Arc<Request>]| {
@@ -134,6 +160,10 @@ async fn receive(
             response
         }
         Reply::Silence => std::future::pending().await,
+        Reply::Held(status, gate) => {
+            gate.pass().await;
+            StatusCode::from_u16(status).unwrap().into_response()
+        }
     }
 }
 

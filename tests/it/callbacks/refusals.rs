@@ -5,10 +5,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use local_stack::queue::message::Message;
 use serde_json::{Value, json};
+use shared::callback::CallbackState;
 
 use super::receiver::Reply;
-use super::{DEAD_LETTERS, FIRST, RETRIES, Stage};
-use crate::world::PATIENCE;
+use super::{Called, DEAD_LETTERS, FAILURES, FIRST, RETRIES, Stage};
+use crate::world::{PATIENCE, ago};
 
 /// The reason of each message that was given up, once there are `count`.
 async fn reasons(stage: &Stage, count: usize) -> Vec<String> {
@@ -16,6 +17,17 @@ async fn reasons(stage: &Stage, count: usize) -> Vec<String> {
     let messages = messages.wait_for_count(count, PATIENCE).await.unwrap();
     let reason = |message: &Arc<Message>| message.text("reason").unwrap().to_owned();
     messages.iter().map(reason).collect()
+}
+
+impl Stage {
+    /// Sets another callback URL. Returns the instance as the answer shows it.
+    async fn set_url(&self, called: &Called, path: &str) -> Value {
+        let url = self.receiver.url(path);
+        let change = json!({"configuration": {"event.notification.callback.url": url}});
+        let path = format!("/instances/{}", called.id);
+        let changed = self.world.call("PATCH", &path, None, change.to_string());
+        changed.await.body
+    }
 }
 
 #[tokio::test]
@@ -36,13 +48,66 @@ async fn a_url_that_is_gone_is_asked_no_more_until_there_is_another() {
     assert_eq!(reasons(&stage, 2).await, ["Gone"; 2]);
     assert_eq!(stage.receiver.requests("/hook").len(), 1);
 
-    let url = stage.receiver.url("/new");
-    let change = json!({"configuration": {"event.notification.callback.url": url}});
-    let path = format!("/instances/{}", called.id);
-    let changed = stage.world.call("PATCH", &path, None, change.to_string());
-    assert_eq!(changed.await.body["callback"]["gone"], false);
+    let changed = stage.set_url(&called, "/new").await;
+    let callback = &changed["callback"];
+    assert_eq!(
+        (&callback["gone"], &callback["reason"]),
+        (&json!(false), &Value::Null)
+    );
     stage.publish(&called, "3").await;
     stage.receiver.wait_for("/new", 1).await;
+
+    // Set again, it may be back.
+    stage.receiver.reply("/hook", [Reply::status(200)]);
+    stage.drained(FIRST).await;
+    stage.set_url(&called, "/hook").await;
+    stage.publish(&called, "4").await;
+    stage.receiver.wait_for("/hook", 2).await;
+    stage.finish().await;
+}
+
+#[tokio::test]
+async fn what_an_old_url_answers_late_is_not_said_of_the_new_one() {
+    let stage = Stage::start().await;
+    let gate = stage.receiver.hold("/hook", 410);
+    let called = stage.instance("/hook", json!({})).await;
+    stage.publish(&called, "1").await;
+    stage.receiver.wait_for("/hook", 1).await;
+    stage.set_url(&called, "/new").await;
+    gate.open();
+    assert_eq!(reasons(&stage, 1).await, ["Gone"]);
+    stage.drained(FIRST).await;
+
+    assert!(!stage.state(&called).await.gone);
+    stage.publish(&called, "2").await;
+    stage.receiver.wait_for("/new", 1).await;
+    stage.receiver.reply("/hook", [Reply::status(200)]);
+    stage.set_url(&called, "/hook").await;
+    stage.publish(&called, "3").await;
+    stage.receiver.wait_for("/hook", 2).await;
+    stage.finish().await;
+}
+
+#[tokio::test]
+async fn a_corrected_url_is_tried_while_the_old_ones_circuit_is_open() {
+    let stage = Stage::start().await;
+    let called = stage.instance("/typo", json!({})).await;
+    let open = CallbackState {
+        waiting: 1_000,
+        failing_since: Some(ago(600)),
+        open_until: Some(ago(-300)),
+        slow_until: Some(ago(-300)),
+        ..CallbackState::default()
+    };
+    stage.set_state(&called, &open).await;
+    stage.set_url(&called, "/hook").await;
+    stage.publish(&called, "1").await;
+    stage.receiver.wait_for("/hook", 1).await;
+    stage.drained(FIRST).await;
+    let noted = stage.state(&called).await;
+    assert_eq!((noted.open_until, noted.slow_until), (None, None));
+    assert_eq!(noted.waiting, 1_000);
+    assert_eq!(stage.queue(RETRIES).messages().snapshot().len(), 0);
     stage.finish().await;
 }
 
@@ -137,12 +202,13 @@ async fn a_message_that_is_no_event_does_not_hold_up_its_batch() {
 
     stage.receiver.wait_for("/hook", 1).await;
     stage.drained(FIRST).await;
-    assert_eq!(reasons(&stage, poison.len()).await, ["NotAnEvent"; 3]);
-    let dead = stage.queue(DEAD_LETTERS).messages().snapshot();
-    assert!(
-        dead.iter()
-            .all(|message| poison.contains(&message.body.as_str()))
-    );
+    let failures = stage.queue(FAILURES).messages();
+    let failures = failures.wait_for_count(3, PATIENCE).await.unwrap();
+    for message in &failures {
+        assert_eq!(message.text("reason"), Some("NotAnEvent"));
+        assert!(poison.contains(&message.body.as_str()));
+    }
+    assert_eq!(stage.queue(DEAD_LETTERS).messages().snapshot().len(), 0);
     stage.finish().await;
 }
 

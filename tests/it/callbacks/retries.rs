@@ -3,19 +3,67 @@
 use std::time::Duration;
 
 use local_stack::fault::{Calls, Failure, Fault};
+use local_stack::queue::Held;
 use local_stack::queue::message::{Attribute, Message};
 use local_stack::queue::state::{Depth, Place};
 use serde_json::{Value, json};
 
 use super::receiver::Reply;
-use super::{DEAD_LETTERS, FIRST, RETRIES, Stage, number};
+use super::{Called, DEAD_LETTERS, FIRST, RETRIES, Stage, WAITS, event, number};
+use crate::metrics::CALLBACK;
 use crate::world::{PATIENCE, ago};
 
-/// The wait between the first failure and the next attempt, in milliseconds, is within a tenth of `seconds`.
-fn assert_due_after(message: &Message, seconds: i64) {
-    let wait = number(message, "notBefore") - number(message, "firstFailure");
-    let range = 900 * seconds..=1_100 * seconds;
+/// The time between the first failure and the next attempt, in milliseconds, is within a tenth of `seconds`.
+fn assert_due_after(waiting: &Waiting, seconds: i64) {
+    let wait = waiting.due - waiting.first_failure;
+    // A queue delays for whole seconds.
+    let range = 900 * seconds..=1_100 * seconds + 1_500;
     assert!(range.contains(&wait), "{wait} ms, not {range:?}");
+}
+
+/// A notification that waits for another attempt. Times are milliseconds since 1970.
+struct Waiting {
+    attempt: i64,
+    reason: String,
+    first_failure: i64,
+    due: i64,
+}
+
+impl Stage {
+    /// The rest of the delay of a message in the retry queue, in milliseconds.
+    fn delay(&self, held: &Held) -> i64 {
+        held.due.as_millisecond() - self.queue(RETRIES).now().as_millisecond()
+    }
+
+    /// The one notification that waits, once it does.
+    async fn waiting(&self) -> Waiting {
+        for queue in [FIRST, RETRIES] {
+            let is_handled = |depth: Depth| depth.in_flight == 0 && depth.ready == 0;
+            let queue = self.queue(queue);
+            queue.wait_for(PATIENCE, is_handled).await.unwrap();
+        }
+        let (held, items) = (self.queue(RETRIES).contents(), self.waits().await);
+        match (held.as_slice(), items.as_slice()) {
+            ([held], []) => Waiting {
+                attempt: number(&held.message, "attempt"),
+                reason: held.message.text("reason").unwrap().to_owned(),
+                first_failure: number(&held.message, "firstFailure"),
+                // The queue's clock may have been moved forward.
+                due: ago(0).as_millisecond() + self.delay(held),
+            },
+            ([], [item]) => {
+                let number = |name: &str| item[name].as_n().unwrap().parse().unwrap();
+                let due = item["due"].as_s().unwrap().split_once('#').unwrap().0;
+                Waiting {
+                    attempt: number("attempts"),
+                    reason: item["reason"].as_s().unwrap().clone(),
+                    first_failure: number("firstFailure"),
+                    due: due.parse().unwrap(),
+                }
+            }
+            other => panic!("expected one that waits, but found {other:?}"),
+        }
+    }
 }
 
 #[tokio::test]
@@ -27,11 +75,11 @@ async fn a_500_is_followed_by_the_same_notification_with_a_fresh_signature() {
     let called = stage.instance("/hook", json!({})).await;
     stage.publish(&called, "1").await;
 
-    let waiting = stage.message(RETRIES, 1).await;
-    assert_eq!(number(&waiting, "attempt"), 1);
-    assert_eq!(waiting.text("reason"), Some("Status 500"));
+    stage.message(RETRIES, 1).await;
+    let waiting = stage.waiting().await;
+    assert_eq!(waiting.attempt, 1);
+    assert_eq!(waiting.reason, "Status 500");
     assert_due_after(&waiting, 8);
-    stage.drained(FIRST).await;
     let held = stage.queue(RETRIES).contents();
     assert_eq!(held[0].place, Place::Delayed);
     let callback = &stage.shown(&called).await["callback"];
@@ -64,10 +112,11 @@ async fn after_five_more_attempts_it_is_given_up_and_can_be_sent_again_by_hand()
 
     let mut reasons = Vec::new();
     for (attempt, seconds) in (1..).zip([8, 64, 512, 4_096, 32_768]) {
-        let waiting = stage.message(RETRIES, attempt).await;
-        assert_eq!(number(&waiting, "attempt"), i64::try_from(attempt).unwrap());
+        stage.receiver.wait_for("/hook", attempt).await;
+        let waiting = stage.waiting().await;
+        assert_eq!(waiting.attempt, i64::try_from(attempt).unwrap());
         assert_due_after(&waiting, seconds);
-        reasons.push(waiting.text("reason").unwrap().to_owned());
+        reasons.push(waiting.reason);
         stage.make_due().await;
     }
     assert_eq!(reasons, ["Status 302"; 5]);
@@ -87,39 +136,6 @@ async fn after_five_more_attempts_it_is_given_up_and_can_be_sent_again_by_hand()
 }
 
 #[tokio::test]
-async fn what_comes_too_early_is_hidden_until_it_is_due() {
-    let stage = Stage::start().await;
-    stage.receiver.reply("/hook", [Reply::status(500)]);
-    let called = stage.instance("/hook", json!({})).await;
-    stage.publish(&called, "1").await;
-    stage.message(RETRIES, 1).await;
-
-    // As after the fourth attempt, whose wait is longer than a queue can delay.
-    let queue = stage.queue(RETRIES);
-    let hour = 3_600_000;
-    queue.edit(|message| {
-        let due = number(message, "firstFailure") + 10 * hour;
-        let due = Attribute::number(due);
-        message.attributes.insert("notBefore".to_owned(), due);
-    });
-    queue.advance(Duration::from_mins(15));
-    let is_hidden = |depth: Depth| depth.in_flight == 1;
-    queue.wait_for(PATIENCE, is_hidden).await.unwrap();
-    let calls = stage.world.stack.sqs().calls();
-    let hides = |operation: &str| operation == "ChangeMessageVisibility";
-    calls
-        .wait_for(PATIENCE, |calls| {
-            calls.iter().any(|call| hides(&call.operation))
-        })
-        .await
-        .unwrap();
-    queue.advance(Duration::from_hours(9));
-    assert_eq!(queue.depth().in_flight, 1);
-    assert_eq!(stage.receiver.requests("/hook").len(), 1);
-    stage.finish().await;
-}
-
-#[tokio::test]
 async fn a_receiver_may_ask_for_more_time() {
     let stage = Stage::start().await;
     let in_an_hour = ago(-3_600);
@@ -135,13 +151,17 @@ async fn a_receiver_may_ask_for_more_time() {
         stage.receiver.reply("/hook", [busy]);
         stage.publish(&called, &count.to_string()).await;
 
-        let waiting = stage.message(RETRIES, count).await;
-        assert_eq!(waiting.text("reason"), Some("Status 429"));
-        let wait = number(&waiting, "notBefore") - number(&waiting, "firstFailure");
+        stage.receiver.wait_for("/hook", count).await;
+        let waiting = stage.waiting().await;
+        assert_eq!(waiting.reason, "Status 429");
+        let wait = waiting.due - waiting.first_failure;
         assert!(
             (3_570_000..3_610_000).contains(&wait),
             "{retry_after}: {wait}"
         );
+        for item in stage.waits().await {
+            stage.remove_wait(&item).await;
+        }
     }
     stage.finish().await;
 }
@@ -175,5 +195,118 @@ async fn a_notification_is_not_lost_when_a_queue_or_the_table_fails() {
     stage.queue(FIRST).advance(Duration::from_mins(6));
     stage.receiver.wait_for("/hook", 2).await;
     stage.drained(FIRST).await;
+    stage.finish().await;
+}
+
+/// A notification of the instance, in the retry queue, whose attempts have failed so often.
+fn retry(called: &Called, attempts: i64, raw: &str) -> Message {
+    let first_failure = ago(600).as_millisecond();
+    Message::new(event(called, raw))
+        .with("attempt", Attribute::number(attempts))
+        .with("firstFailure", Attribute::number(first_failure))
+}
+
+#[tokio::test]
+async fn what_waits_for_more_than_15_minutes_is_not_in_flight() {
+    let stage = Stage::start().await;
+    stage.receiver.reply("/dead", [Reply::status(500)]);
+    let dead = stage.instance("/dead", json!({})).await;
+    let live = stage.instance("/live", json!({})).await;
+    let retries = stage.queue(RETRIES);
+    retries.limit_in_flight(12);
+    for _ in 0..30 {
+        retries.send(retry(&dead, 3, "{}")).unwrap();
+    }
+    stage.receiver.wait_for("/dead", 30).await;
+    retries.send(retry(&live, 1, "{}")).unwrap();
+
+    stage.receiver.wait_for("/live", 1).await;
+    stage.drained(RETRIES).await;
+    assert_eq!(stage.waits().await.len(), 30);
+    let calls = stage.world.stack.sqs().calls().snapshot();
+    let hides = calls
+        .iter()
+        .filter(|call| call.operation.starts_with("ChangeMessage"));
+    assert_eq!(hides.count(), 0);
+    stage.finish().await;
+}
+
+#[tokio::test]
+async fn a_large_notification_waits_in_parts_and_comes_whole() {
+    let stage = Stage::start().await;
+    let replies = [Reply::status(500), Reply::status(200)];
+    stage.receiver.reply("/hook", replies);
+    let called = stage.instance("/hook", json!({})).await;
+    let raw = json!({"id": "lead_1", "text": "\u{e9}".repeat(450_000)}).to_string();
+    stage.queue(RETRIES).send(retry(&called, 3, &raw)).unwrap();
+    stage.receiver.wait_for("/hook", 1).await;
+    stage.drained(RETRIES).await;
+    assert_eq!(stage.waits().await.len(), 3);
+
+    stage.make_due().await;
+    let requests = stage.receiver.wait_for("/hook", 2).await;
+    assert!(requests[0].body == requests[1].body);
+    assert!(900_000 < requests[0].body.len());
+    assert_eq!(stage.waits().await, []);
+    stage.drained(RETRIES).await;
+    stage.finish().await;
+}
+
+#[tokio::test]
+async fn a_tick_that_fails_half_way_loses_nothing() {
+    let stage = Stage::start().await;
+    let replies = [Reply::status(500), Reply::status(200)];
+    stage.receiver.reply("/hook", replies);
+    let called = stage.instance("/hook", json!({})).await;
+    stage.queue(RETRIES).send(retry(&called, 3, "{}")).unwrap();
+    stage.receiver.wait_for("/hook", 1).await;
+    let fail = || Failure::Error {
+        status: 400,
+        code: "AccessDeniedException".to_owned(),
+    };
+    let query = Calls::of("Query").table(WAITS);
+    stage.world.stack.store().fail(Fault::new(fail(), query));
+    stage.drained(RETRIES).await;
+    stage.world.stack.tick(CALLBACK).await.unwrap_err();
+    let send = Calls::of("SendMessage").queue(RETRIES);
+    stage.world.stack.sqs().fail(Fault::new(fail(), send));
+    stage.make_due().await;
+    assert_eq!(stage.waits().await.len(), 1);
+
+    // Sent and not removed, it comes twice.
+    let delete = Calls::of("DeleteItem").table(WAITS);
+    stage.world.stack.store().fail(Fault::new(fail(), delete));
+    stage.make_due().await;
+    stage.receiver.wait_for("/hook", 2).await;
+    assert_eq!(stage.waits().await.len(), 1);
+    stage.make_due().await;
+    stage.receiver.wait_for("/hook", 3).await;
+    assert_eq!(stage.waits().await, []);
+    stage.drained(RETRIES).await;
+    stage.finish().await;
+}
+
+#[tokio::test]
+async fn what_falls_due_before_the_next_tick_is_released_with_the_rest_of_its_wait() {
+    let stage = Stage::start().await;
+    stage.receiver.reply("/hook", [Reply::status(500)]);
+    let called = stage.instance("/hook", json!({})).await;
+    for _ in 0..2 {
+        stage.queue(RETRIES).send(retry(&called, 3, "{}")).unwrap();
+    }
+    stage.receiver.wait_for("/hook", 2).await;
+    stage.drained(RETRIES).await;
+    let waits = stage.waits().await;
+    for (item, seconds) in waits.into_iter().zip([40, 100]) {
+        stage.move_wait(item, ago(-seconds)).await;
+    }
+
+    let released = stage.world.stack.tick(CALLBACK).await.unwrap();
+    let expected = json!({"released": 1, "failed": 0, "overdue": 0});
+    assert_eq!(released, expected);
+    let held = stage.queue(RETRIES).contents();
+    let wait = stage.delay(&held[0]);
+    assert!((30_000..=40_000).contains(&wait), "{wait}");
+    assert_eq!(stage.waits().await.len(), 1);
     stage.finish().await;
 }

@@ -169,7 +169,7 @@ async fn notices(world: &World) {
     world.poll(gap).await;
     let refused = world.polling(&["leads"]).await;
     health::refuse(world, refused, 99).await;
-    world.stack.tick().await.unwrap();
+    world.stack.tick("PollerFunction").await.unwrap();
     world.organization.revoke_key(API_KEY);
     world.poll(refused).await;
 }

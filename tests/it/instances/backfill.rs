@@ -37,7 +37,10 @@ async fn a_backfill_is_accepted_and_shown_and_polled_for_at_once() {
     let owner = polled(&world).await;
     let poll = Poll::begin(&owner).await;
     poll.end(ago(-3600), &Health::default()).await.unwrap();
-    assert_eq!(world.stack.tick().await.unwrap(), json!({"dispatched": 0}));
+    assert_eq!(
+        world.stack.tick("PollerFunction").await.unwrap(),
+        json!({"dispatched": 0})
+    );
     assert_eq!(owner.shown().await.get("backfill"), None);
 
     let answer = january(&owner).await;

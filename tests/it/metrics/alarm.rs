@@ -66,7 +66,7 @@ impl Alarm {
 }
 
 /// The names of all alarms.
-pub(super) fn names() -> BTreeSet<String> {
+pub(crate) fn names() -> BTreeSet<String> {
     let documents = Yaml::load_from_str(TEMPLATE).unwrap();
     let resources = documents[0]["Resources"].as_mapping().unwrap();
     let is_alarm = |kind: &Yaml| kind.as_str() == Some("AWS::CloudWatch::Alarm");

@@ -37,7 +37,7 @@ async fn units_are_as_documented() {
     world.deliver(&url, &[], body).await;
     let id = world.polling(&["leads"]).await;
     world.poll(id).await;
-    world.stack.tick().await.unwrap();
+    world.stack.tick("PollerFunction").await.unwrap();
 
     let documented = documented();
     for line in lines(&world, POLLER).iter().chain(&lines(&world, WEBHOOK)) {

@@ -12,7 +12,7 @@ use serde_json::json;
 use shared::event::Entry;
 use shared::event_bus::EventBus;
 
-use super::line::of_aws;
+use super::line::{lines, of_aws};
 use super::{CALLBACK, POLLER, WEBHOOK, assert_reached, is_reached, last};
 use crate::world::{PATIENCE, World, ago};
 
@@ -25,7 +25,7 @@ async fn fail(world: &World, function: &str) {
 #[tokio::test]
 async fn an_invocation_that_fails_is_an_alarm_of_its_function() {
     let world = World::start().await;
-    world.stack.tick().await.unwrap();
+    world.stack.tick("PollerFunction").await.unwrap();
     assert!(!is_reached("PollerErrorsAlarm", &of_aws(&world)));
 
     fail(&world, WEBHOOK).await;
@@ -66,11 +66,11 @@ async fn a_request_that_finds_no_place_to_run_is_an_alarm_and_a_fault_of_the_api
 #[tokio::test]
 async fn a_tick_that_finds_no_place_to_run_is_an_alarm() {
     let world = World::start().await;
-    world.stack.tick().await.unwrap();
+    world.stack.tick("PollerFunction").await.unwrap();
     assert!(!is_reached("PollerThrottlesAlarm", &of_aws(&world)));
 
     world.stack.function(POLLER).unwrap().throttle(1);
-    world.stack.tick().await.unwrap_err();
+    world.stack.tick("PollerFunction").await.unwrap_err();
 
     let lines = of_aws(&world);
     assert_reached("PollerThrottlesAlarm", &lines);
@@ -101,7 +101,7 @@ async fn a_poll_that_cannot_begin_is_measured_and_its_request_is_kept() {
     assert_eq!(last(&world, POLLER).value("PollFailures"), Some(1.0));
     let lines = of_aws(&world);
     assert_reached("PollerDeadLettersAlarm", &lines);
-    assert!(!is_reached("CallbackDeadLettersAlarm", &lines));
+    assert!(!is_reached("CallbackFailuresAlarm", &lines));
     world.finish().await;
 }
 
@@ -120,13 +120,13 @@ async fn a_batch_that_finds_no_place_to_run_is_an_alarm_and_comes_again() {
     throttled.await.unwrap();
     let lines = of_aws(&world);
     assert_reached("CallbackThrottlesAlarm", &lines);
-    assert!(!is_reached("CallbackDeadLettersAlarm", &lines));
+    assert!(!is_reached("CallbackFailuresAlarm", &lines));
 
     queue.advance(queue.spec.visibility_timeout);
-    let dead_letters = world.stack.queue("CallbackDeadLetterQueue").unwrap();
+    let dead_letters = world.stack.queue("CallbackFailureQueue").unwrap();
     let given_up = dead_letters.messages().wait_for_count(1, PATIENCE);
     given_up.await.unwrap();
-    assert_reached("CallbackDeadLettersAlarm", &of_aws(&world));
+    assert_reached("CallbackFailuresAlarm", &of_aws(&world));
     world.finish().await;
 }
 
@@ -147,6 +147,72 @@ async fn events_that_wait_for_their_first_callback_are_an_alarm_until_they_are_g
     queue.wait_for(PATIENCE, is_empty).await.unwrap();
     world.stack.measured().clear();
     assert!(!is_reached("CallbackAgeAlarm", &of_aws(&world)));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_disabled_mapping_of_the_retry_queue_is_an_alarm() {
+    let world = World::start().await;
+    world.stack.disable_mapping("CallbackRetryQueue").unwrap();
+    let queue = world.stack.queue("CallbackRetryQueue").unwrap();
+    queue.send(Message::new("nonsense")).unwrap();
+    // The longest delay, and what a batch may take.
+    queue.advance(Duration::from_mins(16));
+    let lines = of_aws(&world);
+    assert!(!is_reached("CallbackRetryAgeAlarm", &lines));
+    assert!(!is_reached("CallbackAgeAlarm", &lines));
+
+    queue.advance(Duration::from_mins(14));
+    assert_reached("CallbackRetryAgeAlarm", &of_aws(&world));
+    // Long before SQS deletes what waits.
+    assert_eq!(queue.expired(), 0);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_queue_that_has_nearly_as_much_in_flight_as_it_may_is_an_alarm() {
+    for (name, alarm) in [
+        ("CallbackQueue", "CallbackInFlightAlarm"),
+        ("CallbackRetryQueue", "CallbackRetryInFlightAlarm"),
+    ] {
+        let world = World::start().await;
+        world.stack.disable_mappings();
+        let queue = world.stack.queue(name).unwrap();
+        let message = Message::new("nonsense");
+        for _ in 0..99_999 {
+            queue.send(message.clone()).unwrap();
+        }
+        assert_eq!(queue.receive_all(), 99_999);
+        assert!(!is_reached(alarm, &of_aws(&world)));
+
+        queue.send(message).unwrap();
+        assert_eq!(queue.receive_all(), 1);
+        let lines = of_aws(&world);
+        match name {
+            "CallbackQueue" => assert_reached("CallbackInFlightAlarm", &lines),
+            _ => assert_reached("CallbackRetryInFlightAlarm", &lines),
+        }
+        world.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn a_tick_that_does_not_come_or_cannot_read_what_waits_is_an_alarm() {
+    let world = World::start().await;
+    world.stack.tick(CALLBACK).await.unwrap();
+    let ticked = lines(&world, CALLBACK);
+    assert!(!is_reached("CallbackOverdueAlarm", &ticked));
+
+    let denied = Failure::Error {
+        status: 400,
+        code: "AccessDeniedException".to_owned(),
+    };
+    let query = Calls::of("Query").table("CallbackWaitsTable");
+    world.stack.store().fail(Fault::new(denied, query));
+    world.stack.tick(CALLBACK).await.unwrap_err();
+    // It says nothing, and to the alarm that is as bad as too much.
+    assert_eq!(lines(&world, CALLBACK).len(), ticked.len());
+    assert_reached("CallbackOverdueAlarm", &[]);
     world.finish().await;
 }
 

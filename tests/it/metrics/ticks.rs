@@ -27,12 +27,12 @@ async fn make_due(world: &World, id: u64, since: Timestamp) {
 #[tokio::test]
 async fn a_tick_that_fails_is_no_heartbeat() {
     let world = World::start().await;
-    world.stack.tick().await.unwrap();
+    world.stack.tick("PollerFunction").await.unwrap();
     assert!(!is_reached("HeartbeatAlarm", &lines(&world, POLLER)));
 
     let fault = Fault::new(Failure::Internal, Calls::of("Query")).times(3);
     world.stack.store().fail(fault);
-    world.stack.tick().await.unwrap_err();
+    world.stack.tick("PollerFunction").await.unwrap_err();
 
     let lines = lines(&world, POLLER);
     assert_eq!(lines.len(), 1, "{lines:?}");
@@ -54,7 +54,7 @@ async fn a_tick_that_fails_measures_what_it_asked_for() {
     let fault = Fault::new(Failure::Internal, of_shards.after_first(15));
     world.stack.store().fail(fault.times(3));
 
-    world.stack.tick().await.unwrap_err();
+    world.stack.tick("PollerFunction").await.unwrap_err();
 
     let mut lines = lines(&world, POLLER);
     lines.retain(|line| line.value("Dispatched").is_some());
@@ -78,14 +78,14 @@ async fn how_long_an_instance_has_waited_is_known_though_it_is_asked_for_again_a
     table.acquire(&lease, ago(0), ago(-600)).await.unwrap();
     make_due(&world, id, ago(1_000)).await;
 
-    world.stack.tick().await.unwrap();
+    world.stack.tick("PollerFunction").await.unwrap();
     let line = last(&world, POLLER);
     assert_reached("DueBacklogAlarm", [&line]);
     assert_eq!(line.value("Dispatched"), Some(1.0));
 
     // It is due again five minutes later.
     make_due(&world, id, ago(5)).await;
-    world.stack.tick().await.unwrap();
+    world.stack.tick("PollerFunction").await.unwrap();
     let line = tick_line(&world);
     assert_reached("DueBacklogAlarm", [&line]);
 
@@ -94,7 +94,7 @@ async fn how_long_an_instance_has_waited_is_known_though_it_is_asked_for_again_a
         .release(&lease, ago(5), &Health::default(), None)
         .await
         .unwrap();
-    world.stack.tick().await.unwrap();
+    world.stack.tick("PollerFunction").await.unwrap();
     let line = tick_line(&world);
     assert!(!is_reached("DueBacklogAlarm", [&line]), "{line:?}");
     assert!(line.value("DueBacklog").unwrap() < 60.0);

@@ -20,7 +20,7 @@ async fn what_a_poll_publishes_bears_the_trace_of_the_tick_that_asked_for_it() {
     world.organization.create_leads(3, change).unwrap();
     world.polling(&["leads"]).await;
 
-    world.stack.tick().await.unwrap();
+    world.stack.tick("PollerFunction").await.unwrap();
 
     let events = world.stack.bus().events();
     events.wait_for_count(4, PATIENCE).await.unwrap();

@@ -46,13 +46,22 @@ async fn a_request_that_nobody_gets_is_made_again_in_five_minutes() {
     let world = World::start_with(|builder| builder.without_rule(RULE)).await;
     let id = world.polling(&["leads"]).await;
 
-    assert_eq!(world.stack.tick().await.unwrap(), json!({"dispatched": 1}));
+    assert_eq!(
+        world.stack.tick("PollerFunction").await.unwrap(),
+        json!({"dispatched": 1})
+    );
     let next = next_poll(&world, id).await;
     assert!(ago(0) < next && next <= ago(-LEASE), "{next}");
-    assert_eq!(world.stack.tick().await.unwrap(), json!({"dispatched": 0}));
+    assert_eq!(
+        world.stack.tick("PollerFunction").await.unwrap(),
+        json!({"dispatched": 0})
+    );
 
     expire_dispatch(&world, id).await;
-    assert_eq!(world.stack.tick().await.unwrap(), json!({"dispatched": 1}));
+    assert_eq!(
+        world.stack.tick("PollerFunction").await.unwrap(),
+        json!({"dispatched": 1})
+    );
     assert_eq!(requested(&world), [id, id]);
     world.finish().await;
 }
@@ -72,12 +81,15 @@ async fn a_poll_that_could_not_begin_is_asked_for_again_in_five_minutes() {
         messages.wait_for_count(1, PATIENCE).await.unwrap();
         held.release();
     };
-    let (ticked, ()) = tokio::join!(world.stack.tick(), dropped);
+    let (ticked, ()) = tokio::join!(world.stack.tick("PollerFunction"), dropped);
     assert_eq!(ticked.unwrap(), json!({"dispatched": 1}));
     assert!(next_poll(&world, id).await <= ago(-LEASE));
 
     expire_dispatch(&world, id).await;
-    assert_eq!(world.stack.tick().await.unwrap(), json!({"dispatched": 1}));
+    assert_eq!(
+        world.stack.tick("PollerFunction").await.unwrap(),
+        json!({"dispatched": 1})
+    );
     polls_ended(&world, 1).await;
     world.finish().await;
 }
@@ -94,7 +106,7 @@ async fn an_instance_whose_poll_is_quicker_than_the_tick_is_not_put_off_by_it() 
         held.release();
         next
     };
-    let (ticked, next) = tokio::join!(world.stack.tick(), polled);
+    let (ticked, next) = tokio::join!(world.stack.tick("PollerFunction"), polled);
     assert_eq!(ticked.unwrap(), json!({"dispatched": 1}));
     assert_eq!(next_poll(&world, id).await, next);
     world.finish().await;
@@ -115,13 +127,19 @@ async fn an_instance_whose_request_is_not_taken_stays_due_and_holds_up_no_other(
         .bus()
         .refuse("ThrottlingException", is_throttled);
 
-    assert_eq!(world.stack.tick().await.unwrap(), json!({"dispatched": 1}));
+    assert_eq!(
+        world.stack.tick("PollerFunction").await.unwrap(),
+        json!({"dispatched": 1})
+    );
     polls_ended(&world, 1).await;
     assert_eq!(requested(&world), [other]);
     assert_eq!(next_poll(&world, throttled).await, due);
 
     world.stack.bus().accept_all();
-    assert_eq!(world.stack.tick().await.unwrap(), json!({"dispatched": 1}));
+    assert_eq!(
+        world.stack.tick("PollerFunction").await.unwrap(),
+        json!({"dispatched": 1})
+    );
     polls_ended(&world, 2).await;
     assert_eq!(requested(&world), [other, throttled]);
     world.finish().await;

@@ -36,7 +36,10 @@ async fn a_disabled_instance_takes_nothing_and_an_enabled_one_all() {
         .create_lead(json!({}), Change::at(ago(60)))
         .unwrap();
     world.close.wait_until_delivered(PATIENCE).await.unwrap();
-    assert_eq!(world.stack.tick().await.unwrap(), json!({"dispatched": 0}));
+    assert_eq!(
+        world.stack.tick("PollerFunction").await.unwrap(),
+        json!({"dispatched": 0})
+    );
     assert_eq!(world.poll(owner.id).await["polled"], false);
     assert_eq!(world.events().len(), 0);
     assert!(world.close.deliveries().is_empty());
@@ -48,7 +51,10 @@ async fn a_disabled_instance_takes_nothing_and_an_enabled_one_all() {
         StatusCode::OK
     );
     // At once, and what came meanwhile is not lost to a poll.
-    assert_eq!(world.stack.tick().await.unwrap(), json!({"dispatched": 1}));
+    assert_eq!(
+        world.stack.tick("PollerFunction").await.unwrap(),
+        json!({"dispatched": 1})
+    );
     let details = owner.events(2).await;
     assert_eq!(texts(&details, "channel"), ["webhook", "polling"]);
     world.finish().await;
@@ -141,7 +147,10 @@ async fn a_disabled_instance_that_is_changed_stays_quiet() {
     owner.configure(json!({"username": other_key})).await;
     world.keep_secret(&owner.key().await.unwrap());
     assert_eq!(owner.shown().await["webhook"]["status"], "paused");
-    assert_eq!(world.stack.tick().await.unwrap(), json!({"dispatched": 0}));
+    assert_eq!(
+        world.stack.tick("PollerFunction").await.unwrap(),
+        json!({"dispatched": 0})
+    );
 
     owner.enable(true).await;
     let lead = other.create_lead(json!({}), Change::now()).unwrap();

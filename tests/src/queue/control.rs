@@ -20,6 +20,11 @@ impl Queue {
         self.changed.send_replace(());
     }
 
+    /// The queue's time.
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.clock.now()).unwrap_or(Timestamp::MAX)
+    }
+
     /// Has no more messages than `count` in flight, instead of AWS's 120,000.
     pub fn limit_in_flight(&self, count: usize) {
         self.lock().limit_in_flight(count);
@@ -41,6 +46,13 @@ impl Queue {
             destination.send(Message { id, ..message })?;
         }
         Ok(messages.len())
+    }
+
+    /// Receives all that can be received, as somebody who does nothing with it. Returns how many messages that is.
+    pub fn receive_all(&self) -> usize {
+        let take = || self.take(10, self.spec.visibility_timeout).received.len();
+        let taken = std::iter::repeat_with(take);
+        taken.take_while(|count| 0 < *count).sum()
     }
 
     /// Changes all messages that the queue holds, such as the times that are written in them.

@@ -89,7 +89,10 @@ async fn the_function_is_invoked_by_http_by_schedule_and_by_rule() -> Result<()>
         .json()
         .await?;
     assert_eq!(event["routeKey"], "GET /things");
-    assert_eq!(stack.tick().await?["detail-type"], "Scheduled Event");
+    assert_eq!(
+        stack.tick("Worker").await?["detail-type"],
+        "Scheduled Event"
+    );
     let entry =
         json!({"Source": "test", "DetailType": "t", "Detail": "{}", "EventBusName": "local"});
     let put = http

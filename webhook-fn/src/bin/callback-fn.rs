@@ -1,11 +1,12 @@
 //! The `callback-fn` binary.
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use serde_json::value::RawValue;
 use shared::env::Reader;
 use shared::{aws, logging};
-use webhook_fn::callback::app::{self, App};
+use webhook_fn::callback::app::App;
 use webhook_fn::callback::config::Config;
-use webhook_fn::callback::message::SqsEvent;
+use webhook_fn::callback::invocation;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -13,8 +14,8 @@ async fn main() -> Result<(), Error> {
     logging::init(&mut reader);
     let aws = aws::read_config(&mut reader)?;
     let app = App::new(Config::read(reader)?, &aws)?;
-    run(service_fn(|event: LambdaEvent<SqsEvent>| {
-        app::handle(&app, event)
+    run(service_fn(|event: LambdaEvent<Box<RawValue>>| {
+        invocation::handle(&app, event)
     }))
     .await
 }

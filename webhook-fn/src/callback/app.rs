@@ -1,28 +1,26 @@
 //! A batch of messages, and what becomes of them.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 
 use aws_types::SdkConfig;
 use futures_util::future::{join, join_all};
 use jiff::Timestamp;
-use lambda_runtime::LambdaEvent;
 use reqwest::Client;
 use shared::clock::Clock;
 use shared::instance_id::InstanceId;
 use shared::instance_table::InstanceTable;
-use shared::metrics::{Measures, Metrics, Service};
-use tokio::time::Instant;
+use shared::metrics::{Metrics, Service};
 
 use super::config::Config;
-use super::deliver::{self, ATTEMPT_TIMEOUT};
-use super::event::Event;
+use super::deliver;
+use super::event::Published;
 use super::instance::deliver_to;
-use super::message::{Answer, Message, SqsEvent};
+use super::message::{Answer, Message};
+use super::outside::Outside;
 use super::queues::Queues;
 use super::reason::Reason;
 use super::recent::Recent;
-use super::report;
+use super::waits_table::WaitsTable;
 
 /// What the function works with, set up once.
 #[derive(Debug)]
@@ -31,6 +29,8 @@ pub struct App {
     pub config: Config,
     /// The Instances table.
     pub instances: InstanceTable,
+    /// Where notifications wait for long.
+    pub waits: WaitsTable,
     /// Where notifications go that were not delivered.
     pub queues: Queues,
     /// The client of all callback URLs.
@@ -47,16 +47,20 @@ pub struct Notice<'a> {
     /// The message.
     pub message: &'a Message,
     /// The event.
-    pub event: Event<'a>,
+    pub published: Published<'a>,
 }
 
-/// The time of one invocation.
-#[derive(Debug, Clone, Copy)]
-pub struct Turn {
+/// What a batch is handled with.
+#[derive(Debug)]
+pub struct Batch<'a, O> {
+    /// The tables, the queues and the receivers.
+    pub outside: &'a O,
+    /// What was learned of callback URLs just now.
+    pub recent: &'a Recent,
+    /// Whether notifications may go to this machine, over http too.
+    pub allow_loopback: bool,
     /// The time.
     pub clock: Clock,
-    /// No attempt goes on after this.
-    pub deadline: Instant,
 }
 
 /// Where a message went.
@@ -64,12 +68,34 @@ pub struct Turn {
 pub enum Fate {
     /// To its callback URL.
     Delivered,
-    /// To the retry queue.
+    /// To wait for another attempt.
     Again,
-    /// To the dead-letter queue.
+    /// To the retry queue, without an attempt.
+    Diverted,
+    /// To the dead-letter queue, or the failure queue.
     Dead,
     /// Nowhere: it comes again.
     Kept,
+}
+
+/// A message and what became of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Ended<'a> {
+    /// The message.
+    pub message: &'a Message,
+    /// When its event was published, if it is one.
+    pub published: Option<Timestamp>,
+    /// Where it went.
+    pub fate: Fate,
+}
+
+/// What became of the messages of a batch.
+#[derive(Debug, Default)]
+pub struct Handled<'a> {
+    /// Of each instance.
+    pub instances: Vec<(InstanceId, Vec<Ended<'a>>)>,
+    /// Of those that are nobody's.
+    pub nobodys: Vec<Ended<'a>>,
 }
 
 impl App {
@@ -80,6 +106,7 @@ impl App {
     pub fn new(config: Config, aws: &SdkConfig) -> Result<Self, reqwest::Error> {
         Ok(Self {
             instances: InstanceTable::new(aws, config.instances_table.clone()),
+            waits: WaitsTable::new(aws, config.waits_table.clone()),
             queues: Queues::new(aws, &config),
             http: deliver::client(config.allow_loopback)?,
             recent: Recent::default(),
@@ -89,69 +116,70 @@ impl App {
     }
 }
 
-/// Delivers what is due of a batch, that of each instance beside that of the others.
-///
-/// # Errors
-/// Never: what could not be done stays in its queue.
-pub async fn handle(app: &App, event: LambdaEvent<SqsEvent>) -> Result<Answer, Infallible> {
-    let clock = Clock::start();
-    let turn = Turn {
-        clock,
-        deadline: Instant::now() + ATTEMPT_TIMEOUT,
-    };
-    // Of a process that is new, whatever becomes of its first batch.
-    app.metrics.write(Measures::default(), clock.started());
-    let messages = read(app, event.payload, clock.started());
-    let (early, due): (Vec<_>, Vec<_>) = messages
-        .iter()
-        .partition(|message| message.wait(clock.started()).is_some());
-    let (notices, poison) = sort_out(&due);
-
-    let delivering = notices
-        .iter()
-        .map(|(id, notices)| deliver_to(app, *id, notices, turn));
-    let giving_up = poison.iter().map(|message| give_up(app, message));
-    let (delivered, given_up) = join(join_all(delivering), join_all(giving_up)).await;
-    // As late as can be: what hides a message is counted from here.
-    join_all(early.iter().map(|message| hide(app, message, &clock))).await;
-
-    let given_up: Vec<_> = given_up.into_iter().flatten().collect();
-    let now = clock.now();
-    app.metrics
-        .write(report::measures(None, &given_up, now), now);
-    let delivered = delivered.into_iter().flatten();
-    let fates: Vec<_> = delivered.chain(given_up).collect();
-    summarize(&fates, early.len());
-    let kept = fates.into_iter().filter(|(_, fate)| *fate == Fate::Kept);
-    let kept = kept.map(|(message, _)| message).chain(early);
-    Ok(Answer::keeping(kept.map(|message| message.id.clone())))
+impl<O> Clone for Batch<'_, O> {
+    fn clone(&self) -> Self {
+        *self
+    }
 }
 
-fn read(app: &App, event: SqsEvent, now: Timestamp) -> Vec<Message> {
-    let retry_queue_url = &app.config.retry_queue_url;
-    let read = |record| Message::read(record, retry_queue_url, now);
-    event.records.into_iter().map(read).collect()
+impl<O> Copy for Batch<'_, O> {}
+
+impl Handled<'_> {
+    /// What SQS is told: what could not be done stays in its queue.
+    pub fn answer(&self) -> Answer {
+        let kept = self.ended().filter(|ended| ended.fate == Fate::Kept);
+        Answer::keeping(kept.map(|ended| ended.message.id.clone()))
+    }
+
+    /// Logs how many went where.
+    pub fn log(&self) {
+        let count = |fate: Fate| self.ended().filter(|ended| ended.fate == fate).count();
+        tracing::info!(
+            delivered = count(Fate::Delivered),
+            retried = count(Fate::Again),
+            diverted = count(Fate::Diverted),
+            dead = count(Fate::Dead),
+            kept = count(Fate::Kept),
+            "a batch of notifications was handled"
+        );
+    }
+
+    fn ended(&self) -> impl Iterator<Item = &Ended<'_>> {
+        let instances = self.instances.iter().flat_map(|(_, ended)| ended);
+        instances.chain(&self.nobodys)
+    }
+}
+
+/// Delivers a batch, the notifications of each instance beside those of the others.
+pub async fn deliver<'a, O: Outside>(batch: Batch<'_, O>, messages: &'a [Message]) -> Handled<'a> {
+    let (notices, poison) = sort_out(messages);
+    let delivering = notices
+        .iter()
+        .map(async |(id, notices)| (*id, deliver_to(batch, *id, notices).await));
+    let giving_up = poison.into_iter().map(|message| give_up(batch, message));
+    let (instances, nobodys) = join(join_all(delivering), join_all(giving_up)).await;
+    Handled { instances, nobodys }
 }
 
 /// The notices of each instance in their order, and the messages that are none.
-fn sort_out<'a>(due: &[&'a Message]) -> (BTreeMap<InstanceId, Vec<Notice<'a>>>, Vec<&'a Message>) {
+fn sort_out(messages: &[Message]) -> (BTreeMap<InstanceId, Vec<Notice<'_>>>, Vec<&Message>) {
     let mut notices: BTreeMap<_, Vec<_>> = BTreeMap::new();
     let mut poison = Vec::new();
-    for message in due {
-        match Event::parse(&message.body) {
-            Some(event) => {
-                let of_instance = notices.entry(event.instance_id).or_default();
-                of_instance.push(Notice { message, event });
+    for message in messages {
+        match Published::parse(&message.body) {
+            Some(published) => {
+                let of_instance = notices.entry(published.event.instance_id).or_default();
+                of_instance.push(Notice { message, published });
             }
-            None => poison.push(*message),
+            None => poison.push(message),
         }
     }
     (notices, poison)
 }
 
-async fn give_up<'a>(app: &App, message: &'a Message) -> Vec<(&'a Message, Fate)> {
+async fn give_up<'a, O: Outside>(batch: Batch<'_, O>, message: &'a Message) -> Ended<'a> {
     let reason = Reason::NotAnEvent;
-    let fate = match app.queues.give_up(message, reason).await {
+    let fate = match batch.outside.give_up(message, reason).await {
         Ok(()) => {
             tracing::warn!(message.id, %reason, "a message was given up");
             Fate::Dead
@@ -161,25 +189,9 @@ async fn give_up<'a>(app: &App, message: &'a Message) -> Vec<(&'a Message, Fate)
             Fate::Kept
         }
     };
-    vec![(message, fate)]
-}
-
-/// A message that cannot be hidden comes again after the queue's own time.
-async fn hide(app: &App, message: &Message, clock: &Clock) {
-    let wait = message.wait(clock.now()).unwrap_or_default();
-    if let Err(error) = app.queues.hide(message, wait).await {
-        tracing::warn!(message.id, %error, "a message could not be hidden until it is due");
+    Ended {
+        message,
+        published: None,
+        fate,
     }
-}
-
-fn summarize(fates: &[(&Message, Fate)], early: usize) {
-    let count = |fate: Fate| fates.iter().filter(|(_, found)| *found == fate).count();
-    tracing::info!(
-        delivered = count(Fate::Delivered),
-        retried = count(Fate::Again),
-        dead = count(Fate::Dead),
-        kept = count(Fate::Kept),
-        early,
-        "a batch of notifications was handled"
-    );
 }

@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use shared::address;
+use shared::callback::CallbackState;
 use shared::instance::{Instance, Phase};
 use shared::settings::callback::Callback;
 use shared::settings::{Policy, Settings};
@@ -18,6 +19,17 @@ pub struct Known {
     pub instance: Instance,
     /// What its configuration means.
     pub settings: Settings,
+    /// How its callback URL has fared.
+    pub state: CallbackState,
+}
+
+/// What to do with a notification.
+#[derive(Debug)]
+pub enum Plan<'a> {
+    /// It is posted.
+    Post(&'a Callback),
+    /// This has become of it, without an attempt.
+    Without(Outcome),
 }
 
 /// What becomes of a notification.
@@ -27,6 +39,8 @@ pub enum Outcome {
     Delivered,
     /// It is tried again.
     Again(Retry, Reason),
+    /// It is tried for the first time from the retry queue, where a slow callback URL holds up only what waits anyway.
+    Diverted,
     /// It is given up.
     Dead(Reason),
 }
@@ -42,29 +56,46 @@ pub fn know(instance: Option<Instance>) -> Result<Known, Reason> {
     }
     let settings = Settings::parse(&instance.configuration, &Policy::of_stored());
     let settings = settings.map_err(|_| Reason::BadConfiguration)?;
-    Ok(Known { instance, settings })
+    Ok(Known {
+        state: instance.callback.of(instance.callback_since),
+        instance,
+        settings,
+    })
 }
 
-/// Where to deliver a notification of an instance.
-///
-/// # Errors
-/// Why it is given up without an attempt.
-pub fn destination<'a>(
+/// What to do with a notification of an instance. `random` is from -1 to 1.
+pub fn plan<'a>(
     known: &'a Known,
     message: &Message,
     allow_loopback: bool,
     now: Timestamp,
-) -> Result<&'a Callback, Reason> {
+    random: f64,
+) -> Plan<'a> {
+    let state = &known.state;
+    let callback = match destination(known, allow_loopback) {
+        Ok(callback) => callback,
+        Err(reason) => return Plan::Without(Outcome::Dead(reason)),
+    };
+    if message.attempts == 0
+        && state.is_open(now)
+        && let Some(retry) = schedule::spared(now, random)
+    {
+        Plan::Without(Outcome::Again(retry, Reason::CircuitOpen))
+    } else if !message.is_retry && state.is_slow(now) {
+        Plan::Without(Outcome::Diverted)
+    } else {
+        Plan::Post(callback)
+    }
+}
+
+fn destination(known: &Known, allow_loopback: bool) -> Result<&Callback, Reason> {
     let callback = known.settings.callback.as_ref().ok_or(Reason::NoCallback)?;
-    let state = &known.instance.callback;
     let is_public =
         callback.url.scheme() == "https" && !address::names_no_public_address(&callback.url);
-    if state.is_gone(&callback.url) {
+    if known.state.gone {
         Err(Reason::Gone)
     } else if !is_public && !allow_loopback {
         Err(Reason::AddressNotAllowed)
-    } else if message.retry.is_none() && state.is_open(now) {
-        Err(Reason::CircuitOpen)
     } else {
         Ok(callback)
     }
@@ -89,30 +120,19 @@ fn again(
     now: Timestamp,
     random: f64,
 ) -> Outcome {
-    let attempt = message.retry.map_or(0, |retry| retry.attempt) + 1;
-    let first_failure = message.retry.map_or(now, |retry| retry.first_failure);
-    match schedule::next(attempt, first_failure, now, retry_after, random) {
+    let attempts = message.attempts.saturating_add(1);
+    let first_failure = message.first_failure.unwrap_or(now);
+    match schedule::next(attempts, first_failure, now, retry_after, random) {
         None => Outcome::Dead(reason),
-        Some(not_before) => Outcome::Again(
+        Some(due) => Outcome::Again(
             Retry {
-                attempt,
-                not_before,
+                attempts,
                 first_failure,
+                due,
             },
             reason,
         ),
     }
-}
-
-/// What becomes of a notification for which there was no time. That was no attempt.
-pub fn postponed(message: &Message, now: Timestamp) -> Outcome {
-    let first_failure = message.retry.map_or(now, |retry| retry.first_failure);
-    let retry = Retry {
-        attempt: message.retry.map_or(0, |retry| retry.attempt),
-        not_before: schedule::soon(now),
-        first_failure,
-    };
-    Outcome::Again(retry, Reason::TooSlow)
 }
 
 #[cfg(test)]
@@ -122,7 +142,7 @@ mod tests {
     use shared::configuration::Configuration;
     use shared::instance::{Instance, Phase};
 
-    use super::{Known, Outcome, destination, know, outcome, postponed};
+    use super::{Known, Outcome, Plan, know, outcome, plan};
     use crate::callback::deliver::Attempt;
     use crate::callback::message::{Message, Retry};
     use crate::callback::reason::Reason;
@@ -149,24 +169,23 @@ mod tests {
         know(Some(instance)).unwrap()
     }
 
-    fn message(attempt: Option<u32>) -> Message {
-        let retry = attempt.map(|attempt| Retry {
-            attempt,
-            not_before: NOW,
-            first_failure: NOW - SignedDuration::from_secs(64),
-        });
+    /// A message of the first queue, or one of the retry queue after so many failures.
+    fn message(attempts: Option<u32>) -> Message {
+        let attempted = attempts.filter(|attempts| 0 < *attempts);
         Message {
             id: "m1".to_owned(),
-            receipt_handle: "r1".to_owned(),
             body: String::new(),
-            queued_at: NOW,
-            retry,
+            is_retry: attempts.is_some(),
+            attempts: attempts.unwrap_or(0),
+            first_failure: attempted.map(|_| NOW - SignedDuration::from_secs(64)),
         }
     }
 
-    fn decided(known: &Known, attempt: Option<u32>) -> Result<String, Reason> {
-        let callback = destination(known, &message(attempt), false, NOW)?;
-        Ok(callback.url.to_string())
+    fn planned(known: &Known, attempts: Option<u32>) -> Result<String, Outcome> {
+        match plan(known, &message(attempts), false, NOW, 0.0) {
+            Plan::Post(callback) => Ok(callback.url.to_string()),
+            Plan::Without(outcome) => Err(outcome),
+        }
     }
 
     fn failed(reason: Reason) -> Attempt {
@@ -174,6 +193,10 @@ mod tests {
             reason,
             retry_after: None,
         }
+    }
+
+    fn later(seconds: i64) -> Timestamp {
+        NOW + SignedDuration::from_secs(seconds)
     }
 
     #[test]
@@ -197,32 +220,57 @@ mod tests {
             .configuration
             .set("event.notification.enabled", "false");
         let known = know(Some(instance)).unwrap();
-        assert_eq!(decided(&known, None), Err(Reason::NoCallback));
+        let dead = Outcome::Dead(Reason::NoCallback);
+        assert_eq!(planned(&known, None), Err(dead));
     }
 
     #[test]
     fn a_url_that_is_gone_is_not_asked_again_but_another_is() {
-        let gone = |url: &str| CallbackState {
-            gone_url: Some(url.to_owned()),
+        let gone = CallbackState {
+            gone: true,
             ..CallbackState::default()
         };
-        for attempt in [None, Some(1)] {
-            assert_eq!(decided(&known(URL, gone(URL)), attempt), Err(Reason::Gone));
-            let other = known(URL, gone("https://app.example.com/old"));
-            assert_eq!(decided(&other, attempt), Ok(URL.to_owned()));
+        for attempts in [None, Some(1)] {
+            let dead = Outcome::Dead(Reason::Gone);
+            assert_eq!(planned(&known(URL, gone.clone()), attempts), Err(dead));
+            let mut other = instance(URL);
+            other.callback = gone.clone();
+            other.callback_since = 2;
+            let other = know(Some(other)).unwrap();
+            assert_eq!(planned(&other, attempts), Ok(URL.to_owned()));
         }
     }
 
     #[test]
-    fn while_too_many_wait_only_they_are_tried() {
-        let state = |seconds| CallbackState {
-            open_until: Some(NOW + SignedDuration::from_secs(seconds)),
+    fn while_the_circuit_is_open_only_what_failed_before_is_tried() {
+        let state = |until| CallbackState {
+            open_until: Some(until),
             ..CallbackState::default()
         };
-        let open = known(URL, state(1));
-        assert_eq!(decided(&open, None), Err(Reason::CircuitOpen));
-        assert_eq!(decided(&open, Some(1)), Ok(URL.to_owned()));
-        assert_eq!(decided(&known(URL, state(0)), None), Ok(URL.to_owned()));
+        let retry = Retry {
+            attempts: 3,
+            first_failure: NOW,
+            due: later(512),
+        };
+        let open = known(URL, state(later(1)));
+        let spared = Err(Outcome::Again(retry, Reason::CircuitOpen));
+        assert_eq!(planned(&open, None), spared);
+        assert_eq!(planned(&open, Some(0)), spared);
+        assert_eq!(planned(&open, Some(1)), Ok(URL.to_owned()));
+        assert_eq!(planned(&known(URL, state(NOW)), None), Ok(URL.to_owned()));
+    }
+
+    #[test]
+    fn a_slow_url_is_called_from_the_retry_queue_alone() {
+        let state = |until| CallbackState {
+            slow_until: Some(until),
+            ..CallbackState::default()
+        };
+        let slow = known(URL, state(later(1)));
+        assert_eq!(planned(&slow, None), Err(Outcome::Diverted));
+        assert_eq!(planned(&slow, Some(0)), Ok(URL.to_owned()));
+        assert_eq!(planned(&slow, Some(1)), Ok(URL.to_owned()));
+        assert_eq!(planned(&known(URL, state(NOW)), None), Ok(URL.to_owned()));
     }
 
     #[test]
@@ -233,36 +281,34 @@ mod tests {
             "http://app.example.com/",
         ] {
             let known = known(url, CallbackState::default());
-            assert_eq!(
-                decided(&known, None),
-                Err(Reason::AddressNotAllowed),
-                "{url}"
-            );
-            assert!(destination(&known, &message(None), true, NOW).is_ok());
+            let dead = Outcome::Dead(Reason::AddressNotAllowed);
+            assert_eq!(planned(&known, None), Err(dead), "{url}");
+            let allowed = plan(&known, &message(None), true, NOW, 0.0);
+            assert!(matches!(allowed, Plan::Post(_)), "{url}");
         }
     }
 
     #[test]
-    fn a_failure_is_tried_again_five_times() {
-        let attempt = failed(Reason::Status(500));
-        let first = Retry {
-            attempt: 1,
-            not_before: NOW + SignedDuration::from_secs(8),
+    fn a_failure_is_tried_again_until_the_sixth() {
+        let again = |message: &Message| outcome(failed(Reason::Status(500)), message, NOW, 0.0);
+        let retry = Retry {
+            attempts: 1,
             first_failure: NOW,
+            due: later(8),
         };
-        let found = outcome(attempt, &message(None), NOW, 0.0);
-        assert_eq!(found, Outcome::Again(first, Reason::Status(500)));
-
-        let third = Retry {
-            attempt: 3,
-            not_before: NOW + SignedDuration::from_secs(512 - 64),
-            first_failure: NOW - SignedDuration::from_secs(64),
+        let first = Outcome::Again(retry, Reason::Status(500));
+        assert_eq!(again(&message(None)), first);
+        assert_eq!(again(&message(Some(0))), first);
+        let retry = Retry {
+            attempts: 3,
+            first_failure: later(-64),
+            due: later(448),
         };
-        let found = outcome(attempt, &message(Some(2)), NOW, 0.0);
-        assert_eq!(found, Outcome::Again(third, Reason::Status(500)));
-
-        let found = outcome(attempt, &message(Some(5)), NOW, 0.0);
-        assert_eq!(found, Outcome::Dead(Reason::Status(500)));
+        let third = Outcome::Again(retry, Reason::Status(500));
+        assert_eq!(again(&message(Some(2))), third);
+        let dead = Outcome::Dead(Reason::Status(500));
+        assert_eq!(again(&message(Some(5))), dead);
+        assert_eq!(again(&message(Some(u32::MAX))), dead);
     }
 
     #[test]
@@ -270,19 +316,6 @@ mod tests {
         for reason in [Reason::Gone, Reason::AddressNotAllowed] {
             let found = outcome(Attempt::Refused(reason), &message(None), NOW, 0.0);
             assert_eq!(found, Outcome::Dead(reason));
-        }
-    }
-
-    #[test]
-    fn want_of_time_is_no_attempt() {
-        for (attempt, since) in [(None, 0), (Some(2), 64)] {
-            let retry = Retry {
-                attempt: attempt.unwrap_or(0),
-                not_before: NOW + SignedDuration::from_secs(8),
-                first_failure: NOW - SignedDuration::from_secs(since),
-            };
-            let found = postponed(&message(attempt), NOW);
-            assert_eq!(found, Outcome::Again(retry, Reason::TooSlow));
         }
     }
 }

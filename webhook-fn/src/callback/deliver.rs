@@ -13,7 +13,7 @@ use super::reason::Reason;
 use super::resolver::{NoPublicAddress, PublicResolver, SystemResolver};
 
 /// One attempt, with all that belongs to it.
-pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// An answer is read so far, in bytes and in time, for its connection to be used again. What it says is nobody's business.
 const MAX_ANSWER: usize = 16 * 1024;
@@ -67,13 +67,8 @@ pub fn client(allow_loopback: bool) -> Result<Client, reqwest::Error> {
         .build()
 }
 
-/// Sends a notification, within `timeout`.
-pub async fn send(
-    client: &Client,
-    request: Request<'_>,
-    timeout: Duration,
-    now: Timestamp,
-) -> Attempt {
+/// Sends a notification. Every attempt has 15 s of its own.
+pub async fn send(client: &Client, request: Request<'_>, now: Timestamp) -> Attempt {
     let Request {
         callback,
         signature,
@@ -84,7 +79,7 @@ pub async fn send(
         .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
         .headers(callback.headers.clone())
         .headers(signature)
-        .timeout(timeout)
+        .timeout(ATTEMPT_TIMEOUT)
         .body(body);
     match request.send().await {
         Ok(response) => {

@@ -12,8 +12,20 @@ use shared::json;
 #[derive(Deserialize)]
 struct Envelope<'a> {
     source: String,
+    #[serde(default)]
+    time: Option<Timestamp>,
     #[serde(borrow)]
     detail: &'a RawValue,
+}
+
+/// An event and when it was published.
+#[derive(Debug)]
+pub struct Published<'a> {
+    /// The event.
+    pub event: Event<'a>,
+    /// When EventBridge took it, in whole seconds, the same on every delivery and after a replay; of a message that somebody
+    /// sent without that, the date of the change.
+    pub time: Timestamp,
 }
 
 /// One change of one instance.
@@ -54,33 +66,41 @@ pub struct Event<'a> {
     pub current: Option<&'a RawValue>,
 }
 
-impl<'a> Event<'a> {
+impl<'a> Published<'a> {
     /// Reads a message's body; nothing, where it is no event of ours.
     pub fn parse(body: &'a str) -> Option<Self> {
         let envelope: Envelope<'a> = json::read(body).ok()?;
         if envelope.source != SOURCE {
             return None;
         }
-        json::read(envelope.detail.get()).ok()
+        let event: Event<'a> = json::read(envelope.detail.get()).ok()?;
+        Some(Self {
+            time: envelope.time.unwrap_or(event.date),
+            event,
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Event;
+    use super::Published;
 
     const DETAIL: &str = r#"{"id":"479e76ad29a077976e08103ed6e66062","instanceId":20931,"instanceName":"Test","instanceTags":["Test"],"elementKey":"closeio","objectType":"contact","objectId":"cont_1","eventType":"UPDATED","action":"updated","date":"2026-06-19T12:06:45.242Z","channel":"polling","callback":true,"raw":{"id": "cont_1",  "n": 1.50}}"#;
 
     fn message(source: &str, detail: &str) -> String {
         format!(
-            r#"{{"version":"0","id":"6a7e8feb","detail-type":"contact.updated","source":"{source}","resources":[],"detail":{detail}}}"#
+            r#"{{"version":"0","id":"6a7e8feb","detail-type":"contact.updated","source":"{source}","time":"2026-06-19T12:06:52Z","resources":[],"detail":{detail}}}"#
         )
     }
 
     #[test]
     fn is_what_was_published() {
         let body = message("closeio", DETAIL);
-        let event = Event::parse(&body).unwrap();
+        let Published { event, time } = Published::parse(&body).unwrap();
+        assert_eq!(time.to_string(), "2026-06-19T12:06:52Z");
+        let without = body.replace(r#""time":"2026-06-19T12:06:52Z","#, "");
+        let time = Published::parse(&without).unwrap().time;
+        assert_eq!(time.to_string(), "2026-06-19T12:06:45.242Z");
         assert_eq!(event.id.to_string(), "479e76ad29a077976e08103ed6e66062");
         assert_eq!(event.raw.unwrap().get(), r#"{"id": "cont_1",  "n": 1.50}"#);
     }
@@ -94,11 +114,12 @@ mod tests {
             DETAIL.to_owned(),
             message("closeio.poller", DETAIL),
             message("closeio", "{}"),
+            message("closeio", DETAIL).replace("2026-06-19T12:06:52Z", "now"),
             message("closeio", &DETAIL.replace("479e", "xyz")),
             message("closeio", &DETAIL.replace("20931", "0")),
             message("closeio", &DETAIL.replace("UPDATED", "RETRIEVED")),
         ] {
-            assert!(Event::parse(&body).is_none(), "{body}");
+            assert!(Published::parse(&body).is_none(), "{body}");
         }
     }
 }

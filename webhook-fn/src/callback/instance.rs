@@ -1,132 +1,141 @@
 //! The notifications of one instance in a batch.
 
+use std::cell::Cell;
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
+use futures_util::future::{join, join_all};
+use jiff::Timestamp;
 use shared::callback::CallbackNote;
 use shared::instance_id::InstanceId;
 use shared::settings::callback::Callback;
 use shared::table::TableError;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
-use super::app::{App, Fate, Notice, Turn};
-use super::decide::{self, Known, Outcome};
-use super::deliver::{self, Request};
+use super::app::{Batch, Ended, Fate, Notice};
+use super::decide::{self, Known, Outcome, Plan};
+use super::deliver::{Attempt, Request};
 use super::message::Message;
+use super::outside::Outside;
 use super::reason::Reason;
-use super::{notification, report, signature};
+use super::{notification, schedule, signature};
 
-/// Requests to one callback URL at a time. They begin in the order of the queue, which itself keeps none.
-const AT_ONCE: usize = 5;
-/// With less time than this a request is not begun: to connect alone may take so long.
-const MIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// An attempt that takes longer is slow.
+const SLOW: Duration = Duration::from_secs(2);
+/// How often a note is made anew of what is stored then, where others have noted something meanwhile.
+const MAX_NOTES: usize = 5;
 
-struct Delivery<'a> {
-    app: &'a App,
+struct Delivery<'a, O> {
+    batch: Batch<'a, O>,
+    id: InstanceId,
     known: Result<&'a Known, Reason>,
-    turn: Turn,
+    is_slow: Cell<bool>,
 }
 
-/// Delivers notifications of an instance, or sends them where they go instead, and notes how that went.
-pub async fn deliver_to<'a>(
-    app: &App,
+/// Delivers notifications of an instance, all at once, or sends them where they go instead, and notes how that went.
+pub async fn deliver_to<'a, O: Outside>(
+    batch: Batch<'_, O>,
     id: InstanceId,
     notices: &[Notice<'a>],
-    turn: Turn,
-) -> Vec<(&'a Message, Fate)> {
-    let known = match app.instances.get(id).await {
+) -> Vec<Ended<'a>> {
+    let known = match batch.outside.instance(id).await {
         Ok(instance) => decide::know(instance),
         Err(error) => {
             tracing::error!(instance.id = %id, %error, "an instance could not be read; its notifications come again");
-            let messages = notices.iter().map(|notice| notice.message);
-            return messages.map(|message| (message, Fate::Kept)).collect();
+            return ended(notices, std::iter::repeat(Fate::Kept));
         }
     };
     let delivery = Delivery {
-        app,
+        batch,
+        id,
         known: known.as_ref().map_err(|reason| *reason),
-        turn,
+        is_slow: Cell::new(false),
     };
-    let handled = stream::iter(notices).map(|notice| delivery.handle(notice));
-    let handled: Vec<_> = handled.buffered(AT_ONCE).collect().await;
-    let now = turn.clock.now();
+    let handled = notices.iter().map(|notice| delivery.handle(notice));
+    let handled = join_all(handled).await;
     log(id, &handled);
     if let Ok(known) = &known {
-        note(app, known, notices, &handled, turn).await;
+        let note = to_note(notices, &handled, delivery.is_slow.get());
+        delivery.note(known, note).await;
     }
-    let messages = notices.iter().map(|notice| notice.message);
-    let fates = handled.into_iter().map(|(_, fate)| fate);
-    let fates: Vec<_> = messages.zip(fates).collect();
-    app.metrics
-        .write(report::measures(Some(id), &fates, now), now);
-    fates
+    ended(notices, handled.into_iter().map(|(_, fate)| fate))
 }
 
-impl Delivery<'_> {
+fn ended<'a>(notices: &[Notice<'a>], fates: impl Iterator<Item = Fate>) -> Vec<Ended<'a>> {
+    let ended = notices.iter().zip(fates).map(|(notice, fate)| Ended {
+        message: notice.message,
+        published: Some(notice.published.time),
+        fate,
+    });
+    ended.collect()
+}
+
+impl<O: Outside> Delivery<'_, O> {
     async fn handle(&self, notice: &Notice<'_>) -> (Outcome, Fate) {
-        let now = self.turn.clock.now();
-        let allow_loopback = self.app.config.allow_loopback;
+        let Batch {
+            allow_loopback,
+            clock,
+            ..
+        } = self.batch;
+        let message = notice.message;
         let outcome = match self.known {
             Err(reason) => Outcome::Dead(reason),
-            Ok(known) => match decide::destination(known, notice.message, allow_loopback, now) {
-                Err(reason) => Outcome::Dead(reason),
-                Ok(callback) => self.attempt(known, callback, notice).await,
-            },
-        };
-        (outcome, self.pass_on(notice.message, outcome).await)
-    }
-
-    async fn attempt(&self, known: &Known, callback: &Callback, notice: &Notice<'_>) -> Outcome {
-        let (id, url) = (known.instance.id, &callback.url);
-        let recent = &self.app.recent;
-        let attempt = if let Some(attempt) = recent.recall(id, url, Instant::now()) {
-            attempt
-        } else {
-            let timeout = self.turn.deadline.saturating_duration_since(Instant::now());
-            if timeout < MIN_TIMEOUT {
-                return decide::postponed(notice.message, self.turn.clock.now());
+            Ok(known) => {
+                match decide::plan(known, message, allow_loopback, clock.now(), random()) {
+                    Plan::Without(outcome) => outcome,
+                    Plan::Post(callback) => {
+                        let attempt = self.attempt(known, callback, notice).await;
+                        decide::outcome(attempt, message, clock.now(), random())
+                    }
+                }
             }
-            let request = self.request(known, callback, notice);
-            let now = self.turn.clock.now();
-            let attempt = deliver::send(&self.app.http, request, timeout, now).await;
-            recent.remember(id, url, attempt, Instant::now());
-            attempt
         };
-        let random = 2.0 * fastrand::f64() - 1.0;
-        decide::outcome(attempt, notice.message, self.turn.clock.now(), random)
+        (outcome, self.pass_on(message, outcome).await)
     }
 
-    fn request<'a>(
-        &self,
-        known: &Known,
-        callback: &'a Callback,
-        notice: &Notice<'_>,
-    ) -> Request<'a> {
-        let Notice { message, event } = notice;
-        let body = notification::body(event, &known.settings, message.queued_at);
-        let now = self.turn.clock.now();
-        let keys = signature::keys(&known.instance, now);
-        let signature = signature::headers(callback, &keys, event.id, now, body.as_bytes());
-        Request {
-            callback,
-            signature,
-            body,
+    /// The last attempt is always made. Another is not where one at the same URL has just timed out.
+    async fn attempt(&self, known: &Known, callback: &Callback, notice: &Notice<'_>) -> Attempt {
+        let Batch { recent, clock, .. } = self.batch;
+        let is_last = schedule::is_last(notice.message.attempts);
+        let since = known.instance.callback_since;
+        let recalled = recent.recall(self.id, since, Instant::now());
+        if let Some(attempt) = recalled.filter(|_| !is_last) {
+            return attempt;
         }
+        let request = request(known, callback, notice, clock.now());
+        let posting = self.batch.outside.post(request, clock.now());
+        let attempt = self.time(known, posting).await;
+        recent.remember(self.id, since, attempt, Instant::now());
+        attempt
+    }
+
+    /// Notes that the URL is slow while the attempt goes on: other batches then leave its first attempts to the retry queue.
+    async fn time(&self, known: &Known, posting: impl Future<Output = Attempt>) -> Attempt {
+        let mut posting = std::pin::pin!(posting);
+        if let Ok(attempt) = timeout(SLOW, &mut posting).await {
+            return attempt;
+        }
+        if self.is_slow.replace(true) {
+            return posting.await;
+        }
+        let note = CallbackNote {
+            is_slow: true,
+            ..CallbackNote::default()
+        };
+        join(posting, self.note(known, note)).await.0
     }
 
     /// A message is deleted from its queue only when it is in another one, if that is where it goes.
     async fn pass_on(&self, message: &Message, outcome: Outcome) -> Fate {
-        let queues = &self.app.queues;
+        let Batch { outside, clock, .. } = self.batch;
         let (passed_on, fate) = match outcome {
             Outcome::Delivered => (Ok(()), Fate::Delivered),
             Outcome::Again(retry, reason) => {
-                let now = self.turn.clock.now();
-                (
-                    queues.retry(message, &retry, reason, now).await,
-                    Fate::Again,
-                )
+                let now = clock.now();
+                let put_off = outside.put_off(message, self.id, &retry, reason, now);
+                (put_off.await, Fate::Again)
             }
-            Outcome::Dead(reason) => (queues.give_up(message, reason).await, Fate::Dead),
+            Outcome::Diverted => (outside.divert(message, self.id).await, Fate::Diverted),
+            Outcome::Dead(reason) => (outside.give_up(message, reason).await, Fate::Dead),
         };
         match passed_on {
             Ok(()) => fate,
@@ -136,12 +145,70 @@ impl Delivery<'_> {
             }
         }
     }
+
+    /// If it cannot be noted, the notifications are where they should be all the same.
+    async fn note(&self, known: &Known, note: CallbackNote) {
+        if let Err(error) = self.try_note(known, note).await {
+            tracing::warn!(instance.id = %self.id, %error, "how a callback fares could not be noted");
+        }
+    }
+
+    async fn try_note(&self, known: &Known, mut note: CallbackNote) -> Result<(), TableError> {
+        let since = known.instance.callback_since;
+        let mut stored = (known.instance.callback.clone(), since);
+        for _ in 0..MAX_NOTES {
+            let (state, of) = stored;
+            if of != since {
+                // Another URL was set: the attempts say nothing of that.
+                note = CallbackNote {
+                    waiting: note.waiting,
+                    ..CallbackNote::default()
+                };
+            }
+            let now = self.batch.clock.now();
+            let Some(change) = state.change(of, note.clone(), now) else {
+                return Ok(());
+            };
+            match self.batch.outside.note(self.id, &change).await {
+                Err(TableError::Conflict) => {}
+                noted => return noted,
+            }
+            let Some(instance) = self.batch.outside.instance(self.id).await? else {
+                tracing::info!(instance.id = %self.id, "the instance was removed");
+                return Ok(());
+            };
+            stored = (instance.callback, instance.callback_since);
+        }
+        Err(TableError::Conflict)
+    }
+}
+
+fn request<'a>(
+    known: &Known,
+    callback: &'a Callback,
+    notice: &Notice<'_>,
+    now: Timestamp,
+) -> Request<'a> {
+    let published = &notice.published;
+    let body = notification::body(published, &known.settings);
+    let keys = signature::keys(&known.instance, now);
+    let signature = signature::headers(callback, &keys, published.event.id, now, body.as_bytes());
+    Request {
+        callback,
+        signature,
+        body,
+    }
+}
+
+/// From -1 to 1.
+fn random() -> f64 {
+    2.0 * fastrand::f64() - 1.0
 }
 
 /// One line for all that were not delivered.
 fn log(id: InstanceId, handled: &[(Outcome, Fate)]) {
     let reason = handled.iter().rev().find_map(|(outcome, _)| match outcome {
-        Outcome::Delivered => None,
+        Outcome::Delivered | Outcome::Diverted => None,
         Outcome::Again(_, reason) | Outcome::Dead(reason) => Some(reason),
     });
     let Some(reason) = reason else {
@@ -156,38 +223,13 @@ fn log(id: InstanceId, handled: &[(Outcome, Fate)]) {
     }
 }
 
-/// If it cannot be noted, the notifications are where they should be all the same.
-async fn note(
-    app: &App,
-    known: &Known,
-    notices: &[Notice<'_>],
-    handled: &[(Outcome, Fate)],
-    turn: Turn,
-) {
-    let id = known.instance.id;
-    let note = to_note(known, notices, handled);
-    let Some(change) = known.instance.callback.change(note, turn.clock.now()) else {
-        return;
+fn to_note(notices: &[Notice<'_>], handled: &[(Outcome, Fate)], is_slow: bool) -> CallbackNote {
+    let mut note = CallbackNote {
+        is_slow,
+        ..CallbackNote::default()
     };
-    match app.instances.note_callback(id, &change).await {
-        Ok(()) => {}
-        Err(TableError::Conflict) => tracing::info!(instance.id = %id, "the instance was removed"),
-        Err(error) => {
-            tracing::warn!(instance.id = %id, %error, "how a callback fares could not be noted");
-        }
-    }
-}
-
-fn to_note(known: &Known, notices: &[Notice<'_>], handled: &[(Outcome, Fate)]) -> CallbackNote {
-    let url = known
-        .settings
-        .callback
-        .as_ref()
-        .map(|callback| &callback.url);
-    let is_gone = url.is_some_and(|url| known.instance.callback.is_gone(url));
-    let mut note = CallbackNote::default();
     for (notice, (outcome, fate)) in notices.iter().zip(handled) {
-        let waited = notice.message.retry.is_some();
+        let waited = 0 < notice.message.attempts;
         note.waiting += match fate {
             Fate::Again if !waited => 1,
             Fate::Delivered | Fate::Dead if waited => -1,
@@ -195,14 +237,11 @@ fn to_note(known: &Known, notices: &[Notice<'_>], handled: &[(Outcome, Fate)]) -
         };
         match outcome {
             Outcome::Delivered => note.is_delivered = true,
-            Outcome::Dead(Reason::Gone) if is_gone => {}
             Outcome::Again(_, reason) | Outcome::Dead(reason) if reason.is_the_callbacks() => {
                 note.failure = Some(reason.to_string());
+                note.is_gone |= *reason == Reason::Gone;
             }
-            Outcome::Again(..) | Outcome::Dead(_) => {}
-        }
-        if *outcome == Outcome::Dead(Reason::Gone) && !is_gone {
-            note.gone_url = url.map(ToString::to_string);
+            _ => {}
         }
     }
     note

@@ -7,12 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// The attribute that counts the attempts that have failed.
 pub const ATTEMPT: &str = "attempt";
-/// The attribute with the time of the next attempt, in milliseconds since 1970.
-pub const NOT_BEFORE: &str = "notBefore";
 /// The attribute with the time of the first failure, in milliseconds since 1970.
 pub const FIRST_FAILURE: &str = "firstFailure";
-/// The attribute with the time when the event reached the first queue, in milliseconds since 1970.
-pub const QUEUED_AT: &str = "queuedAt";
 /// The attribute with the last failure, or why the notification was given up.
 pub const REASON: &str = "reason";
 
@@ -29,19 +25,11 @@ pub struct SqsEvent {
 #[serde(rename_all = "camelCase")]
 pub struct Record {
     message_id: String,
-    receipt_handle: String,
     body: String,
-    attributes: SystemAttributes,
     #[serde(default)]
     message_attributes: HashMap<String, Attribute>,
     #[serde(rename = "eventSourceARN")]
     event_source_arn: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct SystemAttributes {
-    sent_timestamp: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -51,40 +39,40 @@ struct Attribute {
     string_value: Option<String>,
 }
 
-/// A message.
+/// A message. What is received is due: a queue keeps back what is not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// SQS's id of it.
     pub id: String,
-    /// What it is hidden by.
-    pub receipt_handle: String,
     /// An event, if all is well.
     pub body: String,
-    /// When the event reached the first queue: the time of the notification, on every attempt.
-    pub queued_at: Timestamp,
-    /// What was tried before; nothing, for a message of the first queue.
-    pub retry: Option<Retry>,
+    /// Whether it comes from the retry queue.
+    pub is_retry: bool,
+    /// How many attempts have failed.
+    pub attempts: u32,
+    /// When the first of them failed.
+    pub first_failure: Option<Timestamp>,
 }
 
-/// What is known of a notification that failed before.
+/// The next attempt of a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
     /// How many attempts have failed.
-    pub attempt: u32,
-    /// When the next is due.
-    pub not_before: Timestamp,
+    pub attempts: u32,
     /// When the first failed.
     pub first_failure: Timestamp,
+    /// When the next is due.
+    pub due: Timestamp,
 }
 
 /// The messages of a batch that stay in their queue; the others are deleted.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Answer {
     batch_item_failures: Vec<Failure>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Failure {
     item_identifier: String,
@@ -93,32 +81,21 @@ struct Failure {
 impl Message {
     /// Reads a record. One of the first queue is tried for the first time, whatever its attributes say: so it is with what is
     /// moved there from the dead-letter queue.
-    pub fn read(record: Record, retry_queue_url: &str, now: Timestamp) -> Self {
-        let millis = |name: &str| {
-            let text = record.message_attributes.get(name)?;
-            to_time(text.string_value.as_deref()?)
-        };
-        let sent_at = to_time(&record.attributes.sent_timestamp).unwrap_or(now);
-        let queued_at = millis(QUEUED_AT).unwrap_or(sent_at);
+    pub fn read(record: Record, retry_queue_url: &str) -> Self {
         let is_retry = name_of(&record.event_source_arn, ':') == name_of(retry_queue_url, '/');
-        let retry = is_retry.then(|| Retry {
-            attempt: attempt(&record).unwrap_or(1),
-            not_before: millis(NOT_BEFORE).unwrap_or(now),
-            first_failure: millis(FIRST_FAILURE).unwrap_or(queued_at),
-        });
+        let attribute = |name: &str| {
+            let attribute = record.message_attributes.get(name).filter(|_| is_retry)?;
+            attribute.string_value.as_deref()
+        };
         Self {
+            is_retry,
+            attempts: attribute(ATTEMPT)
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(0),
+            first_failure: attribute(FIRST_FAILURE).and_then(to_time),
             id: record.message_id,
-            receipt_handle: record.receipt_handle,
             body: record.body,
-            queued_at,
-            retry,
         }
-    }
-
-    /// How long it is too early for it, if it is.
-    pub fn wait(&self, now: Timestamp) -> Option<jiff::SignedDuration> {
-        let retry = self.retry.filter(|retry| now < retry.not_before)?;
-        Some(retry.not_before.duration_since(now))
     }
 }
 
@@ -130,6 +107,12 @@ impl Answer {
             batch_item_failures: ids.into_iter().map(failure).collect(),
         }
     }
+
+    /// The ids of the messages that stay.
+    pub fn kept(&self) -> impl Iterator<Item = &str> {
+        let failures = self.batch_item_failures.iter();
+        failures.map(|failure| failure.item_identifier.as_str())
+    }
 }
 
 /// A queue's name, which its ARN and its URL both end with.
@@ -139,23 +122,16 @@ fn name_of(address: &str, separator: char) -> &str {
         .map_or(address, |(_, name)| name)
 }
 
-fn attempt(record: &Record) -> Option<u32> {
-    let attribute = record.message_attributes.get(ATTEMPT)?;
-    attribute.string_value.as_ref()?.parse().ok()
-}
-
 fn to_time(millis: &str) -> Option<Timestamp> {
     Timestamp::from_millisecond(millis.parse().ok()?).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use jiff::{SignedDuration, Timestamp};
     use serde_json::{Value, json};
 
-    use super::{Answer, Message, Retry, SqsEvent};
+    use super::{Answer, Message, SqsEvent};
 
-    const NOW: Timestamp = Timestamp::constant(1_781_870_400, 0);
     const RETRY_QUEUE: &str = "https://sqs.eu-central-1.amazonaws.com/123456789012/retries";
 
     fn read(queue: &str, message_attributes: &Value) -> Message {
@@ -168,63 +144,58 @@ mod tests {
         }]});
         let event: SqsEvent = shared::json::read(&event.to_string()).unwrap();
         let record = event.records.into_iter().next().unwrap();
-        Message::read(record, RETRY_QUEUE, NOW)
+        Message::read(record, RETRY_QUEUE)
     }
 
     fn number(value: &str) -> Value {
         json!({"stringValue": value, "stringListValues": [], "binaryListValues": [], "dataType": "Number"})
     }
 
+    fn message(is_retry: bool) -> Message {
+        Message {
+            id: "m1".to_owned(),
+            body: "{}".to_owned(),
+            is_retry,
+            attempts: 0,
+            first_failure: None,
+        }
+    }
+
     #[test]
     fn a_retry_knows_what_was_tried() {
         let attributes = json!({
-            "attempt": number("2"), "notBefore": number("1781870410000"), "firstFailure": number("1781870346000"),
-            "queuedAt": number("1781870345000"), "reason": {"stringValue": "Status 500", "dataType": "String"},
+            "attempt": number("2"), "firstFailure": number("1781870346000"),
+            "reason": {"stringValue": "Status 500", "dataType": "String"},
         });
-        let message = read("retries", &attributes);
-        let retry = Retry {
-            attempt: 2,
-            not_before: "2026-06-19T12:00:10Z".parse().unwrap(),
-            first_failure: "2026-06-19T11:59:06Z".parse().unwrap(),
+        let expected = Message {
+            attempts: 2,
+            first_failure: Some("2026-06-19T11:59:06Z".parse().unwrap()),
+            ..message(true)
         };
-        assert_eq!(message.retry, Some(retry));
-        assert_eq!(message.queued_at.as_millisecond(), 1_781_870_345_000);
-        assert_eq!(message.wait(NOW), Some(SignedDuration::from_secs(10)));
-        assert_eq!(message.wait(retry.not_before), None);
+        assert_eq!(read("retries", &attributes), expected);
     }
 
     #[test]
     fn a_message_of_the_first_queue_is_new_whatever_it_went_through() {
-        let message = read(
-            "callbacks",
-            &json!({"attempt": number("5"), "queuedAt": number("1781870345000")}),
-        );
-        assert_eq!((message.retry, message.wait(NOW)), (None, None));
-        assert_eq!(message.queued_at.as_millisecond(), 1_781_870_345_000);
-        let message = read("callbacks", &json!({}));
-        assert_eq!(message.queued_at.as_millisecond(), 1_781_870_000_000);
+        let attributes = json!({"attempt": number("5"), "firstFailure": number("1781870346000")});
+        assert_eq!(read("callbacks", &attributes), message(false));
     }
 
     #[test]
-    fn a_retry_without_its_attributes_is_due() {
+    fn a_retry_without_its_attributes_was_not_tried() {
         for attributes in [
             json!({}),
-            json!({"attempt": number("many"), "notBefore": {"dataType": "Binary"}}),
+            json!({"attempt": number("many"), "firstFailure": {"dataType": "Binary"}}),
         ] {
-            let message = read("retries", &attributes);
-            let retry = Retry {
-                attempt: 1,
-                not_before: NOW,
-                first_failure: message.queued_at,
-            };
-            assert_eq!(message.retry, Some(retry));
-            assert_eq!(message.wait(NOW), None);
+            assert_eq!(read("retries", &attributes), message(true));
         }
     }
 
     #[test]
     fn what_stays_is_named() {
-        let answer = serde_json::to_string(&Answer::keeping(["m1".to_owned()])).unwrap();
+        let answer = Answer::keeping(["m1".to_owned()]);
+        assert_eq!(answer.kept().collect::<Vec<_>>(), ["m1"]);
+        let answer = serde_json::to_string(&answer).unwrap();
         assert_eq!(answer, r#"{"batchItemFailures":[{"itemIdentifier":"m1"}]}"#);
         let none = serde_json::to_string(&Answer::default()).unwrap();
         assert_eq!(none, r#"{"batchItemFailures":[]}"#);

@@ -16,7 +16,7 @@ use shared::json;
 use shared::query_url::Objects;
 use shared::settings::Settings;
 
-use super::event::Event;
+use super::event::{Event, Published};
 
 /// Accounts, companies and users were numbers.
 const NOBODY: u32 = 1;
@@ -77,13 +77,14 @@ struct Raw<'a> {
     polled: Option<(&'a str, Timestamp)>,
 }
 
-/// The notification of an event. It is the same on every attempt: `queued_at` is when the event reached the first queue.
-pub fn body(event: &Event<'_>, settings: &Settings, queued_at: Timestamp) -> String {
+/// The notification of an event. It is the same on every attempt, for all of it comes from the event.
+pub fn body(published: &Published<'_>, settings: &Settings) -> String {
+    let Published { event, time } = published;
     let resource = resource_name(&event.object_type, settings);
-    let poll_date = (event.channel == Channel::Polling).then_some(queued_at);
+    let poll_date = (event.channel == Channel::Polling).then_some(*time);
     to_json(&Notification {
         severity: SEVERITY,
-        created_date: queued_at.strftime(CREATED_DATE).to_string(),
+        created_date: time.strftime(CREATED_DATE).to_string(),
         topic: format!(
             "instance-{}-{}-events",
             event.instance_id, event.element_key
@@ -222,7 +223,7 @@ mod tests {
     use shared::settings::{Policy, Settings};
 
     use super::body;
-    use crate::callback::event::Event;
+    use crate::callback::event::Published;
 
     fn settings(resources: Option<Value>) -> Settings {
         let mut configuration = Configuration::default();
@@ -242,16 +243,14 @@ mod tests {
 
     fn message(channel: &str, object_type: &str, event_type: &str, rest: &str) -> String {
         format!(
-            r#"{{"source":"closeio","detail":{{"id":"479e76ad29a077976e08103ed6e66062","instanceId":20931,"instanceName":"Test",
+            r#"{{"source":"closeio","time":"2018-07-31T19:40:36Z","detail":{{"id":"479e76ad29a077976e08103ed6e66062","instanceId":20931,"instanceName":"Test",
             "instanceTags":["Test"],"elementKey":"closeio","objectType":"{object_type}","objectId":"lead_1","eventType":"{event_type}",
             "action":"x","date":"2018-07-31T19:39:46.242Z","channel":"{channel}","callback":true,{rest}}}}}"#
         )
     }
 
     fn notification(message: &str, resources: Option<Value>) -> String {
-        let event = Event::parse(message).unwrap();
-        let queued_at = "2018-07-31T19:40:36.12Z".parse().unwrap();
-        body(&event, &settings(resources), queued_at)
+        body(&Published::parse(message).unwrap(), &settings(resources))
     }
 
     fn object_type(object_type: &str, resources: Option<Value>) -> Value {

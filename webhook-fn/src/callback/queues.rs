@@ -9,23 +9,40 @@ use aws_sdk_sqs::types::MessageAttributeValue;
 use aws_types::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use shared::aws;
+use shared::instance_id::InstanceId;
 
 use super::config::Config;
-use super::message::{ATTEMPT, FIRST_FAILURE, Message, NOT_BEFORE, QUEUED_AT, REASON, Retry};
+use super::message::{ATTEMPT, FIRST_FAILURE, Message, REASON};
 use super::reason::Reason;
 
+/// The longest that a queue keeps a message back.
 /// Source: docs.aws.amazon.com, "`SendMessage`", `DelaySeconds`.
-const MAX_DELAY_SECONDS: i32 = 900;
-/// SQS hides a message for 12 h at most, counted from when it was handed out, which was some seconds ago.
-/// Source: docs.aws.amazon.com, "`ChangeMessageVisibility`".
-const MAX_HIDDEN_SECONDS: i32 = 12 * 3_600 - 300;
+pub const MAX_DELAY: SignedDuration = SignedDuration::from_mins(15);
 
-/// The retry queue and the dead-letter queue.
+/// The retry queue, the dead-letter queue and the failure queue.
 #[derive(Debug, Clone)]
 pub struct Queues {
     client: Client,
     retry_url: String,
     dead_letter_url: String,
+    failure_url: String,
+}
+
+/// A notification for the retry queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queued<'a> {
+    /// Whose.
+    pub instance_id: InstanceId,
+    /// The event, as it came.
+    pub body: &'a str,
+    /// How many attempts have failed.
+    pub attempts: u32,
+    /// When the first failed, if one has.
+    pub first_failure: Option<Timestamp>,
+    /// How the last failed, if one has.
+    pub reason: Option<&'a str>,
+    /// The time until the next.
+    pub delay: SignedDuration,
 }
 
 /// SQS did not do what it was asked for.
@@ -40,72 +57,69 @@ impl Queues {
             client: Client::new(aws),
             retry_url: config.retry_queue_url.clone(),
             dead_letter_url: config.dead_letter_queue_url.clone(),
+            failure_url: config.failure_queue_url.clone(),
         }
     }
 
-    /// Puts a notification into the retry queue.
+    /// Puts a notification into the retry queue. Its instance is its message group, so that SQS delivers the notifications of
+    /// others before those of an instance that takes much of callback-fn's time.
     ///
     /// # Errors
     /// When SQS has not taken it.
-    pub async fn retry(
-        &self,
-        message: &Message,
-        retry: &Retry,
-        reason: Reason,
-        now: Timestamp,
-    ) -> Result<(), QueueError> {
-        let wait = to_seconds(retry.not_before.duration_since(now));
-        let send = self.message(&self.retry_url, message, Some(retry), reason);
+    pub async fn retry(&self, queued: &Queued<'_>) -> Result<(), QueueError> {
+        let send = self.message(&self.retry_url, queued.body);
         let send = send
-            .message_attributes(NOT_BEFORE, time(retry.not_before))
-            .delay_seconds(wait.min(MAX_DELAY_SECONDS));
-        send.send().await.map(drop).map_err(unavailable)
+            .message_group_id(queued.instance_id.to_string())
+            .delay_seconds(to_seconds(queued.delay.min(MAX_DELAY)));
+        let send = tried(send, queued.attempts, queued.first_failure);
+        self.send(send, queued.reason).await
     }
 
-    /// Puts a notification into the dead-letter queue.
+    /// Puts a notification where it ends that is not tried again.
     ///
     /// # Errors
     /// When SQS has not taken it.
     pub async fn give_up(&self, message: &Message, reason: Reason) -> Result<(), QueueError> {
-        let retry = message.retry.as_ref();
-        let send = self.message(&self.dead_letter_url, message, retry, reason);
+        let url = if reason.is_the_operators() {
+            &self.failure_url
+        } else {
+            &self.dead_letter_url
+        };
+        let send = self.message(url, &message.body);
+        let send = tried(send, message.attempts, message.first_failure);
+        self.send(send, Some(&reason.to_string())).await
+    }
+
+    fn message(&self, url: &str, body: &str) -> SendMessageFluentBuilder {
+        let send = self.client.send_message();
+        send.queue_url(url).message_body(body)
+    }
+
+    async fn send(
+        &self,
+        send: SendMessageFluentBuilder,
+        reason: Option<&str>,
+    ) -> Result<(), QueueError> {
+        let send = match reason {
+            Some(reason) => send.message_attributes(REASON, attribute("String", reason.to_owned())),
+            None => send,
+        };
         send.send().await.map(drop).map_err(unavailable)
     }
+}
 
-    /// Lets a message of the retry queue come again after `wait`, or earlier where that is too long for SQS.
-    ///
-    /// # Errors
-    /// When SQS has not done so.
-    pub async fn hide(&self, message: &Message, wait: SignedDuration) -> Result<(), QueueError> {
-        let change = self
-            .client
-            .change_message_visibility()
-            .queue_url(&self.retry_url)
-            .receipt_handle(&message.receipt_handle)
-            .visibility_timeout(to_seconds(wait).min(MAX_HIDDEN_SECONDS));
-        change.send().await.map(drop).map_err(unavailable)
-    }
-
-    fn message(
-        &self,
-        url: &str,
-        message: &Message,
-        retry: Option<&Retry>,
-        reason: Reason,
-    ) -> SendMessageFluentBuilder {
-        let send = self
-            .client
-            .send_message()
-            .queue_url(url)
-            .message_body(&message.body)
-            .message_attributes(QUEUED_AT, time(message.queued_at))
-            .message_attributes(REASON, attribute("String", reason.to_string()));
-        match retry {
-            None => send,
-            Some(retry) => send
-                .message_attributes(ATTEMPT, attribute("Number", retry.attempt.to_string()))
-                .message_attributes(FIRST_FAILURE, time(retry.first_failure)),
-        }
+fn tried(
+    send: SendMessageFluentBuilder,
+    attempts: u32,
+    first_failure: Option<Timestamp>,
+) -> SendMessageFluentBuilder {
+    let send = send.message_attributes(ATTEMPT, attribute("Number", attempts.to_string()));
+    match first_failure {
+        Some(time) => send.message_attributes(
+            FIRST_FAILURE,
+            attribute("Number", time.as_millisecond().to_string()),
+        ),
+        None => send,
     }
 }
 
@@ -118,10 +132,6 @@ fn to_seconds(wait: SignedDuration) -> i32 {
     )]
     let seconds = seconds.ceil() as i32;
     seconds
-}
-
-fn time(time: Timestamp) -> MessageAttributeValue {
-    attribute("Number", time.as_millisecond().to_string())
 }
 
 fn attribute(data_type: &str, value: String) -> MessageAttributeValue {
@@ -149,14 +159,7 @@ mod tests {
 
     #[test]
     fn a_wait_is_rounded_up_to_whole_seconds() {
-        for (millis, seconds) in [
-            (-5, 0),
-            (0, 0),
-            (1, 1),
-            (1_000, 1),
-            (7_200, 8),
-            (43_200_000, 43_200),
-        ] {
+        for (millis, seconds) in [(-5, 0), (0, 0), (1, 1), (1_000, 1), (7_200, 8)] {
             assert_eq!(to_seconds(SignedDuration::from_millis(millis)), seconds);
         }
     }

@@ -15,7 +15,7 @@ pub enum Reason {
     BadConfiguration,
     /// The callback URL has answered with 410.
     Gone,
-    /// Too many of the instance's notifications wait already.
+    /// The callback URL takes nothing, and many of the instance's notifications wait. It was spared an attempt.
     CircuitOpen,
     /// The callback URL leads to an address that is not public, or is not https.
     AddressNotAllowed,
@@ -25,8 +25,6 @@ pub enum Reason {
     Timeout,
     /// There was no connection, or it broke.
     ConnectionFailed,
-    /// There was no time left to try it: the callback URL was too slow with others.
-    TooSlow,
 }
 
 impl Reason {
@@ -40,6 +38,11 @@ impl Reason {
                 | Self::Timeout
                 | Self::ConnectionFailed
         )
+    }
+
+    /// Whether neither the receiver nor the instance's owner is to blame, so that the operator must know.
+    pub fn is_the_operators(self) -> bool {
+        matches!(self, Self::NotAnEvent | Self::BadConfiguration)
     }
 }
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use shared::instance_id::InstanceId;
 use tokio::time::Instant;
-use url::Url;
 
 use super::deliver::Attempt;
 use super::reason::Reason;
@@ -21,21 +20,21 @@ pub struct Recent(Mutex<HashMap<InstanceId, Ended>>);
 
 #[derive(Debug)]
 struct Ended {
-    url: Url,
+    since: u64,
     attempt: Attempt,
     until: Instant,
 }
 
 impl Recent {
-    /// How an attempt at `url` would end.
-    pub fn recall(&self, id: InstanceId, url: &Url, now: Instant) -> Option<Attempt> {
+    /// How an attempt would end at the URL that was set with `since`.
+    pub fn recall(&self, id: InstanceId, since: u64, now: Instant) -> Option<Attempt> {
         let attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let ended = attempts.get(&id)?;
-        (now < ended.until && ended.url == *url).then_some(ended.attempt)
+        (now < ended.until && ended.since == since).then_some(ended.attempt)
     }
 
-    /// Remembers how an attempt at `url` has ended, if that tells of others.
-    pub fn remember(&self, id: InstanceId, url: &Url, attempt: Attempt, now: Instant) {
+    /// Remembers how an attempt at the URL that was set with `since` has ended, if that tells of others.
+    pub fn remember(&self, id: InstanceId, since: u64, attempt: Attempt, now: Instant) {
         let tells = matches!(
             attempt,
             Attempt::Failed {
@@ -49,7 +48,7 @@ impl Recent {
         let mut attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         attempts.retain(|_, ended| now < ended.until);
         let ended = Ended {
-            url: url.clone(),
+            since,
             attempt,
             until: now + REMEMBERED_FOR,
         };
@@ -76,27 +75,24 @@ mod tests {
     fn a_callback_that_timed_out_is_spared_for_a_moment() {
         let (recent, now) = (Recent::default(), Instant::now());
         let id = |id: u64| id.try_into().unwrap();
-        let url = "https://app.example.com/".parse().unwrap();
         let timeout = failed(Reason::Timeout);
-        recent.remember(id(1), &url, timeout, now);
+        recent.remember(id(1), 3, timeout, now);
         let later = now + REMEMBERED_FOR / 2;
-        assert_eq!(recent.recall(id(1), &url, later), Some(timeout));
-        assert_eq!(recent.recall(id(1), &url, now + REMEMBERED_FOR), None);
-        assert_eq!(recent.recall(id(2), &url, later), None);
-        let other = "https://app.example.com/new".parse().unwrap();
-        assert_eq!(recent.recall(id(1), &other, later), None);
+        assert_eq!(recent.recall(id(1), 3, later), Some(timeout));
+        assert_eq!(recent.recall(id(1), 3, now + REMEMBERED_FOR), None);
+        assert_eq!(recent.recall(id(2), 3, later), None);
+        assert_eq!(recent.recall(id(1), 4, later), None);
     }
 
     #[test]
     fn one_that_answered_is_not() {
         let (recent, now) = (Recent::default(), Instant::now());
         let id = 1.try_into().unwrap();
-        let url = "https://app.example.com/".parse().unwrap();
         for attempt in [Attempt::Delivered, failed(Reason::Status(500))] {
-            recent.remember(id, &url, attempt, now);
-            assert_eq!(recent.recall(id, &url, now), None);
+            recent.remember(id, 3, attempt, now);
+            assert_eq!(recent.recall(id, 3, now), None);
         }
-        recent.remember(id, &url, Attempt::Refused(Reason::Gone), now);
-        assert!(recent.recall(id, &url, now).is_some());
+        recent.remember(id, 3, Attempt::Refused(Reason::Gone), now);
+        assert!(recent.recall(id, 3, now).is_some());
     }
 }

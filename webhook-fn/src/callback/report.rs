@@ -1,30 +1,48 @@
-//! What is measured of a batch of notifications.
+//! What is measured of a batch of notifications, and of a tick.
 
 use jiff::Timestamp;
 use shared::instance_id::InstanceId;
 use shared::metrics::{Measures, Metric};
 
-use super::app::Fate;
-use super::message::Message;
+use super::app::{Ended, Fate, Handled};
+use super::release::Released;
 
-/// The metrics of an instance's notifications, or of messages that are nobody's. What is kept is measured when it comes again.
-pub fn measures(id: Option<InstanceId>, fates: &[(&Message, Fate)], now: Timestamp) -> Measures {
-    let count = |fate: Fate| fates.iter().filter(|(_, found)| *found == fate).count();
+/// The metrics of each instance's notifications, and of messages that are nobody's. What is kept is measured when it comes
+/// again.
+pub fn of_batch(handled: &Handled<'_>, now: Timestamp) -> impl Iterator<Item = Measures> {
+    let instances = handled.instances.iter();
+    let instances = instances.map(move |(id, ended)| measures(Some(*id), ended, now));
+    instances.chain([measures(None, &handled.nobodys, now)])
+}
+
+/// The metrics of a tick. What is overdue is known only where the table was read.
+pub fn of_tick(released: &Released, is_complete: bool) -> Measures {
+    let mut measures = Measures::default();
+    measures.count(Metric::CallbacksReleased, released.released);
+    if is_complete {
+        measures.set(Metric::CallbackOverdueSeconds, released.overdue);
+    }
+    measures
+}
+
+fn measures(id: Option<InstanceId>, ended: &[Ended<'_>], now: Timestamp) -> Measures {
+    let count = |fate: Fate| ended.iter().filter(|ended| ended.fate == fate).count();
     let mut measures = Measures::of_instance(id);
     measures.count(Metric::CallbacksDelivered, count(Fate::Delivered));
     measures.count(Metric::CallbacksPutOff, count(Fate::Again));
+    measures.count(Metric::CallbacksDiverted, count(Fate::Diverted));
     measures.count(Metric::CallbacksGivenUp, count(Fate::Dead));
-    if let Some(lag) = lag(fates, now) {
+    if let Some(lag) = lag(ended, now) {
         measures.set(Metric::CallbackLagSeconds, lag);
     }
     measures
 }
 
-/// How long ago the event was queued that has waited longest of those that are delivered.
-fn lag(fates: &[(&Message, Fate)], now: Timestamp) -> Option<u64> {
-    let delivered = fates.iter().filter(|(_, fate)| *fate == Fate::Delivered);
-    let queued_at = delivered.map(|(message, _)| message.queued_at).min()?;
-    u64::try_from(now.duration_since(queued_at).as_secs()).ok()
+/// How long ago the event was published that has waited longest of those that are delivered.
+fn lag(ended: &[Ended<'_>], now: Timestamp) -> Option<u64> {
+    let delivered = ended.iter().filter(|ended| ended.fate == Fate::Delivered);
+    let published = delivered.filter_map(|ended| ended.published).min()?;
+    u64::try_from(now.duration_since(published).as_secs()).ok()
 }
 
 #[cfg(test)]
@@ -32,46 +50,71 @@ mod tests {
     use jiff::{SignedDuration, Timestamp};
     use shared::metrics::{Measures, Metric};
 
-    use super::measures;
-    use crate::callback::app::Fate;
+    use super::{measures, of_tick};
+    use crate::callback::app::{Ended, Fate};
     use crate::callback::message::Message;
+    use crate::callback::release::Released;
 
     const NOW: Timestamp = Timestamp::constant(1_781_870_400, 0);
 
-    fn queued(seconds: i64) -> Message {
+    fn message() -> Message {
         Message {
             id: "m1".to_owned(),
-            receipt_handle: "r1".to_owned(),
             body: String::new(),
-            queued_at: NOW - SignedDuration::from_secs(seconds),
-            retry: None,
+            is_retry: false,
+            attempts: 0,
+            first_failure: None,
+        }
+    }
+
+    fn ended(message: &Message, seconds: i64, fate: Fate) -> Ended<'_> {
+        Ended {
+            message,
+            published: Some(NOW - SignedDuration::from_secs(seconds)),
+            fate,
         }
     }
 
     #[test]
-    fn the_lag_is_that_of_what_was_delivered_and_longest_queued() {
-        let messages = [10, 70, 500, 900, 40].map(queued);
-        let fates = [
-            Fate::Delivered,
-            Fate::Delivered,
-            Fate::Again,
-            Fate::Dead,
-            Fate::Kept,
-        ];
-        let fates: Vec<_> = messages.iter().zip(fates).collect();
+    fn the_lag_is_that_of_what_was_delivered_and_published_first() {
+        let message = message();
+        let ended = [
+            (10, Fate::Delivered),
+            (70, Fate::Delivered),
+            (500, Fate::Again),
+            (600, Fate::Diverted),
+            (900, Fate::Dead),
+            (40, Fate::Kept),
+        ]
+        .map(|(seconds, fate)| ended(&message, seconds, fate));
         let id = 20_931.try_into().unwrap();
         let mut expected = Measures::of_instance(Some(id));
         expected.count(Metric::CallbacksDelivered, 2);
         expected.count(Metric::CallbacksPutOff, 1);
+        expected.count(Metric::CallbacksDiverted, 1);
         expected.count(Metric::CallbacksGivenUp, 1);
         expected.set(Metric::CallbackLagSeconds, 70);
-        assert_eq!(measures(Some(id), &fates, NOW), expected);
+        assert_eq!(measures(Some(id), &ended, NOW), expected);
     }
 
     #[test]
     fn what_comes_again_is_not_measured() {
-        let message = queued(10);
-        let found = measures(None, &[(&message, Fate::Kept)], NOW);
+        let message = message();
+        let found = measures(None, &[ended(&message, 10, Fate::Kept)], NOW);
         assert_eq!(found, Measures::default());
+    }
+
+    #[test]
+    fn a_tick_that_could_not_read_the_table_does_not_say_what_is_overdue() {
+        let released = Released {
+            released: 2,
+            failed: 1,
+            overdue: 70,
+        };
+        let mut expected = Measures::default();
+        expected.count(Metric::CallbacksReleased, 2);
+        assert_eq!(of_tick(&released, false), expected);
+        expected.set(Metric::CallbackOverdueSeconds, 70);
+        assert_eq!(of_tick(&released, true), expected);
     }
 }

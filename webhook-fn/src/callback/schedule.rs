@@ -2,6 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::message::Retry;
+
 /// After the first failure, in seconds: 8, 64 … 8^5, which is 9.1 h.
 /// Source: the retries of the Cloud Elements service, help centre, "Event Retry and Queueing".
 const OFFSETS: [i64; 5] = [8, 64, 512, 4_096, 32_768];
@@ -9,27 +11,38 @@ const OFFSETS: [i64; 5] = [8, 64, 512, 4_096, 32_768];
 const JITTER: f64 = 0.1;
 /// Also where an attempt came late, the next leaves the receiver some time.
 const MIN_WAIT: SignedDuration = SignedDuration::from_secs(8);
-/// A receiver may ask for so much more time, and SQS can hide a message for so long.
+/// A receiver may ask for so much more time.
 const MAX_WAIT: SignedDuration = SignedDuration::from_hours(12);
+/// An open circuit counts so many attempts as failed: the next comes after 512 s, when the circuit is closed again.
+const SPARED: u32 = 3;
 
-/// When the next attempt is due after `attempt` have failed; nothing, after the last. `random` is from -1 to 1.
+/// When the next attempt is due after `attempts` have failed; nothing, after the last. `random` is from -1 to 1.
 pub fn next(
-    attempt: u32,
+    attempts: u32,
     first_failure: Timestamp,
     now: Timestamp,
     retry_after: Option<SignedDuration>,
     random: f64,
 ) -> Option<Timestamp> {
-    let offset = OFFSETS.get(usize::try_from(attempt).ok()?.checked_sub(1)?)?;
+    let offset = OFFSETS.get(usize::try_from(attempts).ok()?.checked_sub(1)?)?;
     let offset = SignedDuration::from_secs(*offset).mul_f64(1.0 + JITTER * random);
     let asked_for = retry_after.unwrap_or_default().max(MIN_WAIT).min(MAX_WAIT);
     let scheduled = first_failure.saturating_add(offset).ok()?;
     Some(scheduled.max(after(now, asked_for)))
 }
 
-/// When a notification is due for which there was no time.
-pub fn soon(now: Timestamp) -> Timestamp {
-    after(now, MIN_WAIT)
+/// Whether an attempt after `attempts` that have failed is the last.
+pub fn is_last(attempts: u32) -> bool {
+    usize::try_from(attempts).map_or(true, |attempts| OFFSETS.len() <= attempts)
+}
+
+/// The next attempt of a notification that an open circuit spares its first attempts.
+pub fn spared(now: Timestamp, random: f64) -> Option<Retry> {
+    Some(Retry {
+        attempts: SPARED,
+        first_failure: now,
+        due: next(SPARED, now, now, None, random)?,
+    })
 }
 
 fn after(now: Timestamp, wait: SignedDuration) -> Timestamp {
@@ -40,21 +53,23 @@ fn after(now: Timestamp, wait: SignedDuration) -> Timestamp {
 mod tests {
     use jiff::{SignedDuration, Timestamp};
 
-    use super::next;
+    use shared::callback::OPEN_FOR;
+
+    use super::{is_last, next, spared};
 
     const NOW: Timestamp = Timestamp::constant(1_781_870_400, 0);
 
-    fn seconds(attempt: u32, late: i64, retry_after: Option<i64>, random: f64) -> Option<f64> {
+    fn seconds(attempts: u32, late: i64, retry_after: Option<i64>, random: f64) -> Option<f64> {
         let first_failure = NOW - SignedDuration::from_secs(late);
         let retry_after = retry_after.map(SignedDuration::from_secs);
-        let due = next(attempt, first_failure, NOW, retry_after, random)?;
+        let due = next(attempts, first_failure, NOW, retry_after, random)?;
         Some(due.duration_since(NOW).as_secs_f64())
     }
 
     #[test]
     fn five_more_attempts_are_made_at_powers_of_eight_seconds() {
         let waits: Vec<_> = (1..=6)
-            .map(|attempt| seconds(attempt, 0, None, 0.0))
+            .map(|attempts| seconds(attempts, 0, None, 0.0))
             .collect();
         let expected = [
             Some(8.0),
@@ -66,6 +81,18 @@ mod tests {
         ];
         assert_eq!(waits, expected);
         assert_eq!(seconds(0, 0, None, 0.0), None);
+        let last: Vec<_> = (0..=6).filter(|attempts| is_last(*attempts)).collect();
+        assert_eq!(last, [5, 6]);
+    }
+
+    #[test]
+    fn what_an_open_circuit_spares_is_tried_once_the_circuit_is_closed() {
+        for random in [-1.0, 1.0] {
+            let retry = spared(NOW, random).unwrap();
+            assert_eq!(retry.first_failure, NOW);
+            assert!(OPEN_FOR < retry.due.duration_since(NOW));
+            assert!(!is_last(retry.attempts));
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use shared::instance::{FormerSubscription, Instance};
 use shared::settings::{FieldError, Policy, Settings, field};
 use shared::table::TableError;
 use shared::warnings::Warnings;
+use url::Url;
 
 use super::find::find_ready_by_account;
 use super::request::{self, Provision};
@@ -130,6 +131,9 @@ async fn apply(
         configuration,
         ..old.clone().renewed()
     };
+    if callback_url(&settings) != callback_url(&old_settings) {
+        new.callback_since = old.version + 1;
+    }
     refuse_another_key(&new, &old_settings, &settings)?;
     let step = subscription::plan(&old_settings, old.subscription_id.is_some(), &settings);
     *concerns_close |= step != Step::Keep;
@@ -159,6 +163,10 @@ async fn apply(
         settings,
         warnings,
     })
+}
+
+fn callback_url(settings: &Settings) -> Option<&Url> {
+    settings.callback.as_ref().map(|callback| &callback.url)
 }
 
 /// Close signs a subscription that it made for us with a key of its own. With another, every delivery would be refused once

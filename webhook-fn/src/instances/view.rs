@@ -43,7 +43,7 @@ pub fn to_json(instance: &Instance, settings: &Settings, public_url: &str) -> Va
         answer["backfill"] = backfill(found);
     }
     if instance.callback != CallbackState::default() {
-        answer["callback"] = callback(&instance.callback, settings);
+        answer["callback"] = callback(&instance.callback.of(instance.callback_since));
     }
     answer
 }
@@ -85,15 +85,14 @@ fn polling(health: &Health) -> Value {
     })
 }
 
-fn callback(state: &CallbackState, settings: &Settings) -> Value {
+fn callback(state: &CallbackState) -> Value {
     let seconds = |time: Option<Timestamp>| time.map(|time| format!("{time:.0}"));
-    let url = settings.callback.as_ref().map(|callback| &callback.url);
     json!({
         "lastSuccess": seconds(state.last_success),
         "lastFailure": seconds(state.last_failure),
         "reason": state.last_reason,
         "pending": state.waiting.max(0),
-        "gone": url.is_some_and(|url| state.is_gone(url)),
+        "gone": state.gone,
     })
 }
 

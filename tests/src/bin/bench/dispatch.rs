@@ -115,7 +115,7 @@ impl Ticks {
         let mut puts = Tally::new(stack.bus().calls(), |_| Ok(()));
         let mut calls = Tally::new(stack.store().calls(), |call| Ok(call.operation.clone()));
         let began = Instant::now();
-        let tick = calls.during(puts.during(requested.during(stack.tick())));
+        let tick = calls.during(puts.during(requested.during(stack.tick("PollerFunction"))));
         let summary = tick.await????;
         let time = began.elapsed();
 

@@ -228,11 +228,11 @@ pub(super) fn sqs() -> Vec<String> {
         "dataHidden": true, "current": {"id": "cont_1"}
     });
     let message = |detail: serde_json::Value, queue: &str| {
-        let body = json!({"version": "0", "id": "6a7e8feb", "detail-type": "contact.updated", "source": "closeio", "resources": [], "detail": detail});
+        let body = json!({"version": "0", "id": "6a7e8feb", "detail-type": "contact.updated", "source": "closeio", "time": "2026-06-19T12:06:52Z", "resources": [], "detail": detail});
         json!({"Records": [{
             "messageId": "m1", "receiptHandle": "r1", "body": body.to_string(),
             "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1781870000000"},
-            "messageAttributes": {"attempt": {"stringValue": "2", "dataType": "Number"}, "notBefore": {"stringValue": "1781870410000"}, "firstFailure": {"stringValue": "1781870346000"}, "queuedAt": {"stringValue": "1781870345000"}},
+            "messageAttributes": {"attempt": {"stringValue": "2", "dataType": "Number"}, "firstFailure": {"stringValue": "1781870346000"}},
             "eventSource": "aws:sqs", "eventSourceARN": format!("arn:aws:sqs:eu-central-1:123456789012:{queue}"),
         }]})
         .to_string()

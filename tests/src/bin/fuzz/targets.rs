@@ -29,9 +29,11 @@ use shared::query_url::Query;
 use shared::settings::{Policy, Settings, field};
 use shared::warnings::MAX_WARNINGS;
 use webhook_fn::authorization::Credentials;
-use webhook_fn::callback::event::Event as Delivered;
+use webhook_fn::callback::deliver::Attempt;
+use webhook_fn::callback::event::Published;
 use webhook_fn::callback::message::{Message, SqsEvent};
-use webhook_fn::callback::{notification, schedule};
+use webhook_fn::callback::reason::Reason;
+use webhook_fn::callback::{decide, notification, schedule};
 use webhook_fn::error::HandlerError;
 use webhook_fn::instances::{backfill_request, request, view};
 use webhook_fn::{gateway, payload, route, signature};
@@ -395,13 +397,14 @@ fn sqs(input: &[u8]) {
     };
     let (_, settings) = &*INSTANCE;
     for record in event.records {
-        let message = Message::read(record, "https://sqs.example.com/1/retries", NOW);
-        message.wait(NOW);
-        let first_failure = message.retry.map_or(NOW, |retry| retry.first_failure);
-        let attempt = message.retry.map_or(0, |retry| retry.attempt);
-        schedule::next(attempt, first_failure, NOW, None, -1.0);
-        if let Some(event) = Delivered::parse(&message.body) {
-            let body = notification::body(&event, settings, message.queued_at);
+        let message = Message::read(record, "https://sqs.example.com/1/retries");
+        let failed = Attempt::Failed {
+            reason: Reason::Timeout,
+            retry_after: None,
+        };
+        decide::outcome(failed, &message, NOW, -1.0);
+        if let Some(published) = Published::parse(&message.body) {
+            let body = notification::body(&published, settings);
             assert!(raw(&body).is_ok(), "a notification that is not JSON");
             assert!(
                 !has_lone_half(&body),

@@ -1,0 +1,120 @@
+//! What callback-fn deals with outside: the Instances table, the callback URLs, and where notifications go.
+
+use jiff::Timestamp;
+use shared::callback::CallbackChange;
+use shared::instance::Instance;
+use shared::instance_id::InstanceId;
+use shared::table::TableError;
+
+use super::app::App;
+use super::deliver::{self, Attempt, Request};
+use super::message::{Message, Retry};
+use super::queues::{MAX_DELAY, QueueError, Queued};
+use super::reason::Reason;
+
+/// The tables, the queues and the receivers.
+pub trait Outside {
+    /// Reads an instance.
+    fn instance(
+        &self,
+        id: InstanceId,
+    ) -> impl Future<Output = Result<Option<Instance>, TableError>>;
+
+    /// Notes how an instance's callback fares.
+    fn note(
+        &self,
+        id: InstanceId,
+        change: &CallbackChange,
+    ) -> impl Future<Output = Result<(), TableError>>;
+
+    /// Posts a notification.
+    fn post(&self, request: Request<'_>, now: Timestamp) -> impl Future<Output = Attempt>;
+
+    /// Lets a notification wait for its next attempt.
+    fn put_off(
+        &self,
+        message: &Message,
+        id: InstanceId,
+        retry: &Retry,
+        reason: Reason,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), PassOnError>>;
+
+    /// Moves a notification to the retry queue, without an attempt.
+    fn divert(
+        &self,
+        message: &Message,
+        id: InstanceId,
+    ) -> impl Future<Output = Result<(), PassOnError>>;
+
+    /// Puts a message where it ends that is not tried again.
+    fn give_up(
+        &self,
+        message: &Message,
+        reason: Reason,
+    ) -> impl Future<Output = Result<(), PassOnError>>;
+}
+
+/// A notification could not be put where it goes.
+#[derive(Debug, thiserror::Error)]
+pub enum PassOnError {
+    /// Into a queue.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// Into the table of those that wait.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+impl Outside for App {
+    async fn instance(&self, id: InstanceId) -> Result<Option<Instance>, TableError> {
+        self.instances.get(id).await
+    }
+
+    async fn note(&self, id: InstanceId, change: &CallbackChange) -> Result<(), TableError> {
+        self.instances.note_callback(id, change).await
+    }
+
+    async fn post(&self, request: Request<'_>, now: Timestamp) -> Attempt {
+        deliver::send(&self.http, request, now).await
+    }
+
+    async fn put_off(
+        &self,
+        message: &Message,
+        id: InstanceId,
+        retry: &Retry,
+        reason: Reason,
+        now: Timestamp,
+    ) -> Result<(), PassOnError> {
+        let delay = retry.due.duration_since(now);
+        if MAX_DELAY < delay {
+            return Ok(self.waits.insert(message, id, retry, reason).await?);
+        }
+        let queued = Queued {
+            instance_id: id,
+            body: &message.body,
+            attempts: retry.attempts,
+            first_failure: Some(retry.first_failure),
+            reason: Some(&reason.to_string()),
+            delay,
+        };
+        Ok(self.queues.retry(&queued).await?)
+    }
+
+    async fn divert(&self, message: &Message, id: InstanceId) -> Result<(), PassOnError> {
+        let queued = Queued {
+            instance_id: id,
+            body: &message.body,
+            attempts: 0,
+            first_failure: None,
+            reason: None,
+            delay: jiff::SignedDuration::ZERO,
+        };
+        Ok(self.queues.retry(&queued).await?)
+    }
+
+    async fn give_up(&self, message: &Message, reason: Reason) -> Result<(), PassOnError> {
+        Ok(self.queues.give_up(message, reason).await?)
+    }
+}

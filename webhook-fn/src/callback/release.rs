@@ -1,0 +1,117 @@
+//! A tick: what has waited for long enough goes back to the retry queue.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use jiff::SignedDuration;
+use serde::Serialize;
+use shared::clock::Clock;
+use shared::table::TableError;
+use tokio::time::Instant;
+
+use super::app::App;
+use super::queues::Queued;
+use super::waits_table::{SHARDS, Waiting};
+
+/// The time until the next tick: what falls due in it goes to the queue now, with the rest of its wait as its delay.
+const AHEAD: SignedDuration = SignedDuration::from_mins(1);
+/// A tick begins nothing later, so that it ends before the next.
+const ENOUGH: Duration = Duration::from_secs(45);
+/// Shards at a time, each with one page of notifications in memory.
+const AT_ONCE: usize = 8;
+
+/// What a tick did.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
+pub struct Released {
+    /// Notifications that went to the retry queue.
+    pub released: usize,
+    /// Notifications that did not, for SQS or the table failed.
+    pub failed: usize,
+    /// How long the notification has been due that had been due longest, in seconds.
+    pub overdue: u64,
+}
+
+/// Releases what is due, the longest due of each shard first.
+///
+/// # Errors
+/// When the table does not answer. What was released until then is said too.
+pub async fn release(app: &App, clock: &Clock) -> (Released, Result<(), TableError>) {
+    let end = Instant::now() + ENOUGH;
+    let shards = stream::iter(0..SHARDS).map(|shard| release_shard(app, shard, clock, end));
+    let shards: Vec<_> = shards.buffer_unordered(AT_ONCE).collect().await;
+    let mut total = Released::default();
+    let mut result = Ok(());
+    for (released, outcome) in shards {
+        total.released += released.released;
+        total.failed += released.failed;
+        total.overdue = total.overdue.max(released.overdue);
+        result = result.and(outcome);
+    }
+    (total, result)
+}
+
+async fn release_shard(
+    app: &App,
+    shard: u64,
+    clock: &Clock,
+    end: Instant,
+) -> (Released, Result<(), TableError>) {
+    let mut released = Released::default();
+    let result = try_release(app, shard, clock, end, &mut released).await;
+    (released, result)
+}
+
+async fn try_release(
+    app: &App,
+    shard: u64,
+    clock: &Clock,
+    end: Instant,
+    released: &mut Released,
+) -> Result<(), TableError> {
+    let until = clock
+        .started()
+        .saturating_add(AHEAD)
+        .unwrap_or(clock.started());
+    let mut after = None;
+    loop {
+        let page = app.waits.due(shard, until, after).await?;
+        for waiting in page.waiting {
+            if end <= Instant::now() {
+                return Ok(());
+            }
+            let delay = waiting.due()?.duration_since(clock.now());
+            let overdue = u64::try_from(-delay.as_secs()).unwrap_or(0);
+            released.overdue = released.overdue.max(overdue);
+            if release_one(app, &waiting, delay.max(SignedDuration::ZERO)).await {
+                released.released += 1;
+            } else {
+                released.failed += 1;
+            }
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(()),
+        }
+    }
+}
+
+/// It is removed only when it is in the queue. If it cannot be removed, the next tick finds it again and it comes twice.
+async fn release_one(app: &App, waiting: &Waiting, delay: SignedDuration) -> bool {
+    let queued = Queued {
+        instance_id: waiting.instance_id,
+        body: &waiting.body,
+        attempts: waiting.attempts,
+        first_failure: Some(waiting.first_failure),
+        reason: Some(&waiting.reason),
+        delay,
+    };
+    let id = waiting.instance_id;
+    if let Err(error) = app.queues.retry(&queued).await {
+        tracing::error!(instance.id = %id, %error, "a notification that waits could not be put into the retry queue");
+        return false;
+    }
+    if let Err(error) = app.waits.remove(waiting).await {
+        tracing::error!(instance.id = %id, %error, "a notification that waits no more could not be removed; it comes twice");
+    }
+    true
+}
