@@ -199,7 +199,6 @@ impl WindowWalk {
                     ..part
                 },
             ],
-            Cut::Around(instant) if instant == part => return false,
             Cut::Around(instant) => vec![
                 Span {
                     from: instant.before,
@@ -212,7 +211,7 @@ impl WindowWalk {
                 },
             ],
         };
-        // Close ignored the bound, or rounded it.
+        // It is of one date already, or Close ignored the bound, or rounded it.
         if pieces.contains(&part) {
             return false;
         }
@@ -355,7 +354,7 @@ mod tests {
     use super::super::kind::Kind;
     use super::super::tests::{at, millis, numbered, page};
     use super::super::windows::Windows;
-    use super::{MAX_EXPIRIES, WindowWalk};
+    use super::{Cut, MAX_CURSOR_WALK, MAX_EXPIRIES, MAX_PASSES, WindowWalk, cut};
     use crate::error::PollError;
 
     /// Tasks, by when they were updated and created.
@@ -427,6 +426,7 @@ mod tests {
                 search.updated.contains(at(**lead)) && search.created.contains(created)
             });
             let skip = search.cursor.map_or(0, |cursor| cursor.parse().unwrap());
+            assert!(skip < MAX_CURSOR_WALK);
             let rest: Vec<_> = found.skip(skip).take(101).collect();
             let shown = rest.iter().take(100);
             let answer = Page {
@@ -574,6 +574,76 @@ mod tests {
         let mut tasks: Vec<_> = (0..55).map(|_| (5_000, 700)).collect();
         tasks.extend((0..30).map(|n| (5_000, n)));
         check_all(&Tasks(tasks), 60);
+    }
+
+    #[test]
+    fn a_search_is_left_for_a_shorter_window_before_its_cursor_leads_too_far() {
+        let dates: Vec<_> = (0..5_000).map(|n| n * 100).collect();
+        let (mut read, _) = search(&dates);
+        read.sort_unstable();
+        read.dedup();
+        assert_eq!(read, dates);
+    }
+
+    #[test]
+    fn a_page_is_cut_where_it_ends_or_in_its_middle() {
+        let cut_at = |seconds: &[i64]| {
+            let dates = seconds.iter().map(|second| at(1_000 * second));
+            match cut(dates.collect()) {
+                Some(Cut::At(time)) => Some(time.as_millisecond() / 1_000),
+                _ => None,
+            }
+        };
+        assert_eq!(cut_at(&[10, 20, 30, 40]), Some(40));
+        assert_eq!(cut_at(&[40, 30, 20, 10]), Some(20));
+        assert_eq!(cut_at(&[20, 40, 10, 30]), Some(30));
+        assert_eq!(cut_at(&[10, 10]), None);
+        assert_eq!(cut_at(&[]), None);
+    }
+
+    #[test]
+    fn out_of_a_part_whose_page_is_of_one_date_that_date_is_cut() {
+        let tasks = Tasks((0..30).map(|_| (5_000, 700)).collect());
+        let windows = Windows::instant(at(5_000));
+        let mut walk = WindowWalk::new(Kind::List(Listed::Tasks), windows, Span::default(), 10);
+        let request = walk.next_request().unwrap();
+        walk.advance(tasks.answer(&request)).unwrap();
+        let Some(Request::List(list)) = walk.next_request() else {
+            panic!("no request")
+        };
+        let before = Span {
+            before: Span::instant(at(700)).from,
+            ..Span::default()
+        };
+        assert_eq!(list.created, before);
+    }
+
+    #[test]
+    fn a_run_that_is_never_complete_is_given_up_after_so_many_passes() {
+        let tasks = Tasks((0..25).map(|_| (5_000, 700)).collect());
+        let mut walk = WindowWalk::new(
+            Kind::List(Listed::Tasks),
+            Windows::instant(at(5_000)),
+            Span::instant(at(700)),
+            10,
+        );
+        let mut requests = 0;
+        let error = loop {
+            let request = walk.next_request().unwrap();
+            requests += 1;
+            // Close says that there are more than it shows.
+            let answer = Page {
+                total_results: Some(30),
+                ..tasks.answer(&request)
+            };
+            match walk.advance(answer) {
+                Ok(_) => assert!(requests < 100),
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, PollError::TieRunTooLarge { read: 25, .. }));
+        // Three pages a pass.
+        assert_eq!(requests, 3 * (MAX_PASSES + 2));
     }
 
     #[test]
