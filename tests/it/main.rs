@@ -10,6 +10,7 @@ mod callbacks;
 mod close;
 mod consume;
 mod cost;
+mod counts;
 mod forgeries;
 mod fuzz;
 mod hostile;

@@ -23,7 +23,7 @@ use shared::configuration::Configuration;
 use shared::instance::Instance;
 use shared::instance_table::InstanceTable;
 
-use crate::privileges;
+use crate::{counts, privileges};
 
 /// Longer than anything takes that works; what does not is a failure, not a slow test.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -103,7 +103,8 @@ impl World {
     }
 
     /// Ends the world and checks what holds in every test: nobody asked for what is not there, each event fits the
-    /// published schema, no secret has come out, and no role was asked for what it does not allow.
+    /// published schema, no secret has come out, no role was asked for what it does not allow, and what was measured is what
+    /// was done.
     pub(crate) async fn finish(self) {
         assert_eq!(self.close.unexpected(), Vec::<String>::new());
         for event in self.events() {
@@ -125,6 +126,7 @@ impl World {
                 assert!(!text.contains(secret.as_str()), "a secret came out: {text}");
             }
         }
+        counts::assert_true(&self).await;
         privileges::record(self.stack.access());
         self.stack.shutdown().await.unwrap();
     }

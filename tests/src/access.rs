@@ -11,10 +11,12 @@ use anyhow::Result;
 use axum::http::HeaderMap;
 
 mod credential;
+mod done;
 mod lambda;
 pub(crate) mod refusal;
 
 use credential::Credential;
+use done::Done;
 use refusal::Refusal;
 
 use crate::ids::ACCOUNT;
@@ -63,6 +65,7 @@ pub struct Access {
     logical_ids: BTreeMap<String, String>,
     used: Mutex<BTreeMap<Grant, u64>>,
     refused: Journal<String>,
+    done: Done,
 }
 
 /// A function as AWS sees it.
@@ -108,6 +111,20 @@ impl Access {
             logical_ids: BTreeMap::new(),
             used: Mutex::default(),
             refused: Journal::new(usize::MAX),
+            done: Done::default(),
+        }
+    }
+
+    /// How many of these a function had done and was told of: entries of a source that the bus accepted, messages that a
+    /// queue took, items that a table took, by source or by key in the template.
+    pub fn done(&self, function: &str, what: &str) -> u64 {
+        self.done.count(&key_id(function), what)
+    }
+
+    /// Notes that a call is done and answered.
+    pub(crate) fn note_done(&self, headers: &HeaderMap, what: &str, count: usize) {
+        if let Some(credential) = Credential::read(headers) {
+            self.done.note(&credential.key_id, what, count);
         }
     }
 

@@ -280,12 +280,15 @@ async fn answer(
     if let Some(failure) = shared.call_refusal_asked_for(&entries) {
         return DIALECT.failure(&failure, &connection).await;
     }
-    let response = shared.put(&entries);
+    let (accepted, response) = shared.put(&entries);
     shared.plan.pass(OPERATION, &sources).await;
-    match fault {
-        Some(fault) => DIALECT.failure(&fault.failure, &connection).await,
-        None => response,
+    if let Some(fault) = fault {
+        return DIALECT.failure(&fault.failure, &connection).await;
     }
+    for source in accepted {
+        shared.access.note_done(&headers, source, 1);
+    }
+    response
 }
 
 /// The permission for each bus that entries name. Without a name an entry is for the account's own.
@@ -306,7 +309,8 @@ fn sources(entries: &[Entry]) -> Vec<String> {
 }
 
 impl Shared {
-    fn put(&self, entries: &[Entry]) -> Response {
+    /// The sources of the entries that are accepted, and the answer.
+    fn put<'a>(&self, entries: &'a [Entry]) -> (Vec<&'a str>, Response) {
         let asked = self.refusals_asked_for(entries);
         let results: Vec<_> = entries
             .iter()
@@ -324,7 +328,10 @@ impl Shared {
             .iter()
             .filter(|result| result["ErrorCode"].is_string());
         let body = json!({"FailedEntryCount": failed.count(), "Entries": results});
-        DIALECT.answer(body.to_string())
+        let accepted = entries.iter().zip(&results);
+        let accepted = accepted.filter(|(_, result)| result["ErrorCode"].is_null());
+        let sources = accepted.filter_map(|(entry, _)| entry.source.as_deref());
+        (sources.collect(), DIALECT.answer(body.to_string()))
     }
 
     fn call_refusal_asked_for(&self, entries: &[Entry]) -> Option<Failure> {

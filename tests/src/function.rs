@@ -44,6 +44,8 @@ pub struct Function {
     meter: Meter,
     /// How many invocations will find no place.
     throttles: AtomicUsize,
+    /// How many have ended with their process.
+    deaths: AtomicUsize,
 }
 
 /// A line that a function wrote to stdout or stderr.
@@ -111,6 +113,7 @@ impl Function {
             permits: Arc::new(Semaphore::new(concurrency.unwrap_or(DEFAULT_CONCURRENCY))),
             meter: Meter::of_function(&spec.name, measured),
             throttles: AtomicUsize::new(0),
+            deaths: AtomicUsize::new(0),
             spec,
             binary,
             idle: Mutex::default(),
@@ -145,6 +148,11 @@ impl Function {
             process.kill();
             process.exited().await;
         }
+    }
+
+    /// How many invocations were killed, ran out of time, or ended with their process otherwise.
+    pub fn deaths(&self) -> usize {
+        self.deaths.load(Ordering::Relaxed)
     }
 
     /// How many processes it has now.
@@ -278,7 +286,10 @@ impl Function {
                     lock(&self.idle).push(sandbox);
                     return answer;
                 }
-                Outcome::Died(error) => return Err(error),
+                Outcome::Died(error) => {
+                    self.deaths.fetch_add(1, Ordering::Relaxed);
+                    return Err(error);
+                }
             }
         }
     }

@@ -186,8 +186,23 @@ async fn answer(
     shared.plan.pass(operation, &subjects).await;
     match (fault, result) {
         (Some(fault), _) => failure(&fault.failure, &connection).await,
-        (None, Ok(answer)) => DIALECT.answer(answer.to_string()),
+        (None, Ok(answer)) => {
+            let [queue] = &subjects;
+            shared
+                .access
+                .note_done(&headers, queue, sent(operation, &answer));
+            DIALECT.answer(answer.to_string())
+        }
         (None, Err(rejection)) => error(&rejection),
+    }
+}
+
+/// How many messages were sent.
+fn sent(operation: &str, answer: &Value) -> usize {
+    match operation {
+        "SendMessage" => 1,
+        "SendMessageBatch" => answer["Successful"].as_array().map_or(0, Vec::len),
+        _ => 0,
     }
 }
 

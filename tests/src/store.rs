@@ -258,11 +258,24 @@ async fn relay(
         shared.met.push(call);
         return conflict::answer(&operation, &request);
     };
-    let answer = shared.forward(headers, body).await;
+    let answer = shared.forward(headers.clone(), body).await;
     shared.plan.pass(&operation, &tables).await;
-    match fault {
-        Some(fault) => DIALECT.failure(&fault.failure, &connection).await,
-        None => answer.unwrap_or_else(|error| (StatusCode::BAD_GATEWAY, error).into_response()),
+    if let Some(fault) = fault {
+        return DIALECT.failure(&fault.failure, &connection).await;
+    }
+    match answer {
+        Ok(answer) => {
+            // What expires goes with something else, which counts.
+            let is_put = operation == "PutItem" && request["Item"]["expiresAt"].is_null();
+            if let [table] = tables.as_slice()
+                && is_put
+                && answer.status().is_success()
+            {
+                shared.access.note_done(&headers, table, 1);
+            }
+            answer
+        }
+        Err(error) => (StatusCode::BAD_GATEWAY, error).into_response(),
     }
 }
 

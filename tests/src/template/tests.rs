@@ -351,7 +351,7 @@ fn the_projects_own_template_can_be_run() -> Result<()> {
         .map(|table| table.logical_id.as_str());
     assert_eq!(
         ids(tables.collect()),
-        "InstancesTable LedgerTable WatermarksTable"
+        "CallbackWaitsTable InstancesTable LedgerTable WatermarksTable"
     );
     let archives = template.archives.iter();
     let archives = archives.map(|archive| archive.pattern.to_string());
