@@ -64,13 +64,19 @@ pub async fn of_gaps(
     Ok(())
 }
 
-/// Says that an instance is suspended. Returns whether that is on the bus.
+/// Says that an instance is suspended, if its stored `health` has that notice due. Then it no longer has.
+///
+/// # Errors
+/// When the notice is not on the bus.
 pub async fn of_suspension(
     outside: &impl Outside,
     instance: &Instance,
-    health: &Health,
+    health: &mut Health,
     clock: &Clock,
-) -> bool {
+) -> Result<(), PollError> {
+    if !health.notice_due {
+        return Ok(());
+    }
     let detail = json!({
         "instanceId": instance.id,
         "instanceName": instance.name,
@@ -78,7 +84,11 @@ pub async fn of_suspension(
         "refusals": health.refusals,
         "reason": health.reason,
     });
-    say(outside, SUSPENDED, &detail, clock).await
+    if !say(outside, SUSPENDED, &detail, clock).await {
+        return Err(PollError::NoticeNotPublished);
+    }
+    health.notice_due = false;
+    Ok(())
 }
 
 async fn say(

@@ -81,14 +81,16 @@ impl Outcome {
             _ => before.caught_up_at,
         };
         let is_all_refused = is_refused && self.units == 0 && self.others == 0;
+        let refusals = if is_all_refused {
+            before.refusals.saturating_add(1)
+        } else {
+            0
+        };
         Health {
-            refusals: if is_all_refused {
-                before.refusals.saturating_add(1)
-            } else {
-                0
-            },
+            refusals,
             reason: is_refused.then(|| self.refused.join(", ")),
             caught_up_at,
+            notice_due: MAX_REFUSALS <= refusals && (before.notice_due || !before.is_suspended()),
         }
     }
 
@@ -179,7 +181,7 @@ mod tests {
         Health {
             refusals,
             reason: reason.map(str::to_owned),
-            caught_up_at: None,
+            ..Health::default()
         }
     }
 
@@ -232,6 +234,21 @@ mod tests {
             health(0, reason)
         );
         assert_eq!(outcome(&[], true).health(&before, at(0)), health(0, None));
+    }
+
+    #[test]
+    fn the_notice_is_due_from_the_hundredth_refusal_until_it_is_said_or_close_answers() {
+        let is_due = |before: &Health, outcome: &Outcome| outcome.health(before, at(0)).notice_due;
+        assert!(!is_due(&health(98, None), &outcome(&[refused()], false)));
+        assert!(is_due(&health(99, None), &outcome(&[refused()], false)));
+        assert!(!is_due(&health(100, None), &outcome(&[refused()], false)));
+        let unsaid = Health {
+            notice_due: true,
+            ..health(100, None)
+        };
+        assert!(is_due(&unsaid, &outcome(&[refused()], false)));
+        assert!(is_due(&unsaid, &outcome(&[outage()], false)));
+        assert!(!is_due(&unsaid, &outcome(&[], true)));
     }
 
     #[test]

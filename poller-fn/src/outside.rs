@@ -32,6 +32,14 @@ pub trait Outside {
         expires: Timestamp,
     ) -> impl Future<Output = Result<Acquired, TableError>>;
 
+    /// Stores that the instance is suspended, if the lease is still held and nobody has changed the instance since it was
+    /// taken.
+    fn suspend(
+        &self,
+        lease: &Lease,
+        health: &Health,
+    ) -> impl Future<Output = Result<(), TableError>>;
+
     /// Gives the lease back, with the time of the next poll, how Close has answered, and what was found, if Close was read.
     fn release(
         &self,
@@ -94,6 +102,10 @@ impl Outside for Poller {
         expires: Timestamp,
     ) -> Result<Acquired, TableError> {
         self.instances.acquire(lease, now, expires).await
+    }
+
+    async fn suspend(&self, lease: &Lease, health: &Health) -> Result<(), TableError> {
+        self.instances.suspend(lease, health).await
     }
 
     async fn release(

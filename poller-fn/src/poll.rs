@@ -7,11 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use shared::clock::Clock;
 use shared::close::client::Account;
+use shared::health::Health;
 use shared::instance::Instance;
 use shared::instance_id::InstanceId;
 use shared::instance_table::{Acquired, Lease};
 use shared::last_poll::LastPoll;
-use shared::settings::{Policy, Settings};
+use shared::settings::{FieldError, Policy, Settings};
 use shared::table::TableError;
 
 use crate::error::PollError;
@@ -86,6 +87,8 @@ struct Poll<'a, O> {
     stop_at: Timestamp,
     /// Where it ends.
     until: Timestamp,
+    /// As it is stored.
+    health: Health,
     outcome: Outcome,
     summary: Summary,
     found: Option<LastPoll>,
@@ -119,6 +122,7 @@ pub async fn poll_instance<O: Outside>(
         clock,
         stop_at: deadline.saturating_sub(MARGIN).unwrap_or(deadline),
         until: clock.started(),
+        health: instance.health.clone(),
         outcome: Outcome::default(),
         summary: Summary::default(),
         found: None,
@@ -147,10 +151,7 @@ impl<O: Outside> Poll<'_, O> {
         let settings = Settings::parse(&self.instance.configuration, policy);
         let poller = settings.as_ref().ok().and_then(|it| it.poller.as_ref());
         let interval = poller.map_or(DEFAULT_INTERVAL, |poller| poller.interval);
-        let result = match settings {
-            Ok(settings) => self.poll(&settings).await,
-            Err(errors) => Err(PollError::Configuration(errors)),
-        };
+        let result = self.poll(settings).await;
         if let Err(error) = &result {
             self.fail(INSTANCE, error, false);
         }
@@ -163,7 +164,10 @@ impl<O: Outside> Poll<'_, O> {
     }
 
     /// Polls, unless the instance is suspended and Close still refuses its key.
-    async fn poll(&mut self, settings: &Settings) -> Result<(), PollError> {
+    async fn poll(&mut self, settings: Result<Settings, Vec<FieldError>>) -> Result<(), PollError> {
+        // The poll that suspended the instance could not say so. Once Close answers again, nobody would.
+        notice::of_suspension(self.outside, self.instance, &mut self.health, self.clock).await?;
+        let settings = &settings.map_err(PollError::Configuration)?;
         let Some(polling) = &settings.poller else {
             return Ok(());
         };
@@ -171,7 +175,7 @@ impl<O: Outside> Poll<'_, O> {
             base_url: &settings.base_url,
             api_key: &settings.api_key,
         };
-        if self.instance.health.is_suspended() {
+        if self.health.is_suspended() {
             self.outside.probe(account).await?;
         }
         self.summary.polled = true;
@@ -227,14 +231,9 @@ impl<O: Outside> Poll<'_, O> {
 
     /// Gives the lease back, with what the poll leaves behind.
     async fn release(&mut self, interval: Duration) -> Result<(), PollError> {
-        let before = &self.instance.health;
-        let mut health = self.outcome.health(before, self.until);
-        if health.is_suspended() && !before.is_suspended() {
-            let is_said = notice::of_suspension(self.outside, self.instance, &health, self.clock);
-            if !is_said.await {
-                // The next poll says it.
-                health = before.clone();
-            }
+        let mut health = self.outcome.health(&self.health, self.until);
+        if health.notice_due && !self.health.notice_due {
+            health = self.suspend(health).await;
         }
         let now = self.clock.now();
         let (id, started) = (self.instance.id, self.clock.started());
@@ -252,6 +251,24 @@ impl<O: Outside> Poll<'_, O> {
         }
         self.summary.log(id, &health);
         released
+    }
+
+    /// Suspends the instance and says so, in this order: what is not stored may not be said, and what was not said is said
+    /// by the next poll. Returns the health that the instance is left with.
+    async fn suspend(&mut self, mut health: Health) -> Health {
+        let stored = self.outside.suspend(self.lease, &health).await;
+        let said = match stored {
+            Ok(()) => {
+                notice::of_suspension(self.outside, self.instance, &mut health, self.clock).await
+            }
+            // Its owner has changed it, or another poll has it.
+            Err(TableError::Conflict) => return self.health.clone(),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = said {
+            self.fail(INSTANCE, &error, false);
+        }
+        health
     }
 
     fn fail(&mut self, name: &str, error: &PollError, has_read: bool) {

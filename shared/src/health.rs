@@ -18,6 +18,9 @@ pub struct Health {
     /// Until when everything that is polled had been read to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caught_up_at: Option<Timestamp>,
+    /// Whether the instance is suspended and `instance.suspended` is still to be published.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub notice_due: bool,
 }
 
 impl Health {

@@ -399,6 +399,20 @@ impl InstanceTable {
             .map_err(|error| TableError::Malformed(error.to_string()))
     }
 
+    /// Stores the health of an instance that is suspended. The lease is kept.
+    ///
+    /// # Errors
+    /// [`TableError::Conflict`] when the instance was changed since the lease was taken, or the lease is no longer ours.
+    pub async fn suspend(&self, lease: &Lease, health: &Health) -> Result<(), TableError> {
+        let update = self
+            .update(lease.id)
+            .update_expression("SET health = :health")
+            .condition_expression(HOLDS_LEASE_UNCHANGED)
+            .expression_attribute_values(":health", serde_dynamo::to_attribute_value(health)?)
+            .expression_attribute_values(":token", AttributeValue::S(lease.token.clone()));
+        send(update).await
+    }
+
     /// Gives the lease back, sets the next poll, and notes how Close has answered this one and, where there are some, its
     /// counts. If the instance was changed meanwhile, the next poll is due at once and tells how Close answers what is there
     /// now.
@@ -425,7 +439,7 @@ impl InstanceTable {
                 update.expression_attribute_values(":poll", AttributeValue::S(found.to_json()));
         }
         let update = update
-            .condition_expression(format!("{HOLDS_LEASE} AND attribute_not_exists(changedAt)"))
+            .condition_expression(HOLDS_LEASE_UNCHANGED)
             .expression_attribute_values(":next", time(next_poll_at))
             .expression_attribute_values(":health", serde_dynamo::to_attribute_value(health)?)
             .expression_attribute_values(":token", AttributeValue::S(lease.token.clone()));
@@ -545,6 +559,9 @@ impl Change {
 }
 
 const HOLDS_LEASE: &str = "leaseToken = :token";
+
+/// The same, of an instance that nobody has changed since the lease was taken.
+const HOLDS_LEASE_UNCHANGED: &str = "leaseToken = :token AND attribute_not_exists(changedAt)";
 
 /// How long an instance that was dispatched waits to be dispatched again, should its poll never begin.
 pub const DISPATCH_LEASE: Duration = Duration::from_mins(5);

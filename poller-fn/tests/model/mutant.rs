@@ -174,6 +174,10 @@ impl Outside for Mutated<'_> {
         Ok(Acquired::Held(Box::new(instance)))
     }
 
+    async fn suspend(&self, lease: &Lease, health: &Health) -> Result<(), TableError> {
+        self.seat.suspend(lease, health).await
+    }
+
     async fn release(
         &self,
         lease: &Lease,

@@ -259,6 +259,12 @@ impl Outside for Seat {
         Ok(acquired)
     }
 
+    async fn suspend(&self, lease: &Lease, health: &Health) -> Result<(), TableError> {
+        let (lease, health) = (lease.clone(), health.clone());
+        let result = self.call(move |world| world.store.borrow_mut().suspend(&lease, &health));
+        result.await.map_err(table_error)?
+    }
+
     async fn release(
         &self,
         lease: &Lease,

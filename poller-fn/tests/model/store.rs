@@ -76,6 +76,12 @@ impl Store {
         Ok(())
     }
 
+    pub(crate) fn suspend(&mut self, lease: &Lease, health: &Health) -> Result<(), TableError> {
+        self.check(lease)?;
+        self.instance.health = health.clone();
+        Ok(())
+    }
+
     /// Changes how the instance is polled.
     pub(crate) fn configure(&mut self, configuration: Configuration) {
         self.instance.configuration = configuration;

@@ -4,11 +4,13 @@ use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use local_stack::close::change::Change;
 use local_stack::close::faults::{Fault as CloseFault, RequestMatch};
+use local_stack::fault::{Calls, Failure, Fault};
 use serde_json::{Value, json};
 use shared::health::Health;
 use shared::instance_table::Lease;
 
-use crate::world::{API_KEY, World, ago, query, texts};
+use super::expire_lease;
+use crate::world::{API_KEY, PATIENCE, World, ago, query, texts};
 
 async fn instance(world: &World, id: u64) -> Value {
     world
@@ -53,6 +55,27 @@ fn notices(world: &World, detail_type: &str) -> Vec<Value> {
     notices.map(|event| event.parse_detail().unwrap()).collect()
 }
 
+/// What the owner does about a refused key.
+async fn replace_key(world: &World, id: u64) {
+    let key = "api_new_secret_of_the_tests";
+    world.keep_secret(key);
+    world.organization.add_key(key);
+    let change = json!({"configuration": {"username": key}});
+    let path = format!("/instances/{id}");
+    let answer = world.call("PATCH", &path, None, change.to_string()).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+}
+
+/// An instance that polls one lead, whose next poll is the hundredth that Close refuses.
+async fn nearly_suspended(world: &World) -> u64 {
+    let lead = Change::at(ago(100)).quiet();
+    world.organization.create_leads(1, lead).unwrap();
+    let id = world.polling(&["leads"]).await;
+    world.organization.revoke_key(API_KEY);
+    refuse(world, id, 99).await;
+    id
+}
+
 #[tokio::test]
 async fn a_refused_key_is_shown_and_polled_ever_less_often_until_it_is_replaced() {
     let world = World::start().await;
@@ -72,19 +95,7 @@ async fn a_refused_key_is_shown_and_polled_ever_less_often_until_it_is_replaced(
     let second = wait(&world, id).await;
     assert!(second.as_mins().abs_diff(60) <= 1, "{second}");
 
-    let key = "api_new_secret_of_the_tests";
-    world.keep_secret(key);
-    world.organization.add_key(key);
-    let patch = json!({"configuration": {"username": key}});
-    let answer = world
-        .call(
-            "PATCH",
-            &format!("/instances/{id}"),
-            None,
-            patch.to_string(),
-        )
-        .await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    replace_key(&world, id).await;
     assert!(wait(&world, id).await <= SignedDuration::ZERO);
     world.poll(id).await;
     assert_eq!(instance(&world, id).await["valid"], true);
@@ -94,13 +105,7 @@ async fn a_refused_key_is_shown_and_polled_ever_less_often_until_it_is_replaced(
 #[tokio::test]
 async fn a_hundred_refusals_suspend_and_a_probe_resumes() {
     let world = World::start().await;
-    world
-        .organization
-        .create_leads(1, Change::at(ago(100)).quiet())
-        .unwrap();
-    let id = world.polling(&["leads"]).await;
-    world.organization.revoke_key(API_KEY);
-    refuse(&world, id, 99).await;
+    let id = nearly_suspended(&world).await;
 
     world.poll(id).await;
 
@@ -124,6 +129,85 @@ async fn a_hundred_refusals_suspend_and_a_probe_resumes() {
     world.organization.add_key(API_KEY);
     assert_eq!(world.poll(id).await["published"], 1);
     assert_eq!(instance(&world, id).await["valid"], true);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_key_replaced_during_the_hundredth_refusal_suspends_nobody() {
+    let world = World::start().await;
+    let id = nearly_suspended(&world).await;
+    let mut held = world.close.hold(RequestMatch::to("/data/search/"));
+
+    let (summary, ()) = tokio::join!(world.poll(id), async {
+        held.reached(PATIENCE).await.unwrap();
+        replace_key(&world, id).await;
+        held.release();
+    });
+
+    assert_eq!(summary["failed"], json!({"leads": "Unauthorized"}));
+    assert_eq!(summary["suspended"], false);
+    assert!(wait(&world, id).await <= SignedDuration::ZERO);
+    assert_eq!(world.poll(id).await["published"], 1);
+    assert_eq!(instance(&world, id).await["valid"], true);
+    assert_eq!(notices(&world, "instance.suspended"), [] as [Value; 0]);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_suspension_that_the_bus_did_not_take_is_said_by_the_next_poll() {
+    let world = World::start().await;
+    let id = nearly_suspended(&world).await;
+    let notice = || Calls::of("PutEvents").source("closeio.poller");
+    let denied = || Failure::Error {
+        status: 400,
+        code: "AccessDeniedException".to_owned(),
+    };
+    world
+        .stack
+        .bus()
+        .fail(Fault::new(denied(), notice()).times(2));
+
+    for _ in 0..2 {
+        let summary = world.poll(id).await;
+        assert_eq!(summary["failed"]["instance"], "PublishFailed");
+        assert_eq!(summary["suspended"], true);
+        assert_eq!(instance(&world, id).await["polling"]["suspended"], true);
+        assert!(wait(&world, id).await.as_mins() <= 15);
+    }
+    // Not even the key that works again keeps it from being said.
+    world.organization.add_key(API_KEY);
+    assert_eq!(world.poll(id).await["published"], 1);
+    world.poll(id).await;
+
+    let said = notices(&world, "instance.suspended");
+    assert_eq!(said.len(), 1);
+    assert_eq!(said[0]["refusals"], 100);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_suspension_is_said_by_the_next_poll_where_the_function_dies_between_storing_and_saying()
+{
+    let world = World::start().await;
+    let id = nearly_suspended(&world).await;
+    // The first takes the lease.
+    let suspends = Calls::of("UpdateItem").table("InstancesTable");
+    let held = world.stack.store().hold(suspends.after_first(1));
+    let function = world.stack.function("PollerFunction").unwrap();
+    let (died, ()) = tokio::join!(world.try_poll(id), async {
+        held.reached().await.unwrap();
+        function.kill().await;
+        held.release();
+    });
+    died.unwrap_err();
+    assert_eq!(notices(&world, "instance.suspended"), [] as [Value; 0]);
+    assert_eq!(instance(&world, id).await["polling"]["suspended"], true);
+
+    expire_lease(&world, id).await;
+    for _ in 0..2 {
+        assert_eq!(world.poll(id).await["polled"], false);
+        assert_eq!(notices(&world, "instance.suspended").len(), 1);
+    }
     world.finish().await;
 }
 
