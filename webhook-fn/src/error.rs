@@ -68,6 +68,18 @@ pub enum HandlerError {
         /// What its owner can do.
         remedy: &'static str,
     },
+    /// Nothing of it is read until its owner changes it, or Close takes its key again.
+    #[error(
+        "instance {id} is suspended, for Close has refused {refusals} polls in a row, the last with {reason}: correct its API key with PATCH or PUT, or, if Close was to blame, enable it with PUT at its /enabled; then ask again"
+    )]
+    Suspended {
+        /// Which.
+        id: InstanceId,
+        /// How many.
+        refusals: u32,
+        /// What was refused in the last poll and why.
+        reason: String,
+    },
     /// An instance has one backfill at a time.
     #[error("{}", describe_progress(.0))]
     BackfillUnderWay(Box<Backfill>),
@@ -130,9 +142,10 @@ impl HandlerError {
             Self::UnknownRoute | Self::UnknownInstance(_) => StatusCode::NOT_FOUND,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Configuration(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Contended | Self::NotPolled { .. } | Self::BackfillUnderWay(_) => {
-                StatusCode::CONFLICT
-            }
+            Self::Contended
+            | Self::NotPolled { .. }
+            | Self::Suspended { .. }
+            | Self::BackfillUnderWay(_) => StatusCode::CONFLICT,
             Self::Publish(_)
             | Self::Close(_)
             | Self::Provisioning(_)

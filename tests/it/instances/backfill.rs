@@ -7,7 +7,7 @@ use shared::backfill::{Backfill, Status};
 use shared::health::Health;
 use shared::instance::{Instance, Phase};
 
-use super::poller::{Poll, next_poll_at};
+use super::poller::{Poll, next_poll_at, refused};
 use super::refusal;
 use crate::owner::{Owner, plant, stored_configuration};
 use crate::world::{API_KEY, Answer, World, ago, query};
@@ -155,6 +155,66 @@ async fn an_instance_that_does_not_poll_says_what_to_do() {
         .configure(json!({"event.notification.enabled": true}))
         .await;
     assert_eq!(january(&owner).await.status, StatusCode::ACCEPTED);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn an_instance_that_is_suspended_takes_none_and_says_what_to_do() {
+    let world = World::start().await;
+    let owner = polled(&world).await;
+    refused(&owner, 99).await;
+    assert_eq!(january(&owner).await.status, StatusCode::ACCEPTED);
+    let done = Backfill {
+        status: Status::Done,
+        ..stored(&owner).await.unwrap()
+    };
+    let poll = Poll::begin(&owner).await;
+    poll.note(&done).await;
+    poll.end(ago(0), &Health::default()).await.unwrap();
+
+    refused(&owner, 100).await;
+    let next = next_poll_at(&owner).await;
+    let answer = refusal(&january(&owner).await).replace(&owner.id.to_string(), "[id]");
+    insta::assert_snapshot!(answer, @"409 instance [id] is suspended, for Close has refused 100 polls in a row, the last with leads: Unauthorized: correct its API key with PATCH or PUT, or, if Close was to blame, enable it with PUT at its /enabled; then ask again");
+    assert_eq!(stored(&owner).await, Some(done));
+    assert_eq!(next_poll_at(&owner).await, next);
+
+    owner.enable(true).await;
+    assert_eq!(january(&owner).await.status, StatusCode::ACCEPTED);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn one_that_waits_for_more_than_the_next_poll_says_for_what() {
+    let world = World::start().await;
+    let owner = polled(&world).await;
+    assert_eq!(january(&owner).await.status, StatusCode::ACCEPTED);
+    let reason = async || owner.shown().await["backfill"]["reason"].clone();
+    assert_eq!(reason().await, Value::Null);
+
+    // The poll that was due at once takes the request, the second one suspends the instance.
+    refused(&owner, 99).await;
+    assert_eq!(reason().await, Value::Null);
+    refused(&owner, 100).await;
+    assert_eq!(reason().await, "the instance is suspended");
+    owner.enable(false).await;
+    assert_eq!(reason().await, "the instance is disabled");
+    owner.enable(true).await;
+    let by_webhook = json!({"event.vendor.type": "webhook"});
+    owner.configure(by_webhook).await;
+    assert_eq!(reason().await, "the instance does not poll");
+    let by_polls = json!({"event.vendor.type": "polling"});
+    owner.configure(by_polls).await;
+    assert_eq!(reason().await, Value::Null);
+
+    refused(&owner, 100).await;
+    let failed = Backfill {
+        status: Status::Failed,
+        reason: Some("calls is no longer polled".to_owned()),
+        ..stored(&owner).await.unwrap()
+    };
+    Poll::begin(&owner).await.note(&failed).await;
+    assert_eq!(reason().await, "calls is no longer polled");
     world.finish().await;
 }
 

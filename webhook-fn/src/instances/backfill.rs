@@ -23,8 +23,8 @@ const CONFIGURE: &str = "set event.notification.enabled to true, event.vendor.ty
 /// Has a span of the past published. The poller does it, from a poll on that is due at once.
 ///
 /// # Errors
-/// 400 with all that is missing or wrong; 401, 404; 409 where the instance does not poll or another backfill is under way;
-/// 413, 503.
+/// 400 with all that is missing or wrong; 401, 404; 409 where the instance does not poll, is suspended, or has another backfill
+/// under way; 413, 503.
 pub async fn backfill(
     app: &App,
     call: &Call<'_>,
@@ -90,6 +90,11 @@ fn polled<'a>(instance: &Instance, settings: &'a Settings) -> Result<&'a [Resour
         None => Err(HandlerError::NotPolled {
             id,
             remedy: CONFIGURE,
+        }),
+        Some(_) if instance.health.is_suspended() => Err(HandlerError::Suspended {
+            id,
+            refusals: instance.health.refusals,
+            reason: instance.health.reason.clone().unwrap_or_default(),
         }),
         Some(poller) => Ok(&poller.resources),
     }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use shared::backfill::Backfill;
+use shared::backfill::{Backfill, Status};
 use shared::callback::CallbackState;
 use shared::health::Health;
 use shared::instance::{Instance, Phase};
@@ -41,11 +41,29 @@ pub fn to_json(instance: &Instance, settings: &Settings, public_url: &str) -> Va
     }
     if let Some(found) = &instance.backfill {
         answer["backfill"] = backfill(found);
+        if let Some(obstacle) = obstacle(instance, settings)
+            && found.status == Status::Pending
+        {
+            answer["backfill"]["reason"] = obstacle.into();
+        }
     }
     if instance.callback != CallbackState::default() {
         answer["callback"] = callback(&instance.callback.of(instance.callback_since));
     }
     answer
+}
+
+/// What a pending backfill waits for, if that is not the next poll.
+fn obstacle(instance: &Instance, settings: &Settings) -> Option<&'static str> {
+    if instance.disabled {
+        Some("the instance is disabled")
+    } else if settings.poller.is_none() {
+        Some("the instance does not poll")
+    } else if instance.health.is_suspended() {
+        Some("the instance is suspended")
+    } else {
+        None
+    }
 }
 
 /// Whether there is, or should be, a subscription that was made for the instance.
