@@ -1,5 +1,8 @@
 //! The `poller-fn` binary.
 
+// The futures of an invocation are nested deeper than the compiler follows types by default.
+#![recursion_limit = "256"]
+
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use poller_fn::config::Config;
 use poller_fn::invocation::{self, Poller};

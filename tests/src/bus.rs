@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use anyhow::Result;
 use axum::Router;
@@ -237,6 +238,11 @@ impl Bus {
     pub fn accept_all(&self) {
         lock(&self.shared.refusals).clear();
         lock(&self.shared.call_refusals).clear();
+    }
+
+    /// Answers so much later from now on.
+    pub fn set_latency(&self, latency: Duration) {
+        self.shared.plan.set_latency(latency);
     }
 
     /// Accepts the next of `calls` and holds its answer back.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use axum::http::HeaderMap;
 
@@ -185,6 +186,7 @@ impl Fault {
 pub(crate) struct Plan {
     faults: Mutex<Vec<Fault>>,
     holds: Mutex<Vec<(Calls, Gate)>>,
+    latency: Mutex<Duration>,
 }
 
 impl Plan {
@@ -204,6 +206,10 @@ impl Plan {
         hold
     }
 
+    pub(crate) fn set_latency(&self, latency: Duration) {
+        *lock(&self.latency) = latency;
+    }
+
     /// The fault that hits this call, if one does. `call` is the same for all attempts at it.
     pub(crate) fn fault(
         &self,
@@ -220,8 +226,12 @@ impl Plan {
         Some(fault)
     }
 
-    /// Waits while a test holds the answer to this call.
+    /// Waits as long as an answer takes, and while a test holds the one to this call.
     pub(crate) async fn pass(&self, operation: &str, subjects: &[String]) {
+        let latency = *lock(&self.latency);
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
         let gate = {
             let mut holds = lock(&self.holds);
             let held = holds

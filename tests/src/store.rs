@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use aws_sdk_dynamodb::Client;
@@ -183,6 +184,11 @@ impl Store {
     /// The writes that have met a transaction. While the answer to a `TransactWriteItems` is held, its items are.
     pub fn met(&self) -> &Journal<Call> {
         &self.shared.met
+    }
+
+    /// Answers so much later from now on.
+    pub fn set_latency(&self, latency: Duration) {
+        self.shared.plan.set_latency(latency);
     }
 
     /// Carries out the next of `calls` and holds its answer back.

@@ -5,9 +5,12 @@ use jiff::Timestamp;
 use local_stack::bus::entry::Entry;
 use local_stack::fault::{Calls, Failure, Fault};
 use serde_json::json;
+use shared::configuration::Configuration;
+use shared::instance::Instance;
+use shared::instance_table::SHARDS;
 
 use super::{polls_ended, requested};
-use crate::world::{PATIENCE, World, ago};
+use crate::world::{API_KEY, PATIENCE, World, ago};
 
 /// The rule that brings requests to the function.
 const RULE: &str = "PollRequestedRule";
@@ -109,6 +112,67 @@ async fn an_instance_whose_poll_is_quicker_than_the_tick_is_not_put_off_by_it() 
     let (ticked, next) = tokio::join!(world.stack.tick("PollerFunction"), polled);
     assert_eq!(ticked.unwrap(), json!({"dispatched": 1}));
     assert_eq!(next_poll(&world, id).await, next);
+    world.finish().await;
+}
+
+/// More instances than a call asks for, all due, of one shard, so that one page holds them.
+async fn eleven_due(world: &World) {
+    for number in 1..=11 {
+        let mut configuration = Configuration::default();
+        configuration.set_default("username", API_KEY);
+        let id = (number * SHARDS).try_into().unwrap();
+        let instance = Instance::new(id, "Test", configuration, ago(60));
+        let inserted = world.instance_table().insert(&instance, true).await;
+        inserted.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_takes_long_holds_up_no_other() {
+    let world = World::start_with(|builder| builder.without_rule(RULE)).await;
+    eleven_due(&world).await;
+    let held = hold_request(&world);
+    let others = async {
+        held.reached().await.unwrap();
+        let events = world.stack.bus().events();
+        events.wait_for_count(11, PATIENCE).await.unwrap();
+        held.release();
+    };
+
+    let (ticked, ()) = tokio::join!(world.stack.tick(), others);
+
+    assert_eq!(ticked.unwrap(), json!({"dispatched": 11}));
+    assert_eq!(requested(&world).len(), 11);
+    assert_eq!(world.stack.tick().await.unwrap(), json!({"dispatched": 0}));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn of_calls_that_are_under_way_at_once_one_that_fails_leaves_the_others_alone() {
+    let world = World::start_with(|builder| builder.without_rule(RULE)).await;
+    eleven_due(&world).await;
+    let held = hold_request(&world);
+    let denied = Failure::Error {
+        status: 400,
+        code: "AccessDeniedException".to_owned(),
+    };
+    let requests = Calls::of("PutEvents").source("closeio.poller");
+    let second = Fault::new(denied, requests.after_first(1));
+    world.stack.bus().fail(second);
+    let failed = async {
+        held.reached().await.unwrap();
+        let calls = world.stack.bus().calls();
+        calls.wait_for_count(2, PATIENCE).await.unwrap();
+        held.release();
+    };
+
+    let (ticked, ()) = tokio::join!(world.stack.tick(), failed);
+
+    let asked = ticked.unwrap()["dispatched"].as_u64().unwrap();
+    assert_eq!(requested(&world).len(), usize::try_from(asked).unwrap());
+    assert!([1, 10].contains(&asked), "{asked}");
+    let rest = world.stack.tick().await.unwrap();
+    assert_eq!(rest, json!({"dispatched": 11 - asked}));
     world.finish().await;
 }
 

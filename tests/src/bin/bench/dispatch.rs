@@ -32,6 +32,8 @@ const WORKERS: usize = 8;
 const INTERVAL: SignedDuration = SignedDuration::from_mins(15);
 /// 100,000 polls in 15 minutes are 111 a second. Ids are random, so one minute has a few more than another.
 const MAX_STEADY: f64 = 120.0;
+/// How much longer the ticks may take than `DispatchPerSecond` would have them take.
+const MAX_TIME: f64 = 1.1;
 
 /// How many instances, and how fast.
 #[derive(Debug, Args)]
@@ -42,6 +44,9 @@ pub(crate) struct Options {
     /// The template's `DispatchPerSecond`.
     #[arg(long, default_value_t = 200)]
     per_second: u32,
+    /// Milliseconds that `DynamoDB` and `EventBridge` take for an answer, beside the local stack's own time.
+    #[arg(long, default_value_t = 5)]
+    latency: u64,
     /// Seed of the instances' ids.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -79,6 +84,11 @@ impl Options {
         );
         let due = ago(SignedDuration::from_mins(1))?;
         in_parallel(&ids, |id| provision(table.clone(), id, due)).await?;
+        let set_latency = |latency| {
+            stack.store().set_latency(latency);
+            stack.bus().set_latency(latency);
+        };
+        set_latency(Duration::from_millis(self.latency));
         let mut ticks = Ticks::default();
         loop {
             let dispatched = ticks.tick(&stack).await?;
@@ -89,10 +99,11 @@ impl Options {
             let postpone = |id| postpone(client.clone(), name.clone(), id, later);
             in_parallel(&dispatched, postpone).await?;
         }
+        set_latency(Duration::ZERO);
         in_parallel(&ids, |id| poll(poller.clone(), id)).await?;
         let steady = busiest_minute(&stack).await? / 60.0;
 
-        let mut report = ticks.report(&ids);
+        let mut report = ticks.report(&ids, self.per_second);
         report.at_most("steady dispatches a second", steady, MAX_STEADY);
         stack.shutdown().await?;
         Ok(report)
@@ -135,7 +146,7 @@ impl Ticks {
         Ok(dispatched)
     }
 
-    fn report(&self, ids: &[u64]) -> Report {
+    fn report(&self, ids: &[u64], per_second: u32) -> Report {
         let mut report = Report::default();
         let once = ids.iter().filter(|id| self.requested.get(id) == Some(&1));
         report.exactly("dispatched once", once.count(), ids.len());
@@ -145,6 +156,8 @@ impl Ticks {
             "dispatches a second",
             format!("{:.0}", float(ids.len()) / seconds),
         );
+        let allowed = float(ids.len()) / f64::from(per_second);
+        report.at_most("of the time that it allows", seconds / allowed, MAX_TIME);
         report.figure("PutEvents", self.put_calls);
         for (operation, count) in &self.table_calls {
             report.figure(operation, count);
