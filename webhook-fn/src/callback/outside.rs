@@ -1,6 +1,6 @@
 //! What callback-fn deals with outside: the Instances table, the callback URLs, and where notifications go.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use shared::callback::CallbackChange;
 use shared::instance::Instance;
 use shared::instance_id::InstanceId;
@@ -11,6 +11,7 @@ use super::deliver::{self, Attempt, Request};
 use super::message::{Message, Retry};
 use super::queues::{MAX_DELAY, QueueError, Queued};
 use super::reason::Reason;
+use super::waits_table::{Waiting, WaitingCursor, WaitingPage};
 
 /// The tables, the queues and the receivers.
 pub trait Outside {
@@ -53,6 +54,24 @@ pub trait Outside {
         message: &Message,
         reason: Reason,
     ) -> impl Future<Output = Result<(), PassOnError>>;
+
+    /// A page of a shard's notifications that wait in the table and are due before `until`.
+    fn due(
+        &self,
+        shard: u64,
+        until: Timestamp,
+        after: Option<WaitingCursor>,
+    ) -> impl Future<Output = Result<WaitingPage, TableError>>;
+
+    /// Puts a notification that waited in the table into the retry queue.
+    fn release(
+        &self,
+        waiting: &Waiting,
+        delay: SignedDuration,
+    ) -> impl Future<Output = Result<(), PassOnError>>;
+
+    /// Removes a notification from the table.
+    fn remove(&self, waiting: &Waiting) -> impl Future<Output = Result<(), TableError>>;
 }
 
 /// A notification could not be put where it goes.
@@ -109,12 +128,37 @@ impl Outside for App {
             attempts: 0,
             first_failure: None,
             reason: None,
-            delay: jiff::SignedDuration::ZERO,
+            delay: SignedDuration::ZERO,
         };
         Ok(self.queues.retry(&queued).await?)
     }
 
     async fn give_up(&self, message: &Message, reason: Reason) -> Result<(), PassOnError> {
         Ok(self.queues.give_up(message, reason).await?)
+    }
+
+    async fn due(
+        &self,
+        shard: u64,
+        until: Timestamp,
+        after: Option<WaitingCursor>,
+    ) -> Result<WaitingPage, TableError> {
+        self.waits.due(shard, until, after).await
+    }
+
+    async fn release(&self, waiting: &Waiting, delay: SignedDuration) -> Result<(), PassOnError> {
+        let queued = Queued {
+            instance_id: waiting.instance_id,
+            body: &waiting.body,
+            attempts: waiting.attempts,
+            first_failure: Some(waiting.first_failure),
+            reason: Some(&waiting.reason),
+            delay,
+        };
+        Ok(self.queues.retry(&queued).await?)
+    }
+
+    async fn remove(&self, waiting: &Waiting) -> Result<(), TableError> {
+        self.waits.remove(waiting).await
     }
 }

@@ -9,8 +9,7 @@ use shared::clock::Clock;
 use shared::table::TableError;
 use tokio::time::Instant;
 
-use super::app::App;
-use super::queues::Queued;
+use super::outside::Outside;
 use super::waits_table::{SHARDS, Waiting};
 
 /// The time until the next tick: what falls due in it goes to the queue now, with the rest of its wait as its delay.
@@ -35,9 +34,9 @@ pub struct Released {
 ///
 /// # Errors
 /// When the table does not answer. What was released until then is said too.
-pub async fn release(app: &App, clock: &Clock) -> (Released, Result<(), TableError>) {
+pub async fn release(outside: &impl Outside, clock: &Clock) -> (Released, Result<(), TableError>) {
     let end = Instant::now() + ENOUGH;
-    let shards = stream::iter(0..SHARDS).map(|shard| release_shard(app, shard, clock, end));
+    let shards = stream::iter(0..SHARDS).map(|shard| release_shard(outside, shard, clock, end));
     let shards: Vec<_> = shards.buffer_unordered(AT_ONCE).collect().await;
     let mut total = Released::default();
     let mut result = Ok(());
@@ -51,18 +50,18 @@ pub async fn release(app: &App, clock: &Clock) -> (Released, Result<(), TableErr
 }
 
 async fn release_shard(
-    app: &App,
+    outside: &impl Outside,
     shard: u64,
     clock: &Clock,
     end: Instant,
 ) -> (Released, Result<(), TableError>) {
     let mut released = Released::default();
-    let result = try_release(app, shard, clock, end, &mut released).await;
+    let result = try_release(outside, shard, clock, end, &mut released).await;
     (released, result)
 }
 
 async fn try_release(
-    app: &App,
+    outside: &impl Outside,
     shard: u64,
     clock: &Clock,
     end: Instant,
@@ -74,7 +73,7 @@ async fn try_release(
         .unwrap_or(clock.started());
     let mut after = None;
     loop {
-        let page = app.waits.due(shard, until, after).await?;
+        let page = outside.due(shard, until, after).await?;
         for waiting in page.waiting {
             if end <= Instant::now() {
                 return Ok(());
@@ -82,7 +81,7 @@ async fn try_release(
             let delay = waiting.due()?.duration_since(clock.now());
             let overdue = u64::try_from(-delay.as_secs()).unwrap_or(0);
             released.overdue = released.overdue.max(overdue);
-            if release_one(app, &waiting, delay.max(SignedDuration::ZERO)).await {
+            if release_one(outside, &waiting, delay.max(SignedDuration::ZERO)).await {
                 released.released += 1;
             } else {
                 released.failed += 1;
@@ -96,21 +95,13 @@ async fn try_release(
 }
 
 /// It is removed only when it is in the queue. If it cannot be removed, the next tick finds it again and it comes twice.
-async fn release_one(app: &App, waiting: &Waiting, delay: SignedDuration) -> bool {
-    let queued = Queued {
-        instance_id: waiting.instance_id,
-        body: &waiting.body,
-        attempts: waiting.attempts,
-        first_failure: Some(waiting.first_failure),
-        reason: Some(&waiting.reason),
-        delay,
-    };
+async fn release_one(outside: &impl Outside, waiting: &Waiting, delay: SignedDuration) -> bool {
     let id = waiting.instance_id;
-    if let Err(error) = app.queues.retry(&queued).await {
+    if let Err(error) = outside.release(waiting, delay).await {
         tracing::error!(instance.id = %id, %error, "a notification that waits could not be put into the retry queue");
         return false;
     }
-    if let Err(error) = app.waits.remove(waiting).await {
+    if let Err(error) = outside.remove(waiting).await {
         tracing::error!(instance.id = %id, %error, "a notification that waits no more could not be removed; it comes twice");
     }
     true
