@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use futures_util::future::{join, join_all};
+use futures_util::future::{Either, join, join_all, select};
 use jiff::Timestamp;
 use shared::callback::CallbackNote;
 use shared::instance_id::InstanceId;
@@ -21,6 +21,9 @@ use super::{notification, schedule, signature};
 
 /// An attempt that takes longer is slow.
 const SLOW: Duration = Duration::from_secs(2);
+/// Those that wait are counted so often while the attempts of others go on. It is less than the shortest wait: what comes again
+/// has been counted, and can be taken off.
+const COUNT_EVERY: Duration = Duration::from_secs(5);
 /// How often a note is made anew of what is stored then, where others have noted something meanwhile.
 const MAX_NOTES: usize = 5;
 
@@ -29,6 +32,8 @@ struct Delivery<'a, O> {
     id: InstanceId,
     known: Result<&'a Known, Reason>,
     is_slow: Cell<bool>,
+    /// Notifications that wait now and did not before, less those that wait no more, which is not noted yet.
+    waiting: Cell<i64>,
 }
 
 /// Delivers notifications of an instance, all at once, or sends them where they go instead, and notes how that went.
@@ -49,12 +54,13 @@ pub async fn deliver_to<'a, O: Outside>(
         id,
         known: known.as_ref().map_err(|reason| *reason),
         is_slow: Cell::new(false),
+        waiting: Cell::new(0),
     };
-    let handled = notices.iter().map(|notice| delivery.handle(notice));
-    let handled = join_all(handled).await;
+    let handling = join_all(notices.iter().map(|notice| delivery.handle(notice)));
+    let handled = delivery.count_meanwhile(handling).await;
     log(id, &handled);
     if let Ok(known) = &known {
-        let note = to_note(notices, &handled, delivery.is_slow.get());
+        let note = to_note(&handled, delivery.is_slow.get(), delivery.waiting.take());
         delivery.note(known, note).await;
     }
     ended(notices, handled.into_iter().map(|(_, fate)| fate))
@@ -89,7 +95,38 @@ impl<O: Outside> Delivery<'_, O> {
                 }
             }
         };
-        (outcome, self.pass_on(message, outcome).await)
+        let fate = self.pass_on(message, outcome).await;
+        let waiting = self.waiting.get() + waiting(message, fate);
+        self.waiting.set(waiting);
+        (outcome, fate)
+    }
+
+    /// Notes how many more wait while attempts go on.
+    async fn count_meanwhile<T>(&self, handling: impl Future<Output = T>) -> T {
+        let mut handling = std::pin::pin!(handling);
+        loop {
+            if let Ok(handled) = timeout(COUNT_EVERY, &mut handling).await {
+                return handled;
+            }
+            let counting = std::pin::pin!(self.count());
+            if let Either::Left((handled, counting)) = select(&mut handling, counting).await {
+                counting.await;
+                return handled;
+            }
+        }
+    }
+
+    async fn count(&self) {
+        let waiting = self.waiting.take();
+        if let Ok(known) = self.known
+            && waiting != 0
+        {
+            let note = CallbackNote {
+                waiting,
+                ..CallbackNote::default()
+            };
+            self.note(known, note).await;
+        }
     }
 
     /// The last attempt is always made. Another is not where one at the same URL has just timed out.
@@ -223,18 +260,23 @@ fn log(id: InstanceId, handled: &[(Outcome, Fate)]) {
     }
 }
 
-fn to_note(notices: &[Notice<'_>], handled: &[(Outcome, Fate)], is_slow: bool) -> CallbackNote {
+/// Notifications that wait now and did not before, less those that wait no more.
+fn waiting(message: &Message, fate: Fate) -> i64 {
+    let waited = 0 < message.attempts;
+    match fate {
+        Fate::Again if !waited => 1,
+        Fate::Delivered | Fate::Dead if waited => -1,
+        _ => 0,
+    }
+}
+
+fn to_note(handled: &[(Outcome, Fate)], is_slow: bool, waiting: i64) -> CallbackNote {
     let mut note = CallbackNote {
+        waiting,
         is_slow,
         ..CallbackNote::default()
     };
-    for (notice, (outcome, fate)) in notices.iter().zip(handled) {
-        let waited = 0 < notice.message.attempts;
-        note.waiting += match fate {
-            Fate::Again if !waited => 1,
-            Fate::Delivered | Fate::Dead if waited => -1,
-            _ => 0,
-        };
+    for (outcome, _) in handled {
         match outcome {
             Outcome::Delivered => note.is_delivered = true,
             Outcome::Again(_, reason) | Outcome::Dead(reason) if reason.is_the_callbacks() => {
