@@ -75,6 +75,9 @@ impl InstanceTable {
 
 fn condition(change: &CallbackChange) -> String {
     let mut condition = "attribute_exists(callback) AND (attribute_not_exists(callbackSince) OR callbackSince = :since)".to_owned();
+    if change.is_another_url {
+        condition += " AND (attribute_not_exists(callback.since) OR callback.since <> :since)";
+    }
     if let Count::Add(..0) = change.waiting {
         condition += " AND callback.waiting >= :fewer";
     }

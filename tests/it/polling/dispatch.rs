@@ -139,11 +139,14 @@ async fn a_call_that_takes_long_holds_up_no_other() {
         held.release();
     };
 
-    let (ticked, ()) = tokio::join!(world.stack.tick(), others);
+    let (ticked, ()) = tokio::join!(world.stack.tick("PollerFunction"), others);
 
     assert_eq!(ticked.unwrap(), json!({"dispatched": 11}));
     assert_eq!(requested(&world).len(), 11);
-    assert_eq!(world.stack.tick().await.unwrap(), json!({"dispatched": 0}));
+    assert_eq!(
+        world.stack.tick("PollerFunction").await.unwrap(),
+        json!({"dispatched": 0})
+    );
     world.finish().await;
 }
 
@@ -166,12 +169,12 @@ async fn of_calls_that_are_under_way_at_once_one_that_fails_leaves_the_others_al
         held.release();
     };
 
-    let (ticked, ()) = tokio::join!(world.stack.tick(), failed);
+    let (ticked, ()) = tokio::join!(world.stack.tick("PollerFunction"), failed);
 
     let asked = ticked.unwrap()["dispatched"].as_u64().unwrap();
     assert_eq!(requested(&world).len(), usize::try_from(asked).unwrap());
     assert!([1, 10].contains(&asked), "{asked}");
-    let rest = world.stack.tick().await.unwrap();
+    let rest = world.stack.tick("PollerFunction").await.unwrap();
     assert_eq!(rest, json!({"dispatched": 11 - asked}));
     world.finish().await;
 }
