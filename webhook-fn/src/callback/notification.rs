@@ -243,7 +243,7 @@ mod tests {
 
     fn message(channel: &str, object_type: &str, event_type: &str, rest: &str) -> String {
         format!(
-            r#"{{"source":"closeio","time":"2018-07-31T19:40:36Z","detail":{{"id":"479e76ad29a077976e08103ed6e66062","instanceId":20931,"instanceName":"Test",
+            r#"{{"source":"closeio","time":"2018-07-31T19:40:36.12Z","detail":{{"id":"479e76ad29a077976e08103ed6e66062","instanceId":20931,"instanceName":"Test",
             "instanceTags":["Test"],"elementKey":"closeio","objectType":"{object_type}","objectId":"lead_1","eventType":"{event_type}",
             "action":"x","date":"2018-07-31T19:39:46.242Z","channel":"{channel}","callback":true,{rest}}}}}"#
         )
