@@ -38,6 +38,7 @@ pub struct Builder {
     absent_rules: Vec<String>,
     absent_actions: Vec<(String, String)>,
     timeouts: Vec<(String, Duration)>,
+    places: Vec<(String, u32)>,
     listen: SocketAddr,
     schedule: Mode,
     binaries: Option<Binaries>,
@@ -58,6 +59,7 @@ impl Default for Builder {
             absent_rules: Vec::new(),
             absent_actions: Vec::new(),
             timeouts: Vec::new(),
+            places: Vec::new(),
             listen: ANY_PORT,
             schedule: Mode::Off,
             binaries: None,
@@ -112,6 +114,13 @@ impl Builder {
     #[must_use]
     pub fn timeout(mut self, function: &str, timeout: Duration) -> Self {
         self.timeouts.push((function.to_owned(), timeout));
+        self
+    }
+
+    /// How many invocations of one function there can be at once, instead of what the template reserves.
+    #[must_use]
+    pub fn places(mut self, function: &str, count: u32) -> Self {
+        self.places.push((function.to_owned(), count));
         self
     }
 
@@ -251,6 +260,9 @@ impl Builder {
         let mut template = Template::load(&self.template, &self.inputs)?;
         for (function, timeout) in &self.timeouts {
             function_mut(&mut template, function)?.timeout = *timeout;
+        }
+        for (function, count) in &self.places {
+            function_mut(&mut template, function)?.concurrency = Some((*count).into());
         }
         for (function, name, value) in &self.environment {
             let spec = function_mut(&mut template, function)?;
