@@ -1,5 +1,6 @@
-//! Benches of polling and dispatch: the release binaries against the local stack, with a bound for each figure.
+//! Benches of polling, dispatch and callbacks: the release binaries against the local stack, with a bound for each figure.
 
+mod callbacks;
 mod dispatch;
 mod drain;
 mod ground;
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 
-/// Measures polling and dispatch; exits 1 if a bound is broken.
+/// Measures polling, dispatch and callbacks; exits 1 if a bound is broken.
 #[derive(Debug, Parser)]
 #[command(name = "bench", version)]
 enum Bench {
@@ -25,6 +26,8 @@ enum Bench {
     Rate(rate::Options),
     /// A backlog of instances that are due, and how their polls spread afterwards.
     Dispatch(dispatch::Options),
+    /// Good receivers of callbacks among others that are slow, silent or refuse.
+    Callbacks(callbacks::Options),
 }
 
 #[tokio::main]
@@ -34,6 +37,7 @@ async fn main() -> Result<ExitCode> {
         Bench::Log(entries) => entries.run().await?,
         Bench::Rate(options) => options.run().await?,
         Bench::Dispatch(options) => options.run().await?,
+        Bench::Callbacks(options) => options.run().await?,
     };
     report.print()
 }
