@@ -115,8 +115,9 @@ def needed_by_services(resources: dict, granted: list[Grant]) -> Iterator[Grant]
             if mapping["FunctionName"] == {"Ref": function}:
                 yield from (Grant(role, "", action, name(mapping["EventSourceArn"])) for action in RECEIVE)
         for _, config in of_type(resources, "AWS::Lambda::EventInvokeConfig"):
-            if config["FunctionName"] == {"Ref": function}:
-                yield Grant(role, "", "sqs:SendMessage", name(config["DestinationConfig"]["OnFailure"]["Destination"]))
+            failed = config.get("DestinationConfig", {}).get("OnFailure")
+            if failed and config["FunctionName"] == {"Ref": function}:
+                yield Grant(role, "", "sqs:SendMessage", name(failed["Destination"]))
     for grant in granted:
         table = resources.get(grant.resource.split("/")[0], {})
         if table.get("Type") == "AWS::DynamoDB::Table":

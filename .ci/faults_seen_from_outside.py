@@ -73,7 +73,11 @@ FAULTS = [
         ["PollerFunction: no alarm watches Throttles", "PollerThrottlesAlarm: AWS/Lambda has no Throttled"],
     ),
     # When it rings, and where.
-    ("      TreatMissingData: breaching\n", "", ["HeartbeatAlarm: TreatMissingData is not chosen"]),
+    (
+        "      TreatMissingData: breaching\n",
+        "",
+        [f"{alarm}: TreatMissingData is not chosen" for alarm in ("CallbackOverdueAlarm", "HeartbeatAlarm")],
+    ),
     (
         "Period: 900\n      EvaluationPeriods: 3\n",
         "Period: 900\n      EvaluationPeriods: 97\n",

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import dashboard as boards
-from resources import as_list, of_type
+from resources import as_list, of_type, references
 
 ROOT = Path(__file__).parent.parent
 NAMESPACE = "closeio-events/${AWS::StackName}"
@@ -130,7 +130,7 @@ def alarmed(resources):
         if name.endswith(ENDS) and name != GIVEN_UP and ("ApproximateNumberOfMessagesVisible", name) not in found:
             yield f"{name}: no alarm watches how many messages there are"
     for _, mapping in of_type(resources, "AWS::Lambda::EventSourceMapping"):
-        name = mapping["EventSourceArn"].get("Fn::GetAtt", [None])[0]
+        name = next(iter(references(mapping["EventSourceArn"])), None)
         # Nothing else tells of a mapping that is disabled.
         if ("ApproximateAgeOfOldestMessage", name) not in found:
             yield f"{name}: no alarm watches how long events wait"

@@ -17,6 +17,8 @@ TEMPLATE = (Path(__file__).parent.parent / "template.yaml").read_text()
 
 FUNCTIONS = ["CallbackFunction", "PollerFunction", "WebhookFunction"]
 ROLES = ["CallbackRole", "PollerRole", "WebhookRole"]
+TABLES = ["CallbackWaitsTable", "InstancesTable", "LedgerTable", "WatermarksTable"]
+TICKS = ["CallbackFunctionTick", "PollerFunctionTick"]
 QUEUES = [
     "CallbackDeadLetterQueue",
     "CallbackFailureQueue",
@@ -28,10 +30,10 @@ QUEUES = [
 # What stands in the template, what is put in its place (everywhere), and the problems that must come of it.
 FAULTS = [
     # Schedules.
-    ("rate(1 minute)", "rate(1 minutes)", ["PollerFunctionTick: rate(1 minutes) is not a schedule"]),
-    ("rate(1 minute)", "rate(2 minute)", ["PollerFunctionTick: rate(2 minute) is not a schedule"]),
-    ("rate(1 minute)", "rate(0 minutes)", ["PollerFunctionTick: rate(0 minutes) is not a schedule"]),
-    ("rate(1 minute)", "every minute", ["PollerFunctionTick: every minute is not a schedule"]),
+    ("rate(1 minute)", "rate(1 minutes)", [f"{tick}: rate(1 minutes) is not a schedule" for tick in TICKS]),
+    ("rate(1 minute)", "rate(2 minute)", [f"{tick}: rate(2 minute) is not a schedule" for tick in TICKS]),
+    ("rate(1 minute)", "rate(0 minutes)", [f"{tick}: rate(0 minutes) is not a schedule" for tick in TICKS]),
+    ("rate(1 minute)", "every minute", [f"{tick}: every minute is not a schedule" for tick in TICKS]),
     # The API.
     ("Method: PATCH", "Method: PATCHED", ["HttpApi: /elements/api-v2/instances/{id} has the method patched"]),
     ("ThrottlingBurstLimit: 1000", "", ["HttpApiApiGatewayDefaultStage: routes are not throttled"]),
@@ -223,9 +225,9 @@ FAULTS = [
     ),
     # Tables.
     (
-        "    Type: AWS::DynamoDB::Table\n    DeletionPolicy: RetainExceptOnCreate\n",
-        "    Type: AWS::DynamoDB::Table\n",
-        [f"{table}: DeletionPolicy is not RetainExceptOnCreate" for table in ("InstancesTable", "LedgerTable", "WatermarksTable")],
+        "    DeletionPolicy: RetainExceptOnCreate\n    UpdateReplacePolicy: Retain\n    Properties:\n      BillingMode",
+        "    UpdateReplacePolicy: Retain\n    Properties:\n      BillingMode",
+        [f"{table}: DeletionPolicy is not RetainExceptOnCreate" for table in TABLES],
     ),
     (
         "    DeletionPolicy: RetainExceptOnCreate\n    UpdateReplacePolicy: Retain\n    Properties:\n      Description: !Sub The tables",
@@ -235,22 +237,23 @@ FAULTS = [
     (
         "PointInTimeRecoveryEnabled: true",
         "PointInTimeRecoveryEnabled: false",
-        [f"{table}: no point-in-time recovery" for table in ("InstancesTable", "LedgerTable", "WatermarksTable")],
+        [f"{table}: no point-in-time recovery" for table in TABLES],
     ),
     (
         "SSEType: KMS",
         "SSEType: AES256",
-        [f"{table}: it is not encrypted with KMS" for table in ("InstancesTable", "LedgerTable", "WatermarksTable")],
+        [f"{table}: it is not encrypted with KMS" for table in TABLES],
     ),
     (
         "        KMSMasterKeyId: !GetAtt TablesKey.Arn\n",
         "",
-        [
-            f"{table}: it is not encrypted with the stack's key"
-            for table in ("InstancesTable", "LedgerTable", "WatermarksTable")
-        ],
+        [f"{table}: it is not encrypted with the stack's key" for table in TABLES],
     ),
-    ("AttributeName: expiresAt", "AttributeName: expires", ["LedgerTable: its items do not expire"]),
+    (
+        "AttributeName: expiresAt",
+        "AttributeName: expires",
+        [f"{table}: its items do not expire" for table in ("CallbackWaitsTable", "LedgerTable")],
+    ),
     # Functions.
     ("          LEDGER_TABLE: !Ref LedgerTable\n", "", ["WebhookFunction: LEDGER_TABLE is not set"]),
     (
