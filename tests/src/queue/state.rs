@@ -1,6 +1,6 @@
 //! What a queue holds, by the time that it is told. Nothing here waits, and nothing reads a clock.
 //!
-//! A message is ready to be received, in the order of [`fair`], or it will be `later`: because its sender delayed it, or
+//! A message is ready to be received, in the order of `fair`, or it will be `later`: because its sender delayed it, or
 //! because somebody has received it and not deleted it yet, which is called in flight. What is too old is deleted.
 
 use std::collections::{BTreeSet, HashMap};
