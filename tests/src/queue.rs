@@ -4,6 +4,7 @@
 //! functions come by HTTP (`sqs`), rules and failed invocations directly (`delivery`), and what feeds a function from a
 //! queue is `mapping`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub struct Queue {
     clock: QueueClock,
     changed: watch::Sender<()>,
     dead_letters: OnceLock<Weak<Queue>>,
+    /// Whether it takes what another queue gives up.
+    is_dead_letters: AtomicBool,
     messages: Journal<Message>,
 }
 
@@ -69,6 +72,7 @@ impl Queue {
             clock: QueueClock::default(),
             changed: watch::Sender::new(()),
             dead_letters: OnceLock::new(),
+            is_dead_letters: AtomicBool::new(false),
             messages: Journal::new(keep),
         }
     }
@@ -77,6 +81,7 @@ impl Queue {
     pub(crate) fn set_dead_letters(&self, queue: &Arc<Queue>) {
         // A second call would name the same one: it comes from the template.
         let _ = self.dead_letters.set(Arc::downgrade(queue));
+        queue.is_dead_letters.store(true, Ordering::Relaxed);
     }
 
     /// Every message that was ever sent, also those that another queue gave up.

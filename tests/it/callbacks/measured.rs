@@ -20,7 +20,7 @@ impl Stage {
         function.wait_for_output(PATIENCE, wanted).await.unwrap();
     }
 
-    fn lines(&self) -> Vec<Line> {
+    pub(super) fn lines(&self) -> Vec<Line> {
         lines(&self.world, CALLBACK)
     }
 

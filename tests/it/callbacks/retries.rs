@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::receiver::Reply;
 use super::{Called, DEAD_LETTERS, FIRST, RETRIES, Stage, WAITS, event, number};
-use crate::metrics::CALLBACK;
+use crate::metrics::{CALLBACK, is_reached};
 use crate::world::{PATIENCE, ago};
 
 /// The time between the first failure and the next attempt, in milliseconds, is within a tenth of `seconds`.
@@ -126,9 +126,10 @@ async fn after_five_more_attempts_it_is_given_up_and_can_be_sent_again_by_hand()
     stage.drained(RETRIES).await;
     assert_eq!(stage.shown(&called).await["callback"]["pending"], 0);
 
-    // As SQS moves it when it is told to.
+    assert_eq!(number(&dead, "attempt"), 5);
     stage.receiver.reply("/hook", [Reply::status(204)]);
-    stage.queue(FIRST).send(dead).unwrap();
+    let moved = stage.queue(DEAD_LETTERS).move_to(stage.queue(FIRST));
+    assert_eq!(moved.unwrap(), 1);
     let requests = stage.receiver.wait_for("/hook", 7).await;
     assert_eq!(requests[0].body, requests[6].body);
     stage.drained(FIRST).await;
@@ -307,6 +308,42 @@ async fn what_falls_due_before_the_next_tick_is_released_with_the_rest_of_its_wa
     let held = stage.queue(RETRIES).contents();
     let wait = stage.delay(&held[0]);
     assert!((30_000..=40_000).contains(&wait), "{wait}");
-    assert_eq!(stage.waits().await.len(), 1);
+
+    let waits = stage.waits().await;
+    assert_eq!(waits.len(), 1);
+    assert!(!is_reached("CallbackOverdueAlarm", &stage.lines()));
+    for item in waits {
+        stage.move_wait(item, ago(1_000)).await;
+    }
+    let released = stage.world.stack.tick(CALLBACK).await.unwrap();
+    let overdue = released["overdue"].as_u64().unwrap();
+    assert!((1_000..1_100).contains(&overdue), "{overdue}");
+    assert!(is_reached("CallbackOverdueAlarm", &stage.lines()));
+    stage.finish().await;
+}
+
+#[tokio::test]
+async fn an_item_that_cannot_be_read_keeps_nothing_back_and_is_seen() {
+    let stage = Stage::start().await;
+    let replies = [Reply::status(500), Reply::status(200)];
+    stage.receiver.reply("/hook", replies);
+    let called = stage.instance("/hook", json!({})).await;
+    stage.queue(RETRIES).send(retry(&called, 3, "{}")).unwrap();
+    stage.receiver.wait_for("/hook", 1).await;
+    stage.drained(RETRIES).await;
+    let good = stage.waits().await.remove(0);
+    let mut bad = good.clone();
+    bad.remove("body");
+    stage.move_wait(good, ago(10)).await;
+    stage.move_wait(bad, ago(1_000)).await;
+
+    let released = stage.world.stack.tick(CALLBACK).await.unwrap();
+    assert_eq!(
+        (&released["released"], &released["failed"]),
+        (&json!(1), &json!(1))
+    );
+    stage.receiver.wait_for("/hook", 2).await;
+    assert!(is_reached("CallbackOverdueAlarm", &stage.lines()));
+    stage.drained(RETRIES).await;
     stage.finish().await;
 }

@@ -1,8 +1,9 @@
 //! What tests do with a queue, and see of it.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use jiff::Timestamp;
 
 use super::message::Message;
@@ -36,8 +37,13 @@ impl Queue {
     /// Source: docs.aws.amazon.com, SQS, "Learn how to configure a dead-letter queue redrive in Amazon SQS".
     ///
     /// # Errors
-    /// If the other queue would refuse one.
+    /// If the queue is no dead-letter queue of another, or the other would refuse a message.
     pub fn move_to(&self, destination: &Queue) -> Result<usize> {
+        ensure!(
+            self.is_dead_letters.load(Ordering::Relaxed),
+            "{} is the dead-letter queue of no other",
+            self.spec.logical_id
+        );
         let messages = self.lock().drain(self.clock.now());
         self.changed.send_replace(());
         for message in &messages {

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use shared::clock::Clock;
 use shared::table::TableError;
 use tokio::time::Instant;
 
 use super::outside::Outside;
-use super::waits_table::{SHARDS, Waiting};
+use super::waits_table::{SHARDS, Waiting, time_of};
 
 /// The time until the next tick: what falls due in it goes to the queue now, with the rest of its wait as its delay.
 const AHEAD: SignedDuration = SignedDuration::from_mins(1);
@@ -24,7 +24,7 @@ const AT_ONCE: usize = 8;
 pub struct Released {
     /// Notifications that went to the retry queue.
     pub released: usize,
-    /// Notifications that did not, for SQS or the table failed.
+    /// Notifications that did not, for SQS failed or their item cannot be read.
     pub failed: usize,
     /// How long the notification has been due that had been due longest, in seconds.
     pub overdue: u64,
@@ -36,7 +36,10 @@ pub struct Released {
 /// When the table does not answer. What was released until then is said too.
 pub async fn release(outside: &impl Outside, clock: &Clock) -> (Released, Result<(), TableError>) {
     let end = Instant::now() + ENOUGH;
-    let shards = stream::iter(0..SHARDS).map(|shard| release_shard(outside, shard, clock, end));
+    // Another shard first each time, so that none is always the one that is left.
+    let first = fastrand::u64(..SHARDS);
+    let shards = (first..first + SHARDS).map(|shard| shard % SHARDS);
+    let shards = stream::iter(shards).map(|shard| release_shard(outside, shard, clock, end));
     let shards: Vec<_> = shards.buffer_unordered(AT_ONCE).collect().await;
     let mut total = Released::default();
     let mut result = Ok(());
@@ -72,15 +75,22 @@ async fn try_release(
         .saturating_add(AHEAD)
         .unwrap_or(clock.started());
     let mut after = None;
-    loop {
+    while Instant::now() < end {
         let page = outside.due(shard, until, after).await?;
+        for key in &page.unreadable {
+            tracing::error!(
+                shard,
+                key,
+                "a notification that waits cannot be read; its item stays"
+            );
+            released.failed += 1;
+            released.note_wait(time_of(key), clock);
+        }
         for waiting in page.waiting {
+            let delay = released.note_wait(waiting.due().ok(), clock);
             if end <= Instant::now() {
                 return Ok(());
             }
-            let delay = waiting.due()?.duration_since(clock.now());
-            let overdue = u64::try_from(-delay.as_secs()).unwrap_or(0);
-            released.overdue = released.overdue.max(overdue);
             if release_one(outside, &waiting, delay.max(SignedDuration::ZERO)).await {
                 released.released += 1;
             } else {
@@ -91,6 +101,18 @@ async fn try_release(
             Some(next) => after = Some(next),
             None => return Ok(()),
         }
+    }
+    Ok(())
+}
+
+impl Released {
+    /// Returns how long one that is due then has to wait still, or less than nothing where it has waited too long.
+    fn note_wait(&mut self, due: Option<Timestamp>, clock: &Clock) -> SignedDuration {
+        let now = clock.now();
+        let delay = due.unwrap_or(now).duration_since(now);
+        let overdue = u64::try_from(-delay.as_secs()).unwrap_or(0);
+        self.overdue = self.overdue.max(overdue);
+        delay
     }
 }
 

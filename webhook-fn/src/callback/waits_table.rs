@@ -1,8 +1,6 @@
 //! The `CallbackWaits` table: notifications whose next attempt is further away than a queue can keep a message back.
 //!
-//! They do not wait in a queue: a message that is hidden for longer is in flight, a queue has at most 120,000 of these, and
-//! beyond that nobody's notifications are received. Nor are they sent anew every 15 minutes: Lambda stops a message that has
-//! gone from a queue through a function to a queue 16 times.
+//! Why they do not wait in a queue is in ARCHITECTURE.md, "Callbacks".
 //!
 //! The sort key begins with the time, so that one query finds what is due. An item has at most 400 KB, and an event may have
 //! 1 MB: what does not fit stands in items of its own, written before and removed after the first.
@@ -12,7 +10,6 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_types::SdkConfig;
-use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use shared::instance_id::InstanceId;
@@ -76,6 +73,8 @@ struct Part {
 pub struct WaitingPage {
     /// The notifications, the one that has been due longest first.
     pub waiting: Vec<Waiting>,
+    /// The keys of items that cannot be read.
+    pub unreadable: Vec<String>,
     /// Where to go on, if there may be more.
     pub next: Option<WaitingCursor>,
 }
@@ -90,14 +89,9 @@ impl Waiting {
     /// # Errors
     /// [`TableError::Malformed`] when the key has no time.
     pub fn due(&self) -> Result<Timestamp, TableError> {
-        let millis = self
-            .due
-            .split_once('#')
-            .and_then(|(time, _)| time.parse().ok());
-        let due = millis.and_then(|millis| Timestamp::from_millisecond(millis).ok());
-        due.ok_or_else(|| {
-            TableError::Malformed(format!("`{}` does not begin with a time", self.due))
-        })
+        let malformed =
+            || TableError::Malformed(format!("`{}` does not begin with a time", self.due));
+        time_of(&self.due).ok_or_else(malformed)
     }
 }
 
@@ -152,7 +146,7 @@ impl WaitsTable {
     /// A page of a shard's notifications that are due before `until`.
     ///
     /// # Errors
-    /// When the table does not answer or an item cannot be read.
+    /// When the table does not answer.
     pub async fn due(
         &self,
         shard: u64,
@@ -170,16 +164,21 @@ impl WaitsTable {
             .consistent_read(true)
             .set_exclusive_start_key(after.map(|WaitingCursor(key)| key));
         let output = query.send().await.map_err(TableError::unavailable)?;
-        let items = output.items.unwrap_or_default();
-        let heads = items
-            .into_iter()
-            .map(|item| Ok(serde_dynamo::from_item(item)?));
-        let heads: Vec<Waiting> = heads.collect::<Result<_, TableError>>()?;
-        let whole = stream::iter(heads).then(|head| self.complete(head));
-        Ok(WaitingPage {
-            waiting: whole.try_collect().await?,
+        let mut page = WaitingPage {
+            waiting: Vec::new(),
+            unreadable: Vec::new(),
             next: output.last_evaluated_key.map(WaitingCursor),
-        })
+        };
+        for item in output.items.unwrap_or_default() {
+            let due = item.get("due").and_then(|due| due.as_s().ok()).cloned();
+            match self.read(item).await {
+                Ok(waiting) => page.waiting.push(waiting),
+                // It must not keep back what is due after it.
+                Err(TableError::Malformed(_)) => page.unreadable.push(due.unwrap_or_default()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(page)
     }
 
     /// Removes a notification that waits no more.
@@ -196,7 +195,10 @@ impl WaitsTable {
         Ok(())
     }
 
-    async fn complete(&self, mut head: Waiting) -> Result<Waiting, TableError> {
+    /// A notification with all its parts.
+    async fn read(&self, item: Item) -> Result<Waiting, TableError> {
+        let mut head: Waiting = serde_dynamo::from_item(item)?;
+        head.due()?;
         for number in 0..head.parts {
             let due = part_key(&head.due, number);
             let get = self
@@ -231,6 +233,12 @@ fn key(shard: u64, due: String) -> Item {
 /// Milliseconds in 13 digits, which sort as texts until the year 2286.
 fn sort_key(time: Timestamp) -> String {
     format!("{:013}", time.as_millisecond())
+}
+
+/// The time that a sort key begins with.
+pub fn time_of(due: &str) -> Option<Timestamp> {
+    let (millis, _) = due.split_once('#')?;
+    Timestamp::from_millisecond(millis.parse().ok()?).ok()
 }
 
 /// Sorts behind all times, so that no query of what is due finds it.

@@ -48,6 +48,7 @@ impl Waits {
             .filter(|((of, due, _), _)| *of == shard && *due < until);
         WaitingPage {
             waiting: rows.map(|(_, (waiting, _))| waiting.clone()).collect(),
+            unreadable: Vec::new(),
             next: None,
         }
     }
