@@ -104,11 +104,14 @@ pub enum HandlerError {
         /// Why it broke off.
         error: Box<HandlerError>,
     },
-    /// The instance is not ready to take a webhook or to be changed; Close will send the webhook again.
-    #[error(
-        "instance {0} is being set up; send it again, or remove the instance if that does not end"
-    )]
+    /// The instance is not ready to take a webhook, which Close will send again.
+    #[error("instance {0} is being set up; send it again")]
     Provisioning(InstanceId),
+    /// The instance is not ready to be changed.
+    #[error(
+        "instance {0} is being set up: change it when its creation has been answered, or remove it with DELETE if that broke off"
+    )]
+    NotSetUp(InstanceId),
     /// DynamoDB did not answer.
     #[error("the data could not be reached; try again")]
     Table(#[from] TableError),
@@ -143,6 +146,7 @@ impl HandlerError {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Configuration(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Contended
+            | Self::NotSetUp(_)
             | Self::NotPolled { .. }
             | Self::Suspended { .. }
             | Self::BackfillUnderWay(_) => StatusCode::CONFLICT,

@@ -240,7 +240,7 @@ async fn a_token_whose_replacement_was_not_answered_or_was_overtaken_is_the_one_
 }
 
 #[tokio::test]
-async fn an_instance_that_is_being_set_up_keeps_the_token_that_its_creation_will_show() {
+async fn an_instance_that_is_being_set_up_cannot_be_changed_but_removed() {
     let world = World::start().await;
     let configuration = stored_configuration(json!({"username": API_KEY}));
     let id = 20_931_u64.try_into().unwrap();
@@ -249,9 +249,22 @@ async fn an_instance_that_is_being_set_up_keeps_the_token_that_its_creation_will
     plant(&world, &instance).await;
     let before = world.instance_table().get(id).await.unwrap();
 
-    let answer = world.call("POST", "/instances/20931/token", None, "").await;
-
-    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    let rename = json!({"name": "Whole"}).to_string();
+    for (method, path, body) in [
+        ("POST", "/token", ""),
+        ("PATCH", "", rename.as_str()),
+        ("PUT", "/enabled", ""),
+        ("DELETE", "/enabled", ""),
+    ] {
+        let path = format!("/instances/20931{path}");
+        let answer = world.call(method, &path, None, body.to_owned()).await;
+        assert_eq!(answer.status, StatusCode::CONFLICT, "{method} {path}");
+        let message = answer.body["message"].as_str().unwrap();
+        assert!(message.contains("DELETE"), "{message}");
+    }
     assert_eq!(world.instance_table().get(id).await.unwrap(), before);
+
+    let removed = world.call("DELETE", "/instances/20931", None, "").await;
+    assert_eq!(removed.status, StatusCode::OK, "{}", removed.body);
     world.finish().await;
 }

@@ -222,7 +222,7 @@ async fn one_that_waits_for_more_than_the_next_poll_says_for_what() {
 async fn an_instance_that_is_not_ready_takes_none() {
     let world = World::start().await;
     for (id, phase, status) in [
-        (1, Phase::Provisioning, StatusCode::SERVICE_UNAVAILABLE),
+        (1, Phase::Provisioning, StatusCode::CONFLICT),
         (2, Phase::Removing, StatusCode::NOT_FOUND),
     ] {
         let configuration = stored_configuration(json!({

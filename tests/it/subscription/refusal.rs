@@ -115,7 +115,7 @@ async fn while_nobody_knows_what_close_has_the_instance_is_left_to_be_removed() 
     };
     for (method, path) in [("PATCH", ""), ("PUT", "/enabled"), ("DELETE", "/enabled")] {
         let answer = owner.call(method, path, &json!({})).await;
-        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{method}");
+        assert_eq!(answer.status, StatusCode::CONFLICT, "{method}");
     }
     owner.remove().await;
     assert_nothing_is_left(&world).await;

@@ -85,7 +85,7 @@ fn check(
 fn polled<'a>(instance: &Instance, settings: &'a Settings) -> Result<&'a [Resource], HandlerError> {
     let id = instance.id;
     match &settings.poller {
-        _ if instance.phase == Phase::Provisioning => Err(HandlerError::Provisioning(id)),
+        _ if instance.phase == Phase::Provisioning => Err(HandlerError::NotSetUp(id)),
         _ if instance.disabled => Err(HandlerError::NotPolled { id, remedy: ENABLE }),
         None => Err(HandlerError::NotPolled {
             id,

@@ -24,7 +24,7 @@ pub async fn find(
 /// The instance `id`, if it is neither being set up nor being removed, for the account or the instance's own token.
 ///
 /// # Errors
-/// As [`find`]; 503 while it is being set up.
+/// As [`find`]; 409 while it is being set up.
 pub async fn find_ready(
     app: &App,
     credentials: &Credentials,
@@ -82,7 +82,7 @@ fn refuse_removed(instance: Instance) -> Result<Instance, HandlerError> {
 
 fn refuse_unready(instance: Instance) -> Result<Instance, HandlerError> {
     match instance.phase {
-        Phase::Provisioning => Err(HandlerError::Provisioning(instance.id)),
+        Phase::Provisioning => Err(HandlerError::NotSetUp(instance.id)),
         Phase::Removing | Phase::Ready => Ok(instance),
     }
 }
