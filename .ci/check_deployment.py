@@ -29,7 +29,7 @@ WEBHOOK = ROOT / "tests/it/samples/webhook-delivery-lead-created.json"
 SIGNATURE_KEY = "5ec2e7" * 8
 CALLBACK_KEY = "the key that callbacks are signed with"
 # What outlives a stack: docs/deploy.md.
-RETAINED = {"InstancesTable", "LedgerTable", "TablesKey", "WatermarksTable"}
+RETAINED = {"CallbackWaitsTable", "InstancesTable", "LedgerTable", "TablesKey", "WatermarksTable"}
 
 
 def main() -> None:
