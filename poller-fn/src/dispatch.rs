@@ -25,7 +25,7 @@ const BATCH: usize = 10;
 /// Batches under way at once: a thousand polls a second, if one takes a tenth of a second for its two calls one after the
 /// other.
 const AT_ONCE: usize = 10;
-/// What timers are late by is made up for, or the rate would never be reached. A longer pause is not.
+/// Timers fire late. Up to so much is made up for, or the rate would never be reached; a longer pause is not.
 const MAX_LATE: Duration = Duration::from_millis(10);
 
 /// What a tick did.

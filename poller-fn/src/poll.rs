@@ -253,8 +253,8 @@ impl<O: Outside> Poll<'_, O> {
         released
     }
 
-    /// Suspends the instance and says so, in this order: what is not stored may not be said, and what was not said is said
-    /// by the next poll. Returns the health that the instance is left with.
+    /// Stores the suspension, then publishes the notice: a suspension that is not stored must not be published. If the notice
+    /// cannot be published, the next poll does it. Returns the health that the instance is left with.
     async fn suspend(&mut self, mut health: Health) -> Health {
         let stored = self.outside.suspend(self.lease, &health).await;
         let said = match stored {

@@ -18,7 +18,7 @@ const SLOW_FOR: SignedDuration = SignedDuration::from_mins(5);
 /// No notification waits longer than 12 h for its next attempt, so one that waits has failed within a day.
 const STALE_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
-/// What is remembered of an instance's callback. Times are stored as milliseconds since 1970. All but `waiting` belongs to the
+/// How an instance's callback has fared. Times are stored as milliseconds since 1970. Every member but `waiting` is about the
 /// callback URL.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -117,8 +117,7 @@ pub struct Open {
 }
 
 impl CallbackState {
-    /// What is known of the callback URL that was set with `since`: of another URL, nothing but the number of notifications
-    /// that wait.
+    /// The state of the callback URL that was set with `since`. If this state is about another URL, only `waiting` is kept.
     #[must_use]
     pub fn of(&self, since: u64) -> Self {
         if self.since == since {
@@ -141,7 +140,7 @@ impl CallbackState {
         self.slow_until.is_some_and(|until| now < until)
     }
 
-    /// What is to be written of what some attempts at the URL that was set with `since` have shown, if anything.
+    /// The change to write after attempts at the URL that was set with `since`; `None` if nothing changes.
     pub fn change(&self, since: u64, note: CallbackNote, now: Timestamp) -> Option<CallbackChange> {
         let state = self.of(since);
         let (waiting, total) = self.count(note.waiting, now);

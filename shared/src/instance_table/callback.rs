@@ -7,7 +7,7 @@ use crate::callback::{CallbackChange, CallbackState, Count};
 use crate::instance_id::InstanceId;
 use crate::table::TableError;
 
-/// What is known of a callback URL, but for the number of notifications that wait.
+/// The members that are about the callback URL.
 const OF_THE_URL: [&str; 7] = [
     "lastSuccess",
     "lastFailure",
@@ -109,7 +109,7 @@ fn to_change(of: &CallbackChange) -> Change {
     change
 }
 
-/// What is said of the URL anew, and what is not true of it any more.
+/// The members to set, with their values, and those to remove.
 fn members(of: &CallbackChange) -> Vec<(&'static str, Option<AttributeValue>)> {
     let mut members = Vec::new();
     if of.is_delivered {

@@ -207,6 +207,18 @@ fn retry(called: &Called, attempts: i64, raw: &str) -> Message {
         .with("firstFailure", Attribute::number(first_failure))
 }
 
+impl Stage {
+    /// Has a notification wait in the table: its fourth attempt at `/hook` fails, and the fifth will not.
+    async fn let_one_wait(&self, raw: &str) {
+        let replies = [Reply::status(500), Reply::status(200)];
+        self.receiver.reply("/hook", replies);
+        let called = self.instance("/hook", json!({})).await;
+        self.queue(RETRIES).send(retry(&called, 3, raw)).unwrap();
+        self.receiver.wait_for("/hook", 1).await;
+        self.drained(RETRIES).await;
+    }
+}
+
 #[tokio::test]
 async fn what_waits_for_more_than_15_minutes_is_not_in_flight() {
     let stage = Stage::start().await;
@@ -235,13 +247,8 @@ async fn what_waits_for_more_than_15_minutes_is_not_in_flight() {
 #[tokio::test]
 async fn a_large_notification_waits_in_parts_and_comes_whole() {
     let stage = Stage::start().await;
-    let replies = [Reply::status(500), Reply::status(200)];
-    stage.receiver.reply("/hook", replies);
-    let called = stage.instance("/hook", json!({})).await;
     let raw = json!({"id": "lead_1", "text": "\u{e9}".repeat(450_000)}).to_string();
-    stage.queue(RETRIES).send(retry(&called, 3, &raw)).unwrap();
-    stage.receiver.wait_for("/hook", 1).await;
-    stage.drained(RETRIES).await;
+    stage.let_one_wait(&raw).await;
     assert_eq!(stage.waits().await.len(), 3);
 
     stage.make_due().await;
@@ -256,18 +263,13 @@ async fn a_large_notification_waits_in_parts_and_comes_whole() {
 #[tokio::test]
 async fn a_tick_that_fails_half_way_loses_nothing() {
     let stage = Stage::start().await;
-    let replies = [Reply::status(500), Reply::status(200)];
-    stage.receiver.reply("/hook", replies);
-    let called = stage.instance("/hook", json!({})).await;
-    stage.queue(RETRIES).send(retry(&called, 3, "{}")).unwrap();
-    stage.receiver.wait_for("/hook", 1).await;
+    stage.let_one_wait("{}").await;
     let fail = || Failure::Error {
         status: 400,
         code: "AccessDeniedException".to_owned(),
     };
     let query = Calls::of("Query").table(WAITS);
     stage.world.stack.store().fail(Fault::new(fail(), query));
-    stage.drained(RETRIES).await;
     stage.world.stack.tick(CALLBACK).await.unwrap_err();
     let send = Calls::of("SendMessage").queue(RETRIES);
     stage.world.stack.sqs().fail(Fault::new(fail(), send));
@@ -325,12 +327,7 @@ async fn what_falls_due_before_the_next_tick_is_released_with_the_rest_of_its_wa
 #[tokio::test]
 async fn an_item_that_cannot_be_read_keeps_nothing_back_and_is_seen() {
     let stage = Stage::start().await;
-    let replies = [Reply::status(500), Reply::status(200)];
-    stage.receiver.reply("/hook", replies);
-    let called = stage.instance("/hook", json!({})).await;
-    stage.queue(RETRIES).send(retry(&called, 3, "{}")).unwrap();
-    stage.receiver.wait_for("/hook", 1).await;
-    stage.drained(RETRIES).await;
+    stage.let_one_wait("{}").await;
     let good = stage.waits().await.remove(0);
     let mut bad = good.clone();
     bad.remove("body");

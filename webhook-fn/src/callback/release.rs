@@ -87,7 +87,7 @@ async fn try_release(
             released.note_wait(time_of(key), clock);
         }
         for waiting in page.waiting {
-            let delay = released.note_wait(waiting.due().ok(), clock);
+            let delay = released.note_wait(waiting.due(), clock);
             if end <= Instant::now() {
                 return Ok(());
             }

@@ -84,14 +84,9 @@ pub struct WaitingPage {
 pub struct WaitingCursor(Item);
 
 impl Waiting {
-    /// When its next attempt is due.
-    ///
-    /// # Errors
-    /// [`TableError::Malformed`] when the key has no time.
-    pub fn due(&self) -> Result<Timestamp, TableError> {
-        let malformed =
-            || TableError::Malformed(format!("`{}` does not begin with a time", self.due));
-        time_of(&self.due).ok_or_else(malformed)
+    /// When its next attempt is due, if the key says so.
+    pub fn due(&self) -> Option<Timestamp> {
+        time_of(&self.due)
     }
 }
 
@@ -198,7 +193,8 @@ impl WaitsTable {
     /// A notification with all its parts.
     async fn read(&self, item: Item) -> Result<Waiting, TableError> {
         let mut head: Waiting = serde_dynamo::from_item(item)?;
-        head.due()?;
+        let has_no_time = || TableError::Malformed(format!("`{}` has no time", head.due));
+        head.due().ok_or_else(has_no_time)?;
         for number in 0..head.parts {
             let due = part_key(&head.due, number);
             let get = self
