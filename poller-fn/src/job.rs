@@ -8,10 +8,10 @@ use serde_json::value::RawValue;
 use shared::backfill::{Backfill, Status};
 use shared::change::Change;
 use shared::close::entry;
+use shared::close::object_type::Objects;
 use shared::event::{Event, EventId};
 use shared::event_bus::Fate;
 use shared::poller_configuration::{Resource, Source};
-use shared::query_url::Objects;
 use shared::watermark_table::{Commit, StoredResource};
 
 use crate::error::PollError;

@@ -7,9 +7,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
 use shared::backfill::Status;
-use shared::change::object_href;
 use shared::clock::Clock;
 use shared::close::error::CloseError;
+use shared::close::object_type;
 use shared::event::{Channel, Event, EventId};
 use shared::event_bus::Fate;
 use shared::instance::Instance;
@@ -310,7 +310,10 @@ impl<O: Outside> Worker<'_, O> {
             if !event.change.data_hidden {
                 continue;
             }
-            let path = object_href(&event.change.object_type, &event.change.object_id);
+            let change = &event.change;
+            let Some(path) = object_type::path(&change.object_type, &change.object_id) else {
+                continue;
+            };
             if !objects.contains_key(&path) {
                 match self.close.object(&path, end).await {
                     Ok(object) => objects.insert(path.clone(), object),

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
+use crate::close::object_type;
+
 /// A change as either channel reports it.
 #[derive(Debug, Clone)]
 pub struct Change {
@@ -57,51 +59,6 @@ pub enum EventType {
     Unknown,
 }
 
-/// Close's actions that change an object without making or deleting it.
-/// Source: the event log's table of types and actions, developer.close.com/resources/event-log.
-const UPDATING_ACTIONS: [&str; 10] = [
-    "updated",
-    "merged",
-    "completed",
-    "sent",
-    "answered",
-    "scheduled",
-    "started",
-    "canceled",
-    "activated",
-    "deactivated",
-];
-
-/// The part before the first dot of every object type in that table.
-const FAMILIES: [&str; 26] = [
-    "activity",
-    "bulk_action",
-    "comment",
-    "comment_thread",
-    "contact",
-    "custom_activity_type",
-    "custom_fields",
-    "custom_object",
-    "custom_object_type",
-    "email_template",
-    "export",
-    "group",
-    "import",
-    "lead",
-    "lead_merge",
-    "membership",
-    "opportunity",
-    "phone_number",
-    "saved_search",
-    "sequence",
-    "sequence_subscription",
-    "sms_template",
-    "status",
-    "task",
-    "unsubscribed_email",
-    "custom_activity",
-];
-
 impl Identity {
     /// For what has neither a date nor anything else of its own: a retry has the same bytes, another change has not.
     pub fn of_bytes(json: &RawValue) -> Self {
@@ -112,12 +69,11 @@ impl Identity {
 impl EventType {
     /// The word for Close's `action` on an object of Close's `object_type`.
     pub fn of(object_type: &str, action: &str) -> Self {
-        let family = object_type.split('.').next().unwrap_or_default();
         match action {
-            _ if !FAMILIES.contains(&family) => Self::Unknown,
+            _ if !object_type::is_of_known_family(object_type) => Self::Unknown,
             "created" => Self::Created,
             "deleted" => Self::Deleted,
-            _ if UPDATING_ACTIONS.contains(&action) => Self::Updated,
+            _ if object_type::is_known_action(action) => Self::Updated,
             _ => Self::Unknown,
         }
     }
@@ -133,12 +89,9 @@ impl EventType {
     }
 }
 
-/// The path of an object in Close's API: `contact/cont_…/`, `activity/call/acti_…/`. All tasks share one path.
+/// Where Close has an object, relative to the API's base; the event log, where Close has it under no path.
 pub fn object_href(object_type: &str, object_id: &str) -> String {
-    match object_type.split_once('.') {
-        Some(("task", _)) => format!("task/{object_id}/"),
-        _ => format!("{}/{object_id}/", object_type.replace('.', "/")),
-    }
+    object_type::path(object_type, object_id).unwrap_or_else(|| "event/".to_owned())
 }
 
 #[cfg(test)]
@@ -154,6 +107,15 @@ mod tests {
             EventType::of("activity.call", "answered"),
             EventType::Updated
         );
+        for (object_type, action) in [
+            ("bulk_action.edit", "paused"),
+            ("import", "reverting"),
+            ("import", "reverted"),
+            ("membership", "activated"),
+        ] {
+            let found = EventType::of(object_type, action);
+            assert_eq!(found, EventType::Updated, "{object_type}.{action}");
+        }
         assert_eq!(EventType::of("contact", "deleted"), EventType::Deleted);
     }
 
@@ -164,12 +126,8 @@ mod tests {
     }
 
     #[test]
-    fn an_object_is_found_under_its_kind() {
+    fn an_object_without_a_path_is_found_in_the_event_log() {
         assert_eq!(object_href("contact", "cont_1"), "contact/cont_1/");
-        assert_eq!(object_href("task.lead", "task_1"), "task/task_1/");
-        assert_eq!(
-            object_href("activity.call", "acti_1"),
-            "activity/call/acti_1/"
-        );
+        assert_eq!(object_href("import", "impo_1"), "event/");
     }
 }

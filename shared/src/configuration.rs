@@ -20,7 +20,7 @@ const SECRET_KEYS: [&str; 6] = [
 ];
 
 /// The other keys that mean something.
-const USED_KEYS: [&str; 12] = [
+const USED_KEYS: [&str; 13] = [
     "base.url",
     "event.notification.enabled",
     "event.notification.type",
@@ -28,6 +28,7 @@ const USED_KEYS: [&str; 12] = [
     "event.notification.basic.username",
     "event.vendor.type",
     "event.webhook.subscribe",
+    "event.webhook.extra_filter",
     "event.objects",
     "event.poller.refresh_interval",
     "event.poller.start",

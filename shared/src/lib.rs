@@ -31,6 +31,7 @@ pub mod last_poll;
 pub mod logging;
 pub mod metrics;
 pub mod nearest;
+pub mod objects;
 pub mod poller_configuration;
 pub mod query_url;
 pub mod settings;

@@ -9,9 +9,10 @@ use serde_json::value::RawValue;
 
 use self::members::MemberReader;
 use crate::close::json;
+use crate::close::object_type::Objects;
 use crate::close::search::ObjectType;
 use crate::date_pattern::{self, DateFormat};
-use crate::query_url::{Objects, Query};
+use crate::query_url::Query;
 use crate::settings::FieldError;
 
 pub mod fields;
@@ -204,8 +205,8 @@ mod tests {
 
     use super::{DateField, Source, parse};
     use crate::close::json::text_at;
+    use crate::close::object_type::Objects;
     use crate::close::search::ObjectType;
-    use crate::query_url::Objects;
 
     #[test]
     fn reads_numbers_as_text_and_fills_in_the_defaults() {

@@ -1,52 +1,10 @@
 //! The query of a polled resource: `/hubs/crm/contacts?where=date_updated>'${gmtDate:…}'`.
 
 use crate::ceql::{CeqlError, Expr, watermark};
-
-/// The Close objects that a resource name stands for.
-const RESOURCES: [(&str, Objects); 7] = [
-    ("accounts", Objects::Leads),
-    ("leads", Objects::Leads),
-    ("contacts", Objects::Contacts),
-    ("opportunities", Objects::Opportunities),
-    ("tasks", Objects::Tasks),
-    ("activities", Objects::Activities),
-    ("events", Objects::All),
-];
+use crate::close::object_type::Objects;
 
 /// A query's URL is no longer. Its condition is judged for each record, and each comparison reads the record.
 const MAX_CHARACTERS: usize = 8_192;
-
-/// Kinds of Close objects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Objects {
-    /// `lead_…`
-    Leads,
-    /// `cont_…`
-    Contacts,
-    /// `oppo_…`
-    Opportunities,
-    /// `task_…` and, for what Close makes by itself, `noti_…`
-    Tasks,
-    /// `acti_…`
-    Activities,
-    /// Every kind that Close logs.
-    All,
-}
-
-impl Objects {
-    /// Whether a type of Close's, such as `activity.call`, is among them.
-    pub fn include(self, object_type: &str) -> bool {
-        let family = object_type.split('.').next().unwrap_or_default();
-        match self {
-            Self::Leads => object_type == "lead",
-            Self::Contacts => object_type == "contact",
-            Self::Opportunities => object_type == "opportunity",
-            Self::Tasks => family == "task",
-            Self::Activities => family == "activity",
-            Self::All => true,
-        }
-    }
-}
 
 /// A query.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,12 +87,9 @@ fn parse_path(path: &str) -> Result<Objects, QueryUrlError> {
             found: path.to_owned(),
         });
     };
-    let known = RESOURCES.iter().find(|(name, _)| *name == resource);
-    known
-        .map(|(_, objects)| *objects)
-        .ok_or_else(|| QueryUrlError::UnknownResource {
-            found: resource.to_owned(),
-        })
+    Objects::of_resource(resource).ok_or_else(|| QueryUrlError::UnknownResource {
+        found: resource.to_owned(),
+    })
 }
 
 #[cfg(test)]

@@ -6,12 +6,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use url::Url;
 
 use self::callback::{Callback, CallbackReader};
+use crate::close::timestamp;
 use crate::close::webhook::SubscribedEvent;
-use crate::close::{timestamp, webhook};
 use crate::configuration::Configuration;
+use crate::json;
+use crate::objects;
 use crate::poller_configuration::{self, Resource, urls};
 use crate::shortened::shortened;
 
@@ -77,6 +80,8 @@ pub mod field {
     pub const SUBSCRIBE: &str = "event.webhook.subscribe";
     /// What to subscribe to.
     pub const OBJECTS: &str = "event.objects";
+    /// What Close is to keep back of that, a JSON object of its filters.
+    pub const EXTRA_FILTER: &str = "event.webhook.extra_filter";
 }
 
 /// One thing that is wrong with what a client sent.
@@ -329,11 +334,33 @@ impl Reader<'_> {
     }
 
     fn subscription(&mut self, is_wanted: bool) -> Option<Vec<SubscribedEvent>> {
-        match webhook::events(self.configuration.get(field::OBJECTS)) {
-            Ok(events) => is_wanted.then_some(events),
+        let filters = self.filters();
+        match objects::events(self.configuration.get(field::OBJECTS)) {
+            Ok(mut events) => {
+                let set = objects::set_filters(&mut events, &filters);
+                for error in set.err().unwrap_or_default() {
+                    self.fail(field::EXTRA_FILTER, &error.to_string());
+                }
+                is_wanted.then_some(events)
+            }
             Err(error) => {
                 self.fail(field::OBJECTS, &error.to_string());
                 None
+            }
+        }
+    }
+
+    fn filters(&mut self) -> Map<String, Value> {
+        let text = self.configuration.get(field::EXTRA_FILTER);
+        match text.map(json::tree) {
+            None => Map::new(),
+            Some(Ok(Value::Object(filters))) => filters,
+            Some(_) => {
+                self.fail(
+                    field::EXTRA_FILTER,
+                    "expected a JSON object of Close's webhook filters by the names of event.objects, such as {\"lead.updated\": {…}}",
+                );
+                Map::new()
             }
         }
     }

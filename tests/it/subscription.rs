@@ -2,10 +2,12 @@
 
 mod changes;
 mod enabled;
+mod objects;
 mod outage;
 mod refusal;
 mod removal;
 mod shown;
+mod users;
 
 use std::collections::BTreeSet;
 
@@ -13,19 +15,30 @@ use local_stack::close::change::Change;
 use local_stack::close::faults::{Fault as CloseFault, RequestMatch};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use shared::close::webhook::{self, SubscribedEvent};
+use shared::close::webhook::SubscribedEvent;
 
 use crate::owner::{Owner, body, subscribing};
 use crate::world::{API_KEY, PATIENCE, World, texts};
 
-/// What Close says a subscription covers.
-pub(crate) fn covered(subscription: &Value) -> BTreeSet<SubscribedEvent> {
-    serde_json::from_value(subscription["events"].clone()).unwrap()
+/// What Close says a subscription covers, as `lead.created`.
+pub(crate) fn covered(subscription: &Value) -> BTreeSet<String> {
+    let events = subscription["events"].as_array().unwrap().iter();
+    let text = |event: &Value, key: &str| event[key].as_str().unwrap().to_owned();
+    let names =
+        events.map(|event| format!("{}.{}", text(event, "object_type"), text(event, "action")));
+    names.collect()
 }
 
 /// What a subscription to `objects` should cover.
-pub(crate) fn covering(objects: Option<&str>) -> BTreeSet<SubscribedEvent> {
-    webhook::events(objects).unwrap().into_iter().collect()
+pub(crate) fn covering(objects: Option<&str>) -> BTreeSet<String> {
+    names(&shared::objects::events(objects).unwrap())
+}
+
+/// Events as [`covered`] names them.
+pub(crate) fn names(events: &[SubscribedEvent]) -> BTreeSet<String> {
+    let events = events.iter();
+    let names = events.map(|event| format!("{}.{}", event.object_type, event.action));
+    names.collect()
 }
 
 fn creations() -> RequestMatch {
@@ -120,6 +133,9 @@ async fn objects_narrow_what_is_covered() {
         "activities",
         "activity.call, contacts",
         "opportunities,tasks,lead",
+        "task.missed_call, activity.task_completed, lead.merged",
+        "bulk_action, import, membership, custom_fields.lead",
+        "events",
     ] {
         let owner = Owner::subscribed(&world, json!({"event.objects": objects})).await;
         let subscription = world
@@ -138,20 +154,25 @@ async fn objects_narrow_what_is_covered() {
 }
 
 #[tokio::test]
-async fn an_object_that_nobody_knows_is_refused_before_close_is_asked() {
+async fn what_can_be_no_object_of_closes_is_refused_before_close_is_asked() {
     let world = World::start().await;
     let configuration = subscribing(&json!({
         "username": API_KEY, "event.notification.enabled": true,
-        "event.notification.type": "eventbridge", "event.objects": "lead,ships",
+        "event.notification.type": "eventbridge", "event.objects": "lead,Ships!",
+        "event.webhook.extra_filter": "[]",
     }));
     let answer = world
         .call("POST", "/instances", None, body(&configuration))
         .await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     let errors = answer.body["errors"].as_array().unwrap();
-    assert_eq!(texts(errors, "field"), ["configuration.event.objects"]);
-    let message = errors[0]["message"].as_str().unwrap();
-    assert!(message.contains("`ships`") && message.contains("activity.call"));
+    let fields = [
+        "configuration.event.webhook.extra_filter",
+        "configuration.event.objects",
+    ];
+    assert_eq!(texts(errors, "field"), fields);
+    let message = errors[1]["message"].as_str().unwrap();
+    assert!(message.contains("`Ships!`") && message.contains("activity.call"));
     assert_eq!(world.close.count(&RequestMatch::to("*")), 0);
     world.finish().await;
 }

@@ -16,6 +16,7 @@ pub mod gateway;
 pub mod instance_cache;
 pub mod instances;
 pub mod ledger_table;
+pub mod offer;
 pub mod payload;
 pub mod receive;
 pub mod reply;

@@ -4,12 +4,15 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use shared::close::client::Account;
 use shared::close::error::CloseError;
-use shared::close::webhook::{ListedSubscription, SubscribedEvent, Wanted};
+use shared::close::webhook::{
+    self, CreatedSubscription, ListedEvent, ListedSubscription, SubscribedEvent, Wanted,
+};
 use shared::instance::FormerSubscription;
 use shared::settings::{FieldError, Settings, field};
 
 use crate::app::App;
 use crate::error::HandlerError;
+use crate::offer::Offer;
 
 /// The status of a subscription that is not at Close.
 pub const MISSING: &str = "missing";
@@ -62,22 +65,23 @@ pub async fn ids_at(
     Ok(ids.collect())
 }
 
-/// Removes a subscription. One that Close has not, or whose account has shut us out, is gone as far as we can tell.
+/// Removes a subscription. Returns whether Close has it no more: there is nothing to be done about one whose account has shut
+/// us out, or lets its user alone change it.
 ///
 /// # Errors
 /// 503 where Close cannot be reached.
-pub async fn remove(app: &App, account: Account<'_>, id: &str) -> Result<(), HandlerError> {
+pub async fn remove(app: &App, account: Account<'_>, id: &str) -> Result<bool, HandlerError> {
     match app.close.delete_webhook(account, id).await {
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(true),
         Err(error) if is_shut_out(&error) => {
             tracing::warn!(subscription.id = id, %error, "the subscription stays at Close");
-            Ok(())
+            Ok(false)
         }
         Err(error) => Err(to_handler_error(error)),
     }
 }
 
-/// Removes a subscription, and whatever else posts to `url` but for the one to `keep`.
+/// Removes a subscription, and whatever else posts to `url` but for the one to `keep`. Returns the ids of those that stay.
 ///
 /// # Errors
 /// 503 where Close cannot be reached.
@@ -87,7 +91,7 @@ pub async fn remove_all(
     id: Option<&str>,
     url: &str,
     keep: Option<&str>,
-) -> Result<(), HandlerError> {
+) -> Result<Vec<String>, HandlerError> {
     let listed = match app.close.webhooks(account).await {
         Err(error) if is_shut_out(&error) => Vec::new(),
         listed => listed.map_err(to_handler_error)?,
@@ -95,13 +99,17 @@ pub async fn remove_all(
     let others = listed.iter().filter(|one| one.url == url);
     let others = others.map(|one| one.id.as_str());
     let others = others.filter(|other| Some(*other) != id && Some(*other) != keep);
+    let mut staying = Vec::new();
     for id in id.into_iter().chain(others) {
-        remove(app, account, id).await?;
+        if !remove(app, account, id).await? {
+            staying.push(id.to_owned());
+        }
     }
-    Ok(())
+    Ok(staying)
 }
 
-/// Removes a former subscription of an instance whose webhooks go to `url`, but not the one to `keep`.
+/// Removes a former subscription of an instance whose webhooks go to `url`, but not the one to `keep`. Returns the ids of those
+/// that stay.
 ///
 /// # Errors
 /// As [`remove_all`].
@@ -110,7 +118,7 @@ pub async fn remove_former(
     former: &FormerSubscription,
     url: &str,
     keep: Option<&str>,
-) -> Result<(), HandlerError> {
+) -> Result<Vec<String>, HandlerError> {
     let account = Account {
         base_url: &former.base_url,
         api_key: &SecretString::from(former.api_key.as_str()),
@@ -118,7 +126,26 @@ pub async fn remove_former(
     remove_all(app, account, Some(&former.id), url, keep).await
 }
 
-/// Changes which events a subscription covers. Returns whether Close still has it.
+/// Makes a subscription at Close, of the events that Close takes.
+///
+/// # Errors
+/// As [`CloseError`] says.
+pub async fn make(
+    app: &App,
+    account: Account<'_>,
+    url: &str,
+    events: &[SubscribedEvent],
+) -> Result<CreatedSubscription, CloseError> {
+    let mut offer = Offer::new(events);
+    loop {
+        match app.close.create_webhook(account, url, offer.events()).await {
+            Err(error) if offer.narrow(&error) => {}
+            made => return made,
+        }
+    }
+}
+
+/// Changes which events a subscription covers, of those that Close takes. Returns whether the account may and Close has it.
 ///
 /// # Errors
 /// 400 where Close refuses the key or the events, 503 where it cannot be reached.
@@ -128,14 +155,19 @@ pub async fn cover(
     id: &str,
     events: &[SubscribedEvent],
 ) -> Result<bool, HandlerError> {
-    app.close
-        .set_webhook_events(account, id, events)
-        .await
-        .map_err(to_handler_error)
+    let mut offer = Offer::new(events);
+    loop {
+        let events = offer.events();
+        match app.close.set_webhook_events(account, id, events).await {
+            Err(error) if offer.narrow(&error) => {}
+            Err(CloseError::Unauthorized { status: 403 }) => return Ok(false),
+            covered => return Ok(covered.map_err(to_handler_error)?.is_some()),
+        }
+    }
 }
 
-/// Makes the subscription called `named` what is `wanted`, and removes whatever else posts to the same URL. Returns whether
-/// Close has it; where it has not, nothing is removed.
+/// Makes the subscription called `named` what is `wanted`, and removes whatever else posts to the same URL. Returns how the
+/// subscription is then, and the ids of those that stay beside it; where Close has not got it, nothing is removed.
 ///
 /// # Errors
 /// 400 where Close refuses the key or the subscription, 503 where it cannot be reached.
@@ -144,30 +176,83 @@ pub async fn ensure(
     account: Account<'_>,
     named: &str,
     wanted: &Wanted<'_>,
-) -> Result<bool, HandlerError> {
+) -> Result<Option<(Value, Vec<String>)>, HandlerError> {
     let listed = app.close.webhooks(account).await;
     let listed = listed.map_err(to_handler_error)?;
-    let mut same = listed.iter().filter(|one| one.id == named);
-    let is_right = same.any(|one| one.is(wanted));
-    if !is_right {
+    let same = listed.iter().find(|one| one.id == named);
+    let shown = match same {
+        Some(found) if found.is(wanted) => described(named, &found.status, &[]),
         // A key may not see what another user of the organization has made.
-        let set = app.close.set_webhook(account, named, wanted).await;
-        if !set.map_err(to_handler_error)? {
-            return Ok(false);
+        found => match (set(app, account, named, wanted).await, found) {
+            (Err(CloseError::Unauthorized { status: 403 }), Some(found)) => {
+                locked(named, &found.status)
+            }
+            (set, _) => match set.map_err(to_handler_error)? {
+                Some(covered) => {
+                    let refused = refused(wanted.events, &covered);
+                    described(named, wanted.status.as_str(), &refused)
+                }
+                None => return Ok(None),
+            },
+        },
+    };
+    let is_stray = |one: &&ListedSubscription| one.url == wanted.url && one.id != named;
+    let mut staying = Vec::new();
+    for stray in listed.iter().filter(is_stray) {
+        if !remove(app, account, &stray.id).await? {
+            staying.push(stray.id.clone());
         }
     }
-    let is_stray = |one: &&ListedSubscription| one.url == wanted.url && one.id != named;
-    for stray in listed.iter().filter(is_stray) {
-        remove(app, account, &stray.id).await?;
-    }
-    Ok(true)
+    Ok(Some((shown, staying)))
 }
 
-/// What Close says of a subscription, for whoever reads its instance: its status, `missing` where it is gone, `unknown`
-/// where Close does not say.
-pub async fn describe(app: &App, account: Account<'_>, id: &str) -> Value {
+async fn set(
+    app: &App,
+    account: Account<'_>,
+    id: &str,
+    wanted: &Wanted<'_>,
+) -> Result<Option<Vec<ListedEvent>>, CloseError> {
+    let mut offer = Offer::new(wanted.events);
+    loop {
+        let events = offer.events();
+        let wanted = Wanted { events, ..*wanted };
+        match app.close.set_webhook(account, id, &wanted).await {
+            Err(error) if offer.narrow(&error) => {}
+            set => return set,
+        }
+    }
+}
+
+/// The events that are wanted and that Close does not say to be covered, as `task.voicemail.created`.
+pub fn refused(wanted: &[SubscribedEvent], covered: &[ListedEvent]) -> Vec<String> {
+    let missing = webhook::missing(wanted, covered).into_iter();
+    let names = missing.map(|event| format!("{}.{}", event.object_type, event.action));
+    names.collect()
+}
+
+/// What Close says of a subscription to the `wanted` events, for whoever reads its instance: its status, `missing` where it is
+/// gone, `unknown` where Close does not say.
+pub async fn describe(
+    app: &App,
+    account: Account<'_>,
+    id: &str,
+    wanted: &[SubscribedEvent],
+) -> Value {
     match app.close.webhook(account, id).await {
-        Ok(Some(found)) => described(id, &found.status, found.pause_reason.as_deref()),
+        Ok(Some(found)) => {
+            let mut shown = described(id, &found.status, &refused(wanted, &found.events));
+            shown["pauseReason"] = found.pause_reason.into();
+            let details = [
+                ("healthStatus", found.health_status),
+                ("latestError", found.latest_error),
+            ];
+            for (name, detail) in details {
+                if let Some(detail) = detail {
+                    shown[name] = detail.into();
+                }
+            }
+            shown
+        }
         Ok(None) => missing(Some(id)),
         Err(error) => unknown(Some(id), &error.to_string()),
     }
@@ -179,12 +264,23 @@ pub async fn describe_former(app: &App, former: &FormerSubscription) -> Value {
         base_url: &former.base_url,
         api_key: &SecretString::from(former.api_key.as_str()),
     };
-    describe(app, account, &former.id).await
+    describe(app, account, &former.id, &[]).await
 }
 
-/// A subscription that Close has.
-pub fn described(id: &str, status: &str, pause_reason: Option<&str>) -> Value {
-    json!({"id": id, "status": status, "pauseReason": pause_reason})
+/// A subscription that Close has, without the events that it `refused`.
+pub fn described(id: &str, status: &str, refused: &[String]) -> Value {
+    let mut shown = json!({"id": id, "status": status, "pauseReason": null});
+    if !refused.is_empty() {
+        shown["refused"] = refused.into();
+    }
+    shown
+}
+
+/// A subscription that is at Close as another user made it.
+fn locked(id: &str, status: &str) -> Value {
+    let mut shown = described(id, status, &[]);
+    shown["reason"] = "Close lets only an admin or the user who made this subscription change it, and the API key is another user's: it stays as it is".into();
+    shown
 }
 
 /// A subscription that Close should have and has not.

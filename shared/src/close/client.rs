@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -13,15 +14,16 @@ use super::error::CloseError;
 use super::page::{Page, Request};
 use super::rate_limit;
 use super::webhook::{
-    CreatedSubscription, Listed, ListedSubscription, SubscribedEvent, Subscription, Wanted,
+    CreatedSubscription, Listed, ListedEvent, ListedSubscription, SubscribedEvent, Subscription,
+    Wanted,
 };
 use crate::settings::Policy;
 use crate::shortened::shortened;
 use crate::{aws, http_time, json};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Of a rejection's body, what a log line can bear.
-const MAX_MESSAGE: usize = 300;
+/// Of a rejection's body, so many characters are kept: it may name each of many events.
+const MAX_MESSAGE: usize = 10_000;
 
 /// Speaks to Close for any number of instances.
 #[derive(Debug, Clone)]
@@ -48,6 +50,13 @@ pub struct Answer<T> {
     pub date: Option<Timestamp>,
     /// How long the endpoint takes no further request.
     pub pause: Option<Duration>,
+}
+
+/// What Close answers to a change of a subscription.
+#[derive(Debug, Deserialize)]
+struct Changed {
+    #[serde(default)]
+    events: Vec<ListedEvent>,
 }
 
 impl CloseClient {
@@ -165,7 +174,7 @@ impl CloseClient {
         Ok(listed.body.data)
     }
 
-    /// Changes which events a subscription covers. Returns whether Close has it.
+    /// Changes which events a subscription covers. Returns what it covers then, if Close has it.
     ///
     /// # Errors
     /// As [`CloseError`] says.
@@ -174,12 +183,12 @@ impl CloseClient {
         account: Account<'_>,
         id: &str,
         events: &[SubscribedEvent],
-    ) -> Result<bool, CloseError> {
+    ) -> Result<Option<Vec<ListedEvent>>, CloseError> {
         self.change_webhook(account, id, &json!({"events": events}))
             .await
     }
 
-    /// Makes a subscription what it should be. Returns whether Close has it.
+    /// Makes a subscription what it should be. Returns what it covers then, if Close has it.
     ///
     /// # Errors
     /// As [`CloseError`] says.
@@ -188,7 +197,7 @@ impl CloseClient {
         account: Account<'_>,
         id: &str,
         wanted: &Wanted<'_>,
-    ) -> Result<bool, CloseError> {
+    ) -> Result<Option<Vec<ListedEvent>>, CloseError> {
         self.change_webhook(account, id, &json!(wanted)).await
     }
 
@@ -206,11 +215,11 @@ impl CloseClient {
         account: Account<'_>,
         id: &str,
         body: &Value,
-    ) -> Result<bool, CloseError> {
+    ) -> Result<Option<Vec<ListedEvent>>, CloseError> {
         let path = format!("webhook/{id}/");
         let request = self.request(Method::PUT, account, &path)?.json(body);
-        let answer = unless_missing(send::<IgnoredAny>(request).await)?;
-        Ok(answer.is_some())
+        let answer = unless_missing(send::<Changed>(request).await)?;
+        Ok(answer.map(|answer| answer.body.events))
     }
 
     /// The one place from which an API key goes out.

@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use crate::shortened::shortened;
+
+/// Of Close's own words, what a log line can bear, in characters.
+const MAX_SHOWN: usize = 300;
+
 /// A request to Close failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CloseError {
@@ -26,11 +31,14 @@ pub enum CloseError {
     #[error("Close's search cursor expired")]
     ExpiredCursor,
     /// The request is one that Close will never take.
-    #[error("Close rejected the request with status {status}: {message}")]
+    #[error(
+        "Close rejected the request with status {status}: {}",
+        shortened(message, MAX_SHOWN)
+    )]
     Rejected {
         /// 4xx.
         status: u16,
-        /// Close's own words, shortened.
+        /// Close's own words.
         message: String,
     },
     /// No answer, or none that can be read: later it may work.

@@ -6,6 +6,7 @@ pub mod error;
 pub mod event_log;
 pub mod json;
 pub mod list;
+pub mod object_type;
 pub mod page;
 pub mod rate_limit;
 pub mod search;

@@ -1,57 +1,24 @@
-//! Close's webhook subscriptions: what to subscribe to, and the bodies of `/webhook/`.
-
-use std::collections::BTreeSet;
-use std::fmt;
+//! Close's webhook subscriptions: the bodies of `/webhook/`.
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
-/// The object types that a subscription covers by default, each with its actions beside created, updated and deleted.
-/// Source: the table of types and actions, developer.close.com/resources/event-log; it leaves out an organization's own
-/// settings, exports and bulk actions.
-const SUBSCRIBED: [(&str, &[&str]); 15] = [
-    ("lead", &["merged"]),
-    ("contact", &[]),
-    ("opportunity", &[]),
-    ("task.lead", &["completed"]),
-    ("activity.note", &[]),
-    ("activity.call", &["answered", "completed"]),
-    ("activity.email", &["sent"]),
-    ("activity.email_thread", &[]),
-    ("activity.sms", &["sent"]),
-    (
-        "activity.meeting",
-        &["scheduled", "started", "completed", "canceled"],
-    ),
-    ("activity.custom_activity", &[]),
-    ("activity.form_submission", &[]),
-    ("activity.whatsapp_message", &[]),
-    ("activity.lead_status_change", &[]),
-    ("activity.opportunity_status_change", &[]),
-];
-
-/// What a resource of the hub is at Close.
-const RESOURCES: [(&str, &str); 6] = [
-    ("accounts", "lead"),
-    ("leads", "lead"),
-    ("contacts", "contact"),
-    ("opportunities", "opportunity"),
-    ("tasks", "task.lead"),
-    ("activities", "activity"),
-];
+use super::object_type::ObjectType;
+use crate::json;
 
 /// One kind of event that a subscription covers.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SubscribedEvent {
     /// Close's object type.
     pub object_type: String,
     /// Close's action.
     pub action: String,
+    /// What an event must fulfil beside, in Close's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extra_filter: Option<Value>,
 }
-
-/// A name that no subscribed object has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnknownObject(pub String);
 
 /// A subscription as Close makes it.
 #[derive(Debug, Deserialize)]
@@ -60,16 +27,28 @@ pub struct CreatedSubscription {
     pub id: String,
     /// The key that its deliveries are signed with, in hex; shown this once.
     pub signature_key: SecretString,
+    /// What it covers.
+    #[serde(default)]
+    pub events: Vec<ListedEvent>,
 }
 
 /// A subscription as Close shows it later.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Subscription {
     /// `active` or `paused`.
     pub status: String,
-    /// Why Close paused it, if it did.
+    /// What it covers.
+    #[serde(default)]
+    pub events: Vec<ListedEvent>,
+    /// Why Close paused it, if it did: `permission_revoked` where its user lost a right.
     #[serde(default)]
     pub pause_reason: Option<String>,
+    /// What is wrong with it, as with one whose backlog is large.
+    #[serde(default)]
+    pub health_status: Option<String>,
+    /// Why the last delivery that failed did so.
+    #[serde(default)]
+    pub latest_error: Option<String>,
 }
 
 /// An organization's subscriptions, of which there are 40 at most.
@@ -95,8 +74,8 @@ pub struct ListedSubscription {
     pub events: Vec<ListedEvent>,
 }
 
-/// One kind of event that a listed subscription covers.
-#[derive(Debug, Deserialize)]
+/// One kind of event that Close says a subscription covers.
+#[derive(Debug, Clone, Deserialize)]
 pub struct ListedEvent {
     /// Close's object type.
     #[serde(default)]
@@ -104,7 +83,13 @@ pub struct ListedEvent {
     /// Close's action.
     #[serde(default)]
     pub action: String,
+    /// What an event must fulfil beside.
+    #[serde(default)]
+    pub extra_filter: Option<Box<RawValue>>,
 }
+
+/// What a name stands between, in JSON's way, too.
+const QUOTES: [char; 4] = ['"', '\'', '`', '\\'];
 
 /// What a subscription should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -120,17 +105,30 @@ pub struct Wanted<'a> {
 impl ListedSubscription {
     /// Whether it is as it should be. Close lists events in an order of its own.
     pub fn is(&self, wanted: &Wanted<'_>) -> bool {
-        let covered: BTreeSet<_> = self
-            .events
-            .iter()
-            .map(|event| (event.object_type.as_str(), event.action.as_str()))
-            .collect();
-        let events = wanted.events.iter();
-        let events: BTreeSet<_> = events
-            .map(|event| (event.object_type.as_str(), event.action.as_str()))
-            .collect();
-        self.url == wanted.url && self.status == wanted.status.as_str() && covered == events
+        self.url == wanted.url
+            && self.status == wanted.status.as_str()
+            && self.events.len() == wanted.events.len()
+            && missing(wanted.events, &self.events).is_empty()
     }
+}
+
+impl ListedEvent {
+    fn is(&self, event: &SubscribedEvent) -> bool {
+        let filter = self.extra_filter.as_deref();
+        let filter = filter.and_then(|filter| json::tree(filter.get()).ok());
+        self.object_type == event.object_type
+            && self.action == event.action
+            && filter == event.extra_filter
+    }
+}
+
+/// The events of `wanted` that are not `covered`.
+pub fn missing<'a>(
+    wanted: &'a [SubscribedEvent],
+    covered: &[ListedEvent],
+) -> Vec<&'a SubscribedEvent> {
+    let is_covered = |event: &&SubscribedEvent| covered.iter().any(|one| one.is(event));
+    wanted.iter().filter(|event| !is_covered(event)).collect()
 }
 
 /// Whether a subscription delivers.
@@ -153,60 +151,6 @@ impl Status {
     }
 }
 
-/// The events of a subscription to `objects`, a list between commas of Close's object types, their families (`activity`)
-/// and the hub's resources (`accounts`); to all of them, where there is none.
-///
-/// # Errors
-/// The first name that is none of these.
-pub fn events(objects: Option<&str>) -> Result<Vec<SubscribedEvent>, UnknownObject> {
-    let names = objects
-        .unwrap_or_default()
-        .split(',')
-        .map(str::trim)
-        .filter(|name| !name.is_empty());
-    let mut wanted = Vec::new();
-    for name in names {
-        let name = RESOURCES
-            .iter()
-            .find(|(resource, _)| *resource == name)
-            .map_or(name, |(_, own)| own);
-        if !SUBSCRIBED
-            .iter()
-            .any(|(object_type, _)| covers(name, object_type))
-        {
-            return Err(UnknownObject(name.to_owned()));
-        }
-        wanted.push(name);
-    }
-    let is_wanted = |object_type: &str| {
-        wanted.is_empty() || wanted.iter().any(|name| covers(name, object_type))
-    };
-    let subscribed = SUBSCRIBED
-        .iter()
-        .filter(|(object_type, _)| is_wanted(object_type));
-    Ok(subscribed
-        .flat_map(|(object_type, more)| events_of(object_type, more))
-        .collect())
-}
-
-/// `activity` covers `activity.call`.
-fn covers(name: &str, object_type: &str) -> bool {
-    object_type
-        .strip_prefix(name)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-}
-
-fn events_of<'a>(
-    object_type: &'a str,
-    more: &'a [&str],
-) -> impl Iterator<Item = SubscribedEvent> + 'a {
-    let actions = ["created", "updated", "deleted"].iter().chain(more);
-    actions.map(|action| SubscribedEvent {
-        object_type: object_type.to_owned(),
-        action: (*action).to_owned(),
-    })
-}
-
 /// The ids of the subscriptions that a refusal names: `Duplicate active subscription. Existing duplicates are: whsub_…`.
 pub fn duplicates_of(message: &str) -> Vec<&str> {
     if !message.contains("uplicate") {
@@ -217,61 +161,140 @@ pub fn duplicates_of(message: &str) -> Vec<&str> {
     words.filter(|word| word.starts_with("whsub_")).collect()
 }
 
-impl fmt::Display for UnknownObject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let known: Vec<_> = SUBSCRIBED
-            .iter()
-            .map(|(object_type, _)| *object_type)
-            .collect();
-        write!(
-            f,
-            "expected object types of Close's between commas ({}), but found `{}`",
-            known.join(", "),
-            self.0
-        )
+/// The positions of the events that a refusal is about, if it says so: by their position, or by their names. None, where the
+/// refusal is about a filter, or names all of them, as a list of what Close takes would.
+pub fn refused(message: &str, events: &[SubscribedEvent]) -> Vec<usize> {
+    if message.contains("filter") || !duplicates_of(message).is_empty() {
+        return Vec::new();
     }
+    let mut refused = positions(message);
+    refused.retain(|position| *position < events.len());
+    if refused.is_empty() {
+        refused = named(message, events);
+    }
+    if refused.len() == events.len() {
+        refused.clear();
+    }
+    refused
+}
+
+/// The positions that `{"field-errors": {"events": {"3": …}}}` names, where the errors of a list are by position.
+fn positions(message: &str) -> Vec<usize> {
+    let Ok(message) = json::tree(message) else {
+        return Vec::new();
+    };
+    let events = &message["field-errors"]["events"];
+    let by_position = [events, &events["errors"]]
+        .into_iter()
+        .filter_map(Value::as_object);
+    by_position
+        .flat_map(|errors| errors.keys().filter_map(|key| key.parse().ok()))
+        .collect()
+}
+
+/// The events whose type a text names, and, of those, the ones whose action it names, if it does.
+fn named(message: &str, events: &[SubscribedEvent]) -> Vec<usize> {
+    let of_named_types: Vec<_> = (0..events.len())
+        .filter(|at| names_type(message, &events[*at]))
+        .collect();
+    let has_named_action = |at: &usize| names(message, &events[*at].action).next().is_some();
+    if of_named_types.iter().any(has_named_action) {
+        return of_named_types
+            .into_iter()
+            .filter(has_named_action)
+            .collect();
+    }
+    of_named_types
+}
+
+/// Whether a text names the event's type, alone or with the event's action. `contact` and the like are words as well, which
+/// name the type only between quotes or with the action.
+fn names_type(message: &str, event: &SubscribedEvent) -> bool {
+    let object_type = event.object_type.as_str();
+    let is_a_word = !object_type.contains(['.', '_']) && ObjectType::find(object_type).is_some();
+    names(message, object_type).any(|(before, after)| {
+        let is_quoted = || before.ends_with(QUOTES) && after.starts_with(QUOTES);
+        !is_a_word || is_quoted()
+    }) || names(message, &format!("{object_type}.{}", event.action))
+        .next()
+        .is_some()
+}
+
+/// Where a text has `name` as a whole: what is before and what is behind.
+fn names<'a>(message: &'a str, name: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let is_of_a_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let places = message.match_indices(name);
+    let places = places.map(move |(at, _)| (&message[..at], &message[at + name.len()..]));
+    places.filter(move |(before, after)| {
+        let goes_on = after
+            .strip_prefix('.')
+            .unwrap_or(after)
+            .starts_with(is_of_a_name);
+        !goes_on && !before.ends_with(|character| is_of_a_name(character) || character == '.')
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ListedSubscription, Status, UnknownObject, Wanted, duplicates_of, events};
+    use serde_json::json;
 
-    fn listed(objects: Option<&str>) -> Vec<String> {
-        let events = events(objects).unwrap();
-        events
-            .iter()
-            .map(|event| format!("{} {}", event.object_type, event.action))
-            .collect()
+    use super::{ListedSubscription, Status, SubscribedEvent, Wanted, duplicates_of, refused};
+
+    fn event(object_type: &str, action: &str) -> SubscribedEvent {
+        SubscribedEvent {
+            object_type: object_type.to_owned(),
+            action: action.to_owned(),
+            extra_filter: None,
+        }
     }
 
     #[test]
-    fn all_objects_with_their_actions_by_default() {
-        let all = listed(None);
-        assert_eq!(all.len(), 15 * 3 + 1 + 1 + 2 + 1 + 1 + 4);
-        assert!(
-            all.contains(&"lead merged".to_owned())
-                && all.contains(&"activity.meeting canceled".to_owned())
-        );
-        assert_eq!(listed(Some(" , ")), all);
-    }
-
-    #[test]
-    fn objects_are_narrowed_by_type_family_or_resource() {
-        let leads = [
-            "lead created",
-            "lead updated",
-            "lead deleted",
-            "lead merged",
+    fn a_refusal_names_events_by_position_or_by_name() {
+        let events = [
+            event("lead", "created"),
+            event("contact", "created"),
+            event("task.voicemail", "created"),
+            event("task.voicemail", "completed"),
+            event("starship", "created"),
         ];
-        assert_eq!(listed(Some("accounts")), leads);
-        assert_eq!(listed(Some("lead")), leads);
-        assert_eq!(listed(Some("activity.call")).len(), 5);
-        assert_eq!(listed(Some("activities")).len(), 11 * 3 + 2 + 1 + 1 + 4);
-        assert_eq!(
-            events(Some("lead, ship")),
-            Err(UnknownObject("ship".to_owned()))
-        );
-        assert_eq!(events(Some("act")), Err(UnknownObject("act".to_owned())));
+        for (message, expected) in [
+            (
+                r#"{"field-errors": {"events": {"3": {"action": "Not a valid choice."}}}}"#,
+                &[3][..],
+            ),
+            (
+                r#"{"field-errors": {"events": {"errors": {"0": "x", "9": "y"}}}}"#,
+                &[0],
+            ),
+            (
+                r#"{"field-errors": {"events": "Invalid event type: task.voicemail.completed"}}"#,
+                &[3],
+            ),
+            ("Unknown object type task.voicemail.", &[2, 3]),
+            (
+                "object_type 'task.voicemail' has no action 'completed'",
+                &[3],
+            ),
+            ("Unknown: starship, task.voicemail", &[2, 3, 4]),
+            (r#"{"error": "\"contact\" is not known"}"#, &[1]),
+            ("'lead' and `contact` are not known", &[0, 1]),
+            ("contact.created is not known", &[1]),
+            // Words.
+            ("Something is wrong: contact support and lead the way.", &[]),
+            (
+                "task.voicemails, an.task.voicemail and xstarship are not known",
+                &[],
+            ),
+            // All that Close takes.
+            (r#""lead", "contact", task.voicemail, starship"#, &[]),
+            (
+                r#"{"field-errors": {"events": {"3": {"extra_filter": "no filter"}}}}"#,
+                &[],
+            ),
+            ("Duplicate active subscription: whsub_1 of 'lead'", &[]),
+        ] {
+            assert_eq!(refused(message, &events), expected, "{message}");
+        }
     }
 
     #[test]
@@ -291,9 +314,14 @@ mod tests {
             {"action": "merged", "extra_filter": null, "object_type": "lead"},
             {"action": "updated", "extra_filter": null, "object_type": "lead"}]}"#;
         let listed: ListedSubscription = crate::json::read(recorded).unwrap();
-        let (leads, contacts) = (events(Some("lead")), events(Some("contact")));
-        let (leads, contacts) = (leads.unwrap(), contacts.unwrap());
-        let wanted = |url, events, status| {
+        let all = |object_type| {
+            let actions = ["merged", "created", "updated", "deleted"];
+            actions.map(|action| event(object_type, action))
+        };
+        let (leads, contacts) = (all("lead"), all("contact"));
+        let mut filtered = all("lead");
+        filtered[0].extra_filter = Some(json!({"type": "is_null"}));
+        let wanted = |url, events: &[SubscribedEvent], status| {
             listed.is(&Wanted {
                 url,
                 events,
@@ -304,6 +332,7 @@ mod tests {
         assert!(!wanted("https://a/2", &leads, Status::Active));
         assert!(!wanted("https://a/1", &leads[1..], Status::Active));
         assert!(!wanted("https://a/1", &contacts, Status::Active));
+        assert!(!wanted("https://a/1", &filtered, Status::Active));
         assert!(!wanted("https://a/1", &leads, Status::Paused));
     }
 }

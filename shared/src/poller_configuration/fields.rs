@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{Resource, Source};
+use crate::close::object_type::Objects;
 use crate::close::search::{CONTACT_FIELDS, LEAD_FIELDS};
-use crate::query_url::Objects;
 use crate::warnings::{Warnings, suggestion};
 
 /// The member that Close adds to each record of a search.

@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::{DateField, Source};
 use crate::close::json;
+use crate::close::object_type::Objects;
 use crate::date_pattern::{DateFormat, zone};
-use crate::query_url::{Objects, Query};
+use crate::query_url::Query;
 use crate::settings::FieldError;
 
 /// Objects on a page of Close's search. It takes up to 200, but 100 is what every resource of Close takes.

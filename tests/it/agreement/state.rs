@@ -1,7 +1,5 @@
 //! What is stored, what Close has, and whether these agree.
 
-use std::collections::BTreeSet;
-
 use anyhow::{Context as _, Result, bail, ensure};
 use aws_sdk_dynamodb::types::AttributeValue;
 use local_stack::close::organization::Organization;
@@ -11,7 +9,7 @@ use shared::instance::{Instance, Phase};
 use shared::settings::{Policy, Settings, field};
 
 use super::scenario::{OTHER_KEY, Request, Stage, to_text};
-use crate::subscription::covered;
+use crate::subscription::{covered, names};
 
 /// A subscription at Close.
 struct Subscription {
@@ -97,8 +95,10 @@ fn compare_one(stage: &Stage, instance: &Instance, subscriptions: &[Subscription
     );
     let url = stage.world.webhook_url(&instance.id.to_base64());
     ensure!(found.shown["url"] == url, "it posts elsewhere");
-    let events: BTreeSet<_> = events.iter().cloned().collect();
-    ensure!(covered(&found.shown) == events, "it covers other events");
+    ensure!(
+        covered(&found.shown) == names(events),
+        "it covers other events"
+    );
     Ok(())
 }
 

@@ -320,7 +320,7 @@ async fn all_that_is_wrong_is_named_at_once_and_nothing_changes() {
     let before = owner.stored().await;
     let wrong = json!({
         "name": "", "tags": "none",
-        "configuration": {"username": null, "event.objects": "ships", "event.vendor.type": "pigeon"},
+        "configuration": {"username": null, "event.objects": "Ships!", "event.vendor.type": "pigeon"},
     });
     let put = json!({"configuration": wrong["configuration"], "name": "", "tags": "none"});
     let expected = [

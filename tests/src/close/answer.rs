@@ -1,6 +1,6 @@
 //! What the API answers, and the bodies of its errors.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// An answer before the transport's own headers.
 #[derive(Debug, Clone)]
@@ -40,12 +40,16 @@ impl Answer {
 pub(super) enum Refusal {
     /// No valid API key.
     Unauthorized,
+    /// The user may not do that.
+    Forbidden,
     /// No such object; the word is Close's name for its type.
     NotFound(&'static str),
     /// A 400 with one message.
     Invalid(String),
     /// A 400 that names the field.
     Field(&'static str, String),
+    /// A 400 that names items of a list by their positions.
+    Positions(&'static str, Vec<usize>),
     /// A limit above the resource's largest.
     MaxLimit(usize),
     /// A skip above the resource's largest.
@@ -58,6 +62,10 @@ impl From<Refusal> for Answer {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Unauthorized => Self::json(401, json!({ "error": UNAUTHORIZED })),
+            Refusal::Forbidden => Self::json(
+                403,
+                json!({ "error": "You do not have permission to perform this action." }),
+            ),
             Refusal::NotFound(label) => Self::json(
                 404,
                 json!({ "error": format!("Empty query: {label} matching query does not exist.") }),
@@ -67,6 +75,14 @@ impl From<Refusal> for Answer {
                 400,
                 json!({ "errors": [], "field-errors": { field: message } }),
             ),
+            Refusal::Positions(field, positions) => {
+                let choice = |at: &usize| (at.to_string(), json!("Not a valid choice."));
+                let errors: Map<_, _> = positions.iter().map(choice).collect();
+                Self::json(
+                    400,
+                    json!({ "errors": [], "field-errors": { field: errors } }),
+                )
+            }
             Refusal::MaxLimit(max) => Self::json(400, json!({ "error": max_limit(max) })),
             Refusal::MaxSkip(max) => Self::json(400, json!({ "error": max_skip(max) })),
             Refusal::NotSimulated(status, what) => {

@@ -10,15 +10,22 @@ use super::tenant::Tenant;
 /// An API key of an organization.
 #[derive(Debug, Clone)]
 pub(super) struct ApiKey {
-    pub(super) role: Role,
+    pub(super) owner: Owner,
     secret: String,
+}
+
+/// The user whose key it is.
+#[derive(Debug, Clone)]
+pub(super) struct Owner {
+    pub(super) id: String,
+    pub(super) role: Role,
 }
 
 impl ApiKey {
     /// A key with this secret.
-    pub(super) fn new(secret: &str, role: Role) -> Self {
+    pub(super) fn new(secret: &str, owner: Owner) -> Self {
         Self {
-            role,
+            owner,
             secret: secret.to_owned(),
         }
     }
@@ -29,12 +36,12 @@ impl ApiKey {
     }
 }
 
-/// Whose key it is.
+/// What the user may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
-    /// An administrator's.
+    /// Everything.
     Admin,
-    /// Anybody else's.
+    /// See what is new, and change what is the user's own.
     User,
 }
 
@@ -51,11 +58,11 @@ pub(super) fn presented_key(headers: &HeaderMap) -> Option<String> {
 }
 
 /// The position of the organization that owns `key`, and whose key it is.
-pub(super) fn authorize(tenants: &[Tenant], key: Option<&str>) -> Result<(usize, Role), Refusal> {
+pub(super) fn authorize(tenants: &[Tenant], key: Option<&str>) -> Result<(usize, Owner), Refusal> {
     let secret = key.ok_or(Refusal::Unauthorized)?;
     let found = tenants.iter().enumerate().find_map(|(position, tenant)| {
         let key = tenant.keys.iter().find(|candidate| candidate.is(secret))?;
-        Some((position, key.role))
+        Some((position, key.owner.clone()))
     });
     found.ok_or(Refusal::Unauthorized)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::attempt::{self, Attempt};
@@ -40,7 +40,12 @@ pub(super) fn schedule(
     for &position in positions {
         let state = &mut world.tenants[tenant];
         let entry = &state.log.entries[position];
-        let wanted = state.subscriptions.iter().any(|one| one.wants(entry));
+        if state.subscriptions.is_empty() {
+            continue;
+        }
+        let shown = Value::from(state.render_entry(entry));
+        let mut subscriptions = state.subscriptions.iter();
+        let wanted = subscriptions.any(|one| one.wants(entry, &shown));
         // A delivery that is already waiting will carry this change as well.
         if !wanted || !state.log.scheduled.insert(position) {
             continue;
@@ -71,12 +76,12 @@ fn fan_out(shared: &Arc<Shared>, tenant: usize, position: usize) {
     let state = &mut world.tenants[tenant];
     state.log.scheduled.remove(&position);
     let entry = &state.log.entries[position];
-    let event = state.render_entry(entry);
+    let event = Value::from(state.render_entry(entry));
     let mut deliveries = Vec::new();
     for subscription in state
         .subscriptions
         .iter_mut()
-        .filter(|one| one.wants(entry))
+        .filter(|one| one.wants(entry, &event))
     {
         deliveries.push(Delivery {
             tenant,
@@ -191,15 +196,13 @@ fn unix_time(shared: &Shared) -> String {
 mod tests {
     use std::sync::Mutex;
 
-    use axum::Router;
-    use axum::http::{HeaderMap, StatusCode};
-    use axum::routing::post;
-    use serde_json::Value;
-
     use super::super::CloseSimulator;
     use super::super::change::Change;
     use super::super::organization::Organization;
     use super::*;
+    use axum::Router;
+    use axum::http::{HeaderMap, StatusCode};
+    use axum::routing::post;
 
     const SOON: Duration = Duration::from_secs(10);
 

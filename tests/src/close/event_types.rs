@@ -1,26 +1,46 @@
-//! The events that Close documents.
+//! The events that Close documents, or was seen to deliver.
 
-/// Whether Close documents the event; `completed` and the like exist for some types only.
+/// Whether Close has the event; `completed` and the like exist for some types only.
 pub(super) fn exists(object_type: &str, action: &str) -> bool {
     let more: &[&str] = match object_type {
         "lead" => &["merged"],
         "activity.email" | "activity.sms" => &["sent"],
         "activity.call" => &["answered", "completed"],
         "activity.meeting" => &["scheduled", "started", "completed", "canceled"],
+        "activity.created" => return action == "created",
         "membership" => return ["activated", "deactivated"].contains(&action),
-        "unsubscribed_email" | "activity.task_completed" => {
-            return ["created", "deleted"].contains(&action);
-        }
-        _ if object_type.starts_with("task.") => &["completed"],
-        _ if object_type.starts_with("bulk_action.") => &["completed"],
+        "unsubscribed_email" => return ["created", "deleted"].contains(&action),
+        "import" => &["completed", "reverting", "reverted"],
+        "export.lead" | "export.opportunity" => &["completed"],
+        _ if TASK_TYPES.contains(&object_type) => &["completed"],
+        _ if BULK_ACTIONS.contains(&object_type) => &["completed", "paused"],
         _ if OTHER_TYPES.contains(&object_type) => &[],
         _ => return false,
     };
     ["created", "updated", "deleted"].contains(&action) || more.contains(&action)
 }
 
+const TASK_TYPES: [&str; 9] = [
+    "task.lead",
+    "task.answered_detached_call",
+    "task.email_followup",
+    "task.incoming_email",
+    "task.incoming_sms",
+    "task.missed_call",
+    "task.opportunity_due",
+    "task.outgoing_call",
+    "task.voicemail",
+];
+
+const BULK_ACTIONS: [&str; 4] = [
+    "bulk_action.delete",
+    "bulk_action.edit",
+    "bulk_action.email",
+    "bulk_action.sequence_subscription",
+];
+
 /// The types with nothing but `created`, `updated` and `deleted`.
-const OTHER_TYPES: [&str; 33] = [
+const OTHER_TYPES: [&str; 31] = [
     "contact",
     "opportunity",
     "activity.note",
@@ -31,9 +51,7 @@ const OTHER_TYPES: [&str; 33] = [
     "activity.lead_status_change",
     "activity.opportunity_status_change",
     "activity.lead_merge",
-    "import",
-    "export.lead",
-    "export.opportunity",
+    "activity.task_completed",
     "custom_fields.lead",
     "custom_fields.contact",
     "custom_fields.opportunity",
@@ -58,11 +76,25 @@ const OTHER_TYPES: [&str; 33] = [
 
 #[cfg(test)]
 mod tests {
+    use shared::close::object_type::OBJECT_TYPES;
+
     use super::*;
 
     #[test]
     fn unknown_events_are_refused() {
         assert!(exists("lead", "merged") && exists("task.lead", "completed"));
         assert!(!exists("contact", "merged") && !exists("user", "created"));
+    }
+
+    #[test]
+    fn the_product_subscribes_to_what_close_has_and_nothing_else() {
+        let types = [&TASK_TYPES[..], &BULK_ACTIONS, &OTHER_TYPES].concat();
+        let known = |name: &str| OBJECT_TYPES.iter().any(|of| of.name == name);
+        assert!(types.iter().all(|name| known(name)));
+        for of in &OBJECT_TYPES {
+            for action in of.actions {
+                assert!(exists(of.name, action), "{}.{action}", of.name);
+            }
+        }
     }
 }

@@ -34,6 +34,7 @@ mod event_filter;
 mod event_log;
 mod event_types;
 mod events;
+mod extra_filter;
 mod fields;
 mod ids;
 mod index;
@@ -77,7 +78,7 @@ use self::faults::{Fault, Hold, Planned, RequestMatch};
 use self::organization::Organization;
 use self::rate_limit::RateLimit;
 use self::request_log::LoggedRequest;
-use self::settings::Settings;
+use self::settings::{Settings, UnknownEvents};
 use self::world::Shared;
 
 /// A running simulator; dropping it stops the server and every delivery.
@@ -131,6 +132,13 @@ impl CloseSimulator {
     /// Sets within which time successive updates of one object become one event.
     pub fn set_consolidation(&self, within: Duration) {
         self.shared.lock().settings.consolidation = within;
+    }
+
+    /// Has Close let nobody subscribe to these object types any more, and sets what becomes of a subscription that names them.
+    pub fn withhold(&self, object_types: &[&str], unknown_events: UnknownEvents) {
+        let settings = &mut self.shared.lock().settings;
+        settings.withheld_types = object_types.iter().map(ToString::to_string).collect();
+        settings.unknown_events = unknown_events;
     }
 
     /// Turns rate limiting on, changes it, or turns it off; what was used so far is forgotten.

@@ -17,6 +17,8 @@ pub(super) struct Moment {
     pub(super) visible: IndexDelay,
     pub(super) consolidation: SignedDuration,
     pub(super) quiet: bool,
+    /// Whether the activity that Close makes of a new lead has an entry as well.
+    pub(super) logs_creations: bool,
     /// Of many objects at once, so many to a millisecond; all, unless given.
     pub(super) per_millisecond: Option<usize>,
 }
@@ -33,6 +35,7 @@ impl Moment {
             visible: IndexDelay::Immediately,
             consolidation: SignedDuration::ZERO,
             quiet: false,
+            logs_creations: false,
             per_millisecond: None,
         }
     }

@@ -12,9 +12,10 @@ use anyhow::{Context, anyhow};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refusal};
-use super::auth::{ApiKey, Role};
+use super::auth::{ApiKey, Owner, Role};
 use super::change::{Change, Changed};
 use super::delivery;
+use super::ids;
 use super::moment::Moment;
 use super::record::{Family, Kind};
 use super::tenant::Tenant;
@@ -58,12 +59,21 @@ impl Organization {
 
     /// Adds an API key of an administrator.
     pub fn add_key(&self, api_key: &str) {
-        self.with(|tenant| tenant.keys.push(ApiKey::new(api_key, Role::Admin)));
+        self.add(api_key, Role::Admin);
     }
 
-    /// Adds an API key of somebody who is no administrator: after the first hour, the event log hides the objects' data.
+    /// Adds an API key of somebody who is no administrator: after the first hour, the event log hides the objects' data, and
+    /// of subscriptions such a user may change only those that the user has made.
     pub fn add_user_key(&self, api_key: &str) {
-        self.with(|tenant| tenant.keys.push(ApiKey::new(api_key, Role::User)));
+        self.add(api_key, Role::User);
+    }
+
+    fn add(&self, api_key: &str, role: Role) {
+        let owner = Owner {
+            id: ids::object("user"),
+            role,
+        };
+        self.with(|tenant| tenant.keys.push(ApiKey::new(api_key, owner)));
     }
 
     /// Revokes an API key: from now on it gets 401.
@@ -93,10 +103,13 @@ impl Organization {
         let event = |(object_type, action): &(&str, &str)| json!({ "object_type": object_type, "action": action });
         let events: Vec<_> = events.iter().map(event).collect();
         let body = json!({ "url": url, "events": events }).to_string();
-        let mut world = self.shared.lock();
+        let mut guard = self.shared.lock();
+        let world = &mut *guard;
         let now = world.clock.now_micros();
+        let tenant = &mut world.tenants[self.position];
+        let owner = tenant.admin();
         let created =
-            webhooks::create(&mut world.tenants[self.position], now, &body).map_err(refused)?;
+            webhooks::create(tenant, &owner, &world.settings, now, &body).map_err(refused)?;
         let text = |key: &str| {
             created[key]
                 .as_str()
@@ -130,7 +143,7 @@ impl Organization {
     ///
     /// If there is no such subscription.
     pub fn delete_webhook(&self, id: &str) -> anyhow::Result<()> {
-        self.with(|tenant| webhooks::delete(tenant, id))
+        self.with(|tenant| webhooks::delete(tenant, &tenant.admin(), id))
             .map(drop)
             .map_err(refused)
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::activities;
 use super::activity_type::ActivityType;
 use super::answer::{Answer, Body, Refusal};
-use super::auth::{self, Role};
+use super::auth::{self, Owner};
 use super::events::{self, Reader};
 use super::list;
 use super::opportunities;
@@ -101,7 +101,7 @@ pub(super) fn respond(world: &mut World, request: &LoggedRequest, key: Option<&s
         Ok(route) => route,
         Err(refusal) => return refuse(world, request, refusal),
     };
-    let (tenant, role) = match auth::authorize(&world.tenants, key) {
+    let (tenant, caller) = match auth::authorize(&world.tenants, key) {
         Ok(found) => found,
         Err(refusal) => return refuse(world, request, refusal),
     };
@@ -115,7 +115,7 @@ pub(super) fn respond(world: &mut World, request: &LoggedRequest, key: Option<&s
     });
     let mut answer = match verdict {
         Some((verdict, rate)) if !verdict.allows() => verdict.answer(rate),
-        _ => match answer(world, (tenant, role), route, request) {
+        _ => match answer(world, (tenant, &caller), route, request) {
             Ok(body) => Answer::json(200, body),
             Err(refusal) => refuse(world, request, refusal),
         },
@@ -127,7 +127,7 @@ pub(super) fn respond(world: &mut World, request: &LoggedRequest, key: Option<&s
 
 fn answer(
     world: &mut World,
-    (tenant, role): (usize, Role),
+    (tenant, caller): (usize, &Owner),
     route: Route,
     request: &LoggedRequest,
 ) -> Result<Value, Refusal> {
@@ -136,7 +136,7 @@ fn answer(
     let (settings, parameters) = (&world.settings, Parameters(&request.query));
     let reader = Reader {
         now,
-        role,
+        role: caller.role,
         settings,
     };
     match route {
@@ -151,11 +151,13 @@ fn answer(
         Route::Read(family, id) => list::read(tenant, family, &id, parameters),
         Route::Events => events::list(tenant, reader, parameters),
         Route::Event(id) => events::read(tenant, reader, &id, parameters),
-        Route::CreateWebhook => webhooks::create(tenant, now, &request.body),
+        Route::CreateWebhook => webhooks::create(tenant, caller, settings, now, &request.body),
         Route::ListWebhooks => Ok(webhooks::list(tenant)),
         Route::ReadWebhook(id) => webhooks::read(tenant, &id),
-        Route::ChangeWebhook(id) => webhooks::change(tenant, now, &id, &request.body),
-        Route::DeleteWebhook(id) => webhooks::delete(tenant, &id),
+        Route::ChangeWebhook(id) => {
+            webhooks::change(tenant, caller, settings, now, &id, &request.body)
+        }
+        Route::DeleteWebhook(id) => webhooks::delete(tenant, caller, &id),
     }
 }
 

@@ -26,6 +26,17 @@ pub enum RetryStamp {
     Original,
 }
 
+/// What becomes of a subscription that names events which Close does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownEvents {
+    /// It is refused, and the first of them is named.
+    RefusedByName,
+    /// It is refused, and they are told by their place in the list.
+    RefusedByPosition,
+    /// It is made without them.
+    LeftOut,
+}
+
 /// The simulator's settings; the default is what is known or seen of Close itself.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -41,6 +52,8 @@ pub struct Settings {
     pub index_delay: IndexDelay,
     /// Successive updates of one object within this time become one event. Close does not publish the length.
     pub consolidation: Duration,
+    /// Whether a new lead is two events: its own, and that of the activity that Close makes of it.
+    pub creation_events: bool,
     /// How long the event log keeps an entry.
     pub event_retention: Duration,
     /// How long the event log shows an object's data to a key that is no administrator's.
@@ -67,6 +80,10 @@ pub struct Settings {
     pub failing_limit: Duration,
     /// Rate limits, off unless given.
     pub rate_limit: Option<RateLimit>,
+    /// What becomes of a subscription to events that Close does not know. Close does not say.
+    pub unknown_events: UnknownEvents,
+    /// Object types that Close does not let anybody subscribe to.
+    pub withheld_types: Vec<String>,
 }
 
 impl Default for Settings {
@@ -78,6 +95,7 @@ impl Default for Settings {
             max_skip: 250_000,
             index_delay: IndexDelay::Immediately,
             consolidation: Duration::from_secs(10),
+            creation_events: true,
             event_retention: Duration::from_hours(30 * 24),
             event_data_open_for: Duration::from_hours(1),
             created_delay: Duration::from_millis(650),
@@ -91,15 +109,19 @@ impl Default for Settings {
             backlog_limit: 100_000,
             failing_limit: Duration::from_hours(72),
             rate_limit: None,
+            unknown_events: UnknownEvents::RefusedByName,
+            withheld_types: Vec::new(),
         }
     }
 }
 
 impl Settings {
-    /// Close without the waiting, for tests: no consolidation, deliveries at once, the first retry after 61 ms.
+    /// Close without the waiting, for tests: no consolidation, deliveries at once, the first retry after 61 ms; and a new lead is
+    /// one event.
     pub fn quick() -> Self {
         Self {
             consolidation: Duration::ZERO,
+            creation_events: false,
             created_delay: Duration::ZERO,
             updated_delay: Duration::ZERO,
             retry_scale: 0.001,

@@ -7,7 +7,9 @@ use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
 use super::attempt::Attempt;
+use super::auth::Owner;
 use super::entry::Entry;
+use super::extra_filter::ExtraFilter;
 use super::ids;
 use super::settings::Settings;
 use super::stamp;
@@ -16,6 +18,8 @@ use super::stamp;
 #[derive(Debug, Clone)]
 pub(super) struct Subscription {
     pub(super) id: String,
+    /// The user whose key made it.
+    pub(super) created_by: String,
     pub(super) url: String,
     pub(super) signature_key: String,
     pub(super) status: Status,
@@ -50,10 +54,11 @@ pub(super) enum Status {
 }
 
 /// What a subscription asks for.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct EventType {
     pub(super) action: String,
     pub(super) object_type: String,
+    pub(super) extra_filter: Option<ExtraFilter>,
 }
 
 /// How many attempts a subscription's history shows of each outcome.
@@ -67,6 +72,7 @@ const ALWAYS_FAILING: &str = "consecutive_failures";
 impl Subscription {
     /// A new, active subscription.
     pub(super) fn new(
+        owner: &Owner,
         url: String,
         events: Vec<EventType>,
         verify_ssl: bool,
@@ -74,6 +80,7 @@ impl Subscription {
     ) -> Self {
         Self {
             id: ids::short("whsub"),
+            created_by: owner.id.clone(),
             url,
             signature_key: ids::signature_key(),
             status: Status::Active,
@@ -134,10 +141,13 @@ impl Subscription {
         }
     }
 
-    /// Whether this entry of the event log is to be delivered.
-    pub(super) fn wants(&self, entry: &Entry) -> bool {
+    /// Whether this entry of the event log, which is `shown` so, is to be delivered.
+    pub(super) fn wants(&self, entry: &Entry, shown: &Value) -> bool {
         let asked = |event: &EventType| {
-            entry.object_type == event.object_type && entry.action == event.action
+            let filter = event.extra_filter.as_ref();
+            entry.object_type == event.object_type
+                && entry.action == event.action
+                && filter.is_none_or(|filter| filter.matches(shown))
         };
         self.is_active() && self.events.iter().any(asked)
     }
@@ -175,11 +185,11 @@ impl Subscription {
     }
 
     /// The subscription as the API shows it: without its key.
-    pub(super) fn render(&self, user_id: &str) -> Map<String, Value> {
+    pub(super) fn render(&self) -> Map<String, Value> {
         let mut object = Map::new();
         let mut set = |key: &str, value: Value| object.insert(key.to_owned(), value);
         set("counters", json!(self.counters));
-        set("created_by", user_id.into());
+        set("created_by", self.created_by.as_str().into());
         set("date_created", stamp::naive(self.date_created).into());
         set("date_updated", stamp::naive(self.date_updated).into());
         set(
@@ -198,15 +208,15 @@ impl Subscription {
         // had 0.
         set("recent_consecutive_fail_buckets_cnt", 0.into());
         set("status", self.status.name().into());
-        set("updated_by", user_id.into());
+        set("updated_by", self.created_by.as_str().into());
         set("url", self.url.as_str().into());
         set("verify_ssl", self.verify_ssl.into());
         object
     }
 
     /// The answer to its creation, the only one that shows the key.
-    pub(super) fn render_created(&self, user_id: &str) -> Value {
-        let mut object = self.render(user_id);
+    pub(super) fn render_created(&self) -> Value {
+        let mut object = self.render();
         object.insert(
             "signature_key".to_owned(),
             self.signature_key.as_str().into(),
@@ -246,13 +256,20 @@ impl Status {
 }
 
 impl EventType {
+    /// What tells it from others.
+    pub(super) fn key(&self) -> (&str, &str) {
+        (&self.object_type, &self.action)
+    }
+
     fn render(&self) -> Value {
-        json!({ "action": self.action, "extra_filter": null, "object_type": self.object_type })
+        let extra_filter = self.extra_filter.as_ref().map(ExtraFilter::render);
+        json!({ "action": self.action, "extra_filter": extra_filter, "object_type": self.object_type })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::auth::Role;
     use super::*;
 
     fn attempt(status: u16) -> Attempt {
@@ -273,9 +290,14 @@ mod tests {
         let events = vec![EventType {
             action: "created".to_owned(),
             object_type: "lead".to_owned(),
+            extra_filter: None,
         }];
         let url = "https://receiver.example.com/close".to_owned();
-        Subscription::new(url, events, true, Timestamp::UNIX_EPOCH)
+        let owner = Owner {
+            id: "user_1".to_owned(),
+            role: Role::Admin,
+        };
+        Subscription::new(&owner, url, events, true, Timestamp::UNIX_EPOCH)
     }
 
     fn hours(hours: i64) -> Timestamp {
@@ -290,7 +312,7 @@ mod tests {
         let mut subscription = subscription();
         subscription.note(&attempt(503), hours(0));
         subscription.note(&attempt(200), hours(1));
-        let shown = subscription.render("user_1");
+        let shown = subscription.render();
         let keys = |object: &Map<String, Value>| object.keys().cloned().collect::<Vec<_>>();
         assert_eq!(keys(&shown), keys(recorded));
         for (key, inner) in [("errors", 0), ("successes", 0)] {
@@ -316,14 +338,14 @@ mod tests {
         let mut subscription = subscription();
         let first = subscription.enqueue();
         subscription.review(&settings, hours(1));
-        assert_eq!(subscription.render("")["health_status"], Value::Null);
+        assert_eq!(subscription.render()["health_status"], Value::Null);
         let second = subscription.enqueue();
         subscription.review(&settings, hours(1));
-        assert_eq!(subscription.render("")["health_status"], LARGE_BACKLOG);
+        assert_eq!(subscription.render()["health_status"], LARGE_BACKLOG);
         assert!(subscription.is_active());
         let third = subscription.enqueue();
         subscription.review(&settings, hours(1));
-        let shown = subscription.render("");
+        let shown = subscription.render();
         assert_eq!(
             (&shown["status"], &shown["pause_reason"]),
             (&json!("paused"), &json!(BACKLOG_FULL))
@@ -332,7 +354,7 @@ mod tests {
         subscription.resume();
         subscription.review(&settings, hours(2));
         assert!(subscription.is_active() && !subscription.enqueue().is_lost());
-        assert_eq!(subscription.render("")["pause_reason"], Value::Null);
+        assert_eq!(subscription.render()["pause_reason"], Value::Null);
     }
 
     #[test]
@@ -347,7 +369,7 @@ mod tests {
         assert!(at(0, 503) && at(70, 503) && at(71, 200));
         assert!(at(73, 404) && at(144, 404));
         assert!(!at(145, 404));
-        let shown = subscription.render("");
+        let shown = subscription.render();
         assert_eq!(shown["pause_reason"], ALWAYS_FAILING);
         assert_eq!(
             shown["latest_error"],

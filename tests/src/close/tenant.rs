@@ -7,7 +7,7 @@ use anyhow::Context;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::auth::{ApiKey, Role};
+use super::auth::{ApiKey, Owner, Role};
 use super::by_date::ByDate;
 use super::entry::Entry;
 use super::event_log::EventLog;
@@ -50,7 +50,7 @@ type Children = [Vec<Arc<str>>; Family::ALL.len()];
 impl Tenant {
     /// An organization without objects.
     pub(super) fn new(name: &str, api_key: &str, date_created: Timestamp) -> Self {
-        Self {
+        let mut tenant = Self {
             identity: Identity {
                 organization_id: ids::object("orga"),
                 organization_name: name.to_owned(),
@@ -58,13 +58,23 @@ impl Tenant {
                 user_name: "Sample User".to_owned(),
             },
             date_created,
-            keys: vec![ApiKey::new(api_key, Role::Admin)],
+            keys: Vec::new(),
             subscriptions: Vec::new(),
             log: EventLog::default(),
             news: Vec::new(),
             collections: Default::default(),
             children: HashMap::new(),
             version: 0,
+        };
+        tenant.keys.push(ApiKey::new(api_key, tenant.admin()));
+        tenant
+    }
+
+    /// The user who does all that nobody else is said to do.
+    pub(super) fn admin(&self) -> Owner {
+        Owner {
+            id: self.identity.user_id.clone(),
+            role: Role::Admin,
         }
     }
 

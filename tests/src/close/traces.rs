@@ -21,6 +21,12 @@ impl Tenant {
         if moment.quiet {
             return Ok(());
         }
+        let quietly = moment.quietly();
+        let moment = if moment.logs_creations {
+            moment
+        } else {
+            &quietly
+        };
         self.note(&CREATED, lead, json!({}), moment).map(drop)
     }
 

@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::answer::Refusal;
+use super::auth::{Owner, Role};
 use super::event_types;
+use super::extra_filter::ExtraFilter;
+use super::settings::{Settings, UnknownEvents};
 use super::subscription::{EventType, Status, Subscription};
 use super::tenant::Tenant;
 
@@ -12,53 +15,59 @@ use super::tenant::Tenant;
 const MAX_SUBSCRIPTIONS: usize = 40;
 
 /// `POST /webhook/`
-pub(super) fn create(tenant: &mut Tenant, now: Timestamp, body: &str) -> Result<Value, Refusal> {
+pub(super) fn create(
+    tenant: &mut Tenant,
+    caller: &Owner,
+    settings: &Settings,
+    now: Timestamp,
+    body: &str,
+) -> Result<Value, Refusal> {
     let body = parse(body)?;
     let url = url(body.get("url").ok_or_else(|| required("url"))?)?;
-    let events = events(body.get("events").ok_or_else(|| required("events"))?)?;
+    let events = body.get("events").ok_or_else(|| required("events"))?;
+    let events = events_of(events, settings)?;
     let verify_ssl = body.get("verify_ssl").and_then(Value::as_bool);
-    let subscription = Subscription::new(url, events, verify_ssl.unwrap_or(true), now);
+    let subscription = Subscription::new(caller, url, events, verify_ssl.unwrap_or(true), now);
     refuse_duplicate(tenant, &subscription)?;
     if MAX_SUBSCRIPTIONS <= tenant.subscriptions.len() {
         let message =
             format!("An organization can have at most {MAX_SUBSCRIPTIONS} webhook subscriptions.");
         return Err(Refusal::Invalid(message));
     }
-    let answer = subscription.render_created(&tenant.identity.user_id);
+    let answer = subscription.render_created();
     tenant.subscriptions.push(subscription);
     Ok(answer)
 }
 
 /// `GET /webhook/`
 pub(super) fn list(tenant: &Tenant) -> Value {
-    let user_id = &tenant.identity.user_id;
-    let subscriptions = tenant.subscriptions.iter().map(|one| one.render(user_id));
+    let subscriptions = tenant.subscriptions.iter().map(Subscription::render);
     json!({ "data": subscriptions.collect::<Vec<_>>(), "has_more": false })
 }
 
 /// `GET /webhook/{id}/`
 pub(super) fn read(tenant: &Tenant, id: &str) -> Result<Value, Refusal> {
     let position = position(tenant, id)?;
-    Ok(tenant.subscriptions[position]
-        .render(&tenant.identity.user_id)
-        .into())
+    Ok(tenant.subscriptions[position].render().into())
 }
 
 /// `PUT /webhook/{id}/`, which changes what the body names.
 pub(super) fn change(
     tenant: &mut Tenant,
+    caller: &Owner,
+    settings: &Settings,
     now: Timestamp,
     id: &str,
     body: &str,
 ) -> Result<Value, Refusal> {
-    let position = position(tenant, id)?;
+    let position = position_for(tenant, caller, id)?;
     let body = parse(body)?;
     let mut changed = tenant.subscriptions[position].clone();
     if let Some(value) = body.get("url") {
         changed.url = url(value)?;
     }
     if let Some(value) = body.get("events") {
-        changed.events = events(value)?;
+        changed.events = events_of(value, settings)?;
     }
     if let Some(value) = body.get("status") {
         set_status(&mut changed, status(value)?, now);
@@ -70,14 +79,14 @@ pub(super) fn change(
     if changed.is_active() {
         refuse_duplicate(tenant, &changed)?;
     }
-    let answer = changed.render(&tenant.identity.user_id);
+    let answer = changed.render();
     tenant.subscriptions[position] = changed;
     Ok(answer.into())
 }
 
 /// `DELETE /webhook/{id}/`
-pub(super) fn delete(tenant: &mut Tenant, id: &str) -> Result<Value, Refusal> {
-    let position = position(tenant, id)?;
+pub(super) fn delete(tenant: &mut Tenant, caller: &Owner, id: &str) -> Result<Value, Refusal> {
+    let position = position_for(tenant, caller, id)?;
     tenant.subscriptions.remove(position);
     Ok(json!({}))
 }
@@ -96,15 +105,28 @@ fn position(tenant: &Tenant, id: &str) -> Result<usize, Refusal> {
     found.ok_or(Refusal::NotFound("Webhook subscription"))
 }
 
-fn refuse_duplicate(tenant: &Tenant, subscription: &Subscription) -> Result<(), Refusal> {
-    let mut others = tenant.subscriptions.iter();
-    match others.find(|other| other.duplicates(subscription)) {
-        Some(other) => Err(Refusal::Invalid(format!(
-            "Duplicate active subscription: {}",
-            other.id
-        ))),
-        None => Ok(()),
+/// The same, if the caller may change the subscription: an administrator may, and who has made it.
+fn position_for(tenant: &Tenant, caller: &Owner, id: &str) -> Result<usize, Refusal> {
+    let position = position(tenant, id)?;
+    let is_own = tenant.subscriptions[position].created_by == caller.id;
+    if is_own || caller.role == Role::Admin {
+        Ok(position)
+    } else {
+        Err(Refusal::Forbidden)
     }
+}
+
+fn refuse_duplicate(tenant: &Tenant, subscription: &Subscription) -> Result<(), Refusal> {
+    let others = tenant.subscriptions.iter();
+    let duplicates = others.filter(|other| other.duplicates(subscription));
+    let ids: Vec<_> = duplicates.map(|other| other.id.as_str()).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let ids = ids.join(", ");
+    Err(Refusal::Invalid(format!(
+        "Duplicate active subscription. Existing duplicates are: {ids}."
+    )))
 }
 
 fn parse(body: &str) -> Result<Map<String, Value>, Refusal> {
@@ -130,35 +152,51 @@ fn status(value: &Value) -> Result<Status, Refusal> {
 }
 
 /// The event types, sorted as Close sorts them: the order asked for is not kept.
-fn events(value: &Value) -> Result<Vec<EventType>, Refusal> {
+fn events_of(value: &Value, settings: &Settings) -> Result<Vec<EventType>, Refusal> {
     let invalid = || Refusal::Field("events", "Not a list of event types.".to_owned());
     let list = value
         .as_array()
         .filter(|list| !list.is_empty())
         .ok_or_else(invalid)?;
     let mut events: Vec<_> = list.iter().map(event_type).collect::<Result<_, _>>()?;
-    events.sort();
-    events.dedup();
+    let is_known = |event: &EventType| {
+        let is_withheld = settings.withheld_types.contains(&event.object_type);
+        event_types::exists(&event.object_type, &event.action) && !is_withheld
+    };
+    let unknown: Vec<_> = (0..events.len())
+        .filter(|at| !is_known(&events[*at]))
+        .collect();
+    match (settings.unknown_events, unknown.first()) {
+        (_, None) => {}
+        (UnknownEvents::RefusedByName, Some(first)) => {
+            let EventType {
+                object_type,
+                action,
+                ..
+            } = &events[*first];
+            let message = format!("Invalid event type: {object_type}.{action}");
+            return Err(Refusal::Field("events", message));
+        }
+        (UnknownEvents::RefusedByPosition, Some(_)) => {
+            return Err(Refusal::Positions("events", unknown));
+        }
+        (UnknownEvents::LeftOut, Some(_)) => events.retain(is_known),
+    }
+    events.sort_by(|left, right| left.key().cmp(&right.key()));
+    events.dedup_by(|left, right| left.key() == right.key());
     Ok(events)
 }
 
 fn event_type(value: &Value) -> Result<EventType, Refusal> {
-    if value
-        .get("extra_filter")
-        .is_some_and(|filter| !filter.is_null())
-    {
-        let message = format!("extra_filter of a webhook: {value}");
-        return Err(Refusal::NotSimulated(400, message));
-    }
     let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
-    let (object_type, action) = (text("object_type"), text("action"));
-    if !event_types::exists(object_type, action) {
-        let message = format!("Invalid event type: {object_type}.{action}");
-        return Err(Refusal::Field("events", message));
-    }
+    let extra_filter = match value.get("extra_filter") {
+        None | Some(Value::Null) => None,
+        Some(filter) => Some(ExtraFilter::parse(filter)?),
+    };
     Ok(EventType {
-        action: action.to_owned(),
-        object_type: object_type.to_owned(),
+        action: text("action").to_owned(),
+        object_type: text("object_type").to_owned(),
+        extra_filter,
     })
 }
 
@@ -171,7 +209,14 @@ mod tests {
     use super::*;
 
     fn subscribe(tenant: &mut Tenant, body: &Value) -> Result<Value, Refusal> {
-        create(tenant, Timestamp::UNIX_EPOCH, &body.to_string())
+        let (admin, settings) = (tenant.admin(), Settings::default());
+        create(
+            tenant,
+            &admin,
+            &settings,
+            Timestamp::UNIX_EPOCH,
+            &body.to_string(),
+        )
     }
 
     fn body(url: &str) -> Value {

@@ -53,6 +53,7 @@ impl World {
             consolidation: SignedDuration::try_from(self.settings.consolidation)
                 .unwrap_or(SignedDuration::MAX),
             quiet: change.quiet,
+            logs_creations: self.settings.creation_events,
             per_millisecond: change.per_millisecond,
             ..Moment::new(self.clock.now())
         }

@@ -10,10 +10,10 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use shared::change::EventType;
+use shared::close::object_type::{self, Objects};
 use shared::event::Channel;
 use shared::instance_id::InstanceId;
 use shared::json;
-use shared::query_url::Objects;
 use shared::settings::Settings;
 
 use super::event::{Event, Published};
@@ -162,15 +162,7 @@ fn resource_name<'a>(object_type: &'a str, settings: &'a Settings) -> &'a str {
     if let Some(resource) = own.next() {
         return &resource.name;
     }
-    let family = object_type.split('.').next().unwrap_or_default();
-    match family {
-        "lead" => "accounts",
-        "contact" => "contacts",
-        "opportunity" => "opportunities",
-        "task" => "tasks",
-        "activity" => "activities",
-        _ => object_type,
-    }
+    object_type::resource_name(object_type).unwrap_or(object_type)
 }
 
 fn action(event_type: EventType) -> &'static str {

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::find::find_ready_by_account;
 use super::request::{self, Provision};
-use super::settle::{is_same_account, settle, settle_after};
+use super::settle::{Settled, is_same_account, settle, settle_after};
 use super::signature_keys::rotate;
 use super::subscribe::{self, unsettled};
 use super::view;
@@ -79,11 +79,13 @@ async fn change(
         changed => changed?,
     };
     let mut answer = view::to_json(&changed.instance, &changed.settings, &call.public_url);
+    let mut warnings = changed.warnings.clone();
     if view::has_subscription(&changed.instance, &changed.settings) {
-        let webhook = follow(app, call, &changed, concerns_close).await?;
-        view::set_webhook(&mut answer, webhook);
+        let settled = follow(app, call, &changed, concerns_close).await?;
+        settled.warn(&mut warnings);
+        view::set_webhook(&mut answer, settled.webhook);
     }
-    view::set_warnings(&mut answer, changed.warnings);
+    view::set_warnings(&mut answer, warnings);
     tracing::info!(instance.id = id, "changed");
     Ok(answer)
 }
@@ -137,7 +139,7 @@ async fn apply(
     refuse_another_key(&new, &old_settings, &settings)?;
     let step = subscription::plan(&old_settings, old.subscription_id.is_some(), &settings);
     *concerns_close |= step != Step::Keep;
-    let created = prepare(app, call, &step, old, &settings).await?;
+    let created = prepare(app, call, &step, old, &old_settings, &settings).await?;
     let is_former = match &created {
         Some(created) => {
             subscribe::adopt(&mut new, created);
@@ -196,13 +198,15 @@ async fn prepare(
     call: &Call<'_>,
     step: &Step<'_>,
     old: &Instance,
+    old_settings: &Settings,
     settings: &Settings,
 ) -> Result<Option<CreatedSubscription>, HandlerError> {
     let (Step::Create(events) | Step::Cover(events)) = step else {
         return Ok(None);
     };
     let account = account(settings);
-    if let Some(id) = &old.subscription_id
+    let own = old.subscription_id.as_deref();
+    if let Some(id) = own
         // Another key may be one of the same organization's.
         && subscription::cover(app, account, id, events).await?
     {
@@ -210,7 +214,17 @@ async fn prepare(
     }
     let url = view::webhook_url(old, &call.public_url);
     let before = subscription::ids_at(app, account, &url).await?;
-    let created = subscribe::create(app, account, old.id, &url, events, &before).await?;
+    let former =
+        (!is_same_account(old_settings, settings)).then(|| subscription::account(old_settings));
+    // Of the same organization, but of a user whose subscriptions the new key may not change: only the old key can remove it.
+    // What the old key cannot do either leaves it as it is.
+    if let (Some(id), Some(former)) = (own, former)
+        && before.iter().any(|there| there == id)
+        && !subscription::remove(app, former, id).await?
+    {
+        return Ok(None);
+    }
+    let created = subscribe::create(app, account, old.id, &url, events, &before, former).await?;
     Ok(Some(created))
 }
 
@@ -238,14 +252,17 @@ async fn follow(
     call: &Call<'_>,
     changed: &Changed,
     concerns_close: bool,
-) -> Result<Option<Value>, HandlerError> {
+) -> Result<Settled, HandlerError> {
     let instance = &changed.instance;
     match settle(app, call, instance.id).await {
         Err(error) if !concerns_close => {
             let reason = error.cause().unwrap_or_else(|| error.to_string());
             tracing::warn!(instance.id = %instance.id, reason, "the subscription at Close may differ from the instance's");
             let id = instance.subscription_id.as_deref();
-            Ok(Some(subscription::unknown(id, &reason)))
+            Ok(Settled {
+                webhook: Some(subscription::unknown(id, &reason)),
+                staying: Vec::new(),
+            })
         }
         settled => settled.map_err(|error| unsettled(instance.id, error)),
     }

@@ -2,7 +2,7 @@
 
 use secrecy::ExposeSecret;
 use serde_json::Value;
-use shared::close::webhook::SubscribedEvent;
+use shared::close::webhook::{CreatedSubscription, Status, SubscribedEvent};
 use shared::instance::{Instance, Phase};
 use shared::instance_id::{InstanceId, MAX_INSTANCE_ID};
 use shared::settings::Settings;
@@ -14,7 +14,7 @@ use super::{subscribe, view};
 use crate::app::{App, Call};
 use crate::authorization::{Credentials, hash_token};
 use crate::error::HandlerError;
-use crate::subscription::account;
+use crate::subscription::{self, account};
 
 /// The chance that an id is taken is one in a million even with ten billion instances.
 const MAX_DRAWS: usize = 5;
@@ -44,27 +44,33 @@ pub async fn create(
     if settings.subscription.is_some() {
         instance.phase = Phase::Provisioning;
     }
-    if let Err(error) = provision(app, call, &mut instance, &settings).await {
-        return Err(undo(app, &instance, error).await);
-    }
+    let webhook = match provision(app, call, &mut instance, &settings).await {
+        Ok(webhook) => webhook,
+        Err(error) => return Err(undo(app, &instance, error).await),
+    };
     tracing::info!(instance.id = %instance.id, polled = settings.poller.is_some(), "provisioned");
     let mut answer = view::to_json(&instance, &settings, &call.public_url);
     answer["token"] = Value::String(token.expose_secret().to_owned());
+    view::set_webhook(&mut answer, webhook);
     view::set_warnings(&mut answer, warnings);
     Ok(answer)
 }
 
+/// Returns how the subscription is, if there is one.
 async fn provision(
     app: &App,
     call: &Call<'_>,
     instance: &mut Instance,
     settings: &Settings,
-) -> Result<(), HandlerError> {
+) -> Result<Option<Value>, HandlerError> {
     insert(app, instance, settings).await?;
-    match &settings.subscription {
-        Some(events) => subscribe(app, call, instance, settings, events).await,
-        None => Ok(()),
-    }
+    let Some(events) = &settings.subscription else {
+        return Ok(None);
+    };
+    let created = subscribe(app, call, instance, settings, events).await?;
+    let refused = subscription::refused(events, &created.events);
+    let status = Status::Active.as_str();
+    Ok(Some(subscription::described(&created.id, status, &refused)))
 }
 
 async fn insert(
@@ -96,12 +102,14 @@ async fn subscribe(
     instance: &mut Instance,
     settings: &Settings,
     events: &[SubscribedEvent],
-) -> Result<(), HandlerError> {
+) -> Result<CreatedSubscription, HandlerError> {
     let url = view::webhook_url(instance, &call.public_url);
-    let created = subscribe::create(app, account(settings), instance.id, &url, events, &[]).await?;
+    let account = account(settings);
+    let created = subscribe::create(app, account, instance.id, &url, events, &[], None).await?;
     subscribe::adopt(instance, &created);
     instance.phase = Phase::Ready;
-    subscribe::store(app, call, instance, settings, Some(&created)).await
+    subscribe::store(app, call, instance, settings, Some(&created)).await?;
+    Ok(created)
 }
 
 /// Removes the instance, if that is stored. While Close may have a subscription of it, only the instance tells of that.

@@ -4,9 +4,11 @@ use serde_json::{Value, json};
 use shared::instance::{Instance, Phase};
 use shared::settings::{Policy, Settings};
 use shared::table::TableError;
+use shared::warnings::Warnings;
 
 use super::change::MAX_TRIES;
 use super::find::find_any_by_account;
+use super::settle::warn_of_staying;
 use super::view;
 use crate::app::{App, Call};
 use crate::authorization::Credentials;
@@ -26,11 +28,14 @@ pub async fn delete(
 ) -> Result<Value, HandlerError> {
     // First nothing must come in any more, not even from a poll that runs.
     let instance = retire(app, call, credentials, id).await?;
-    remove_subscriptions(app, call, &instance).await?;
+    let staying = remove_subscriptions(app, call, &instance).await?;
     app.watermarks.delete_all(instance.id).await?;
     app.instances.delete(instance.id).await?;
     tracing::info!(instance.id = %instance.id, "removed");
-    Ok(json!({}))
+    let (mut answer, mut warnings) = (json!({}), Warnings::default());
+    warn_of_staying(&staying, &mut warnings);
+    view::set_warnings(&mut answer, warnings);
+    Ok(answer)
 }
 
 async fn retire(
@@ -62,22 +67,24 @@ async fn retire(
     Err(HandlerError::Contended)
 }
 
-/// Removes the subscription and those it followed. What broke off may have left more, which their URL tells.
+/// Removes the subscription and those it followed. What broke off may have left more, which their URL tells. Returns the ids of
+/// those that stay.
 async fn remove_subscriptions(
     app: &App,
     call: &Call<'_>,
     instance: &Instance,
-) -> Result<(), HandlerError> {
+) -> Result<Vec<String>, HandlerError> {
     let url = view::webhook_url(instance, &call.public_url);
+    let mut staying = Vec::new();
     for former in &instance.former_subscriptions {
-        subscription::remove_former(app, former, &url, None).await?;
+        staying.extend(subscription::remove_former(app, former, &url, None).await?);
     }
     let Ok(settings) = Settings::parse(&instance.configuration, &Policy::of_stored()) else {
-        return Ok(());
+        return Ok(staying);
     };
     let id = instance.subscription_id.as_deref();
-    if id.is_none() && settings.subscription.is_none() {
-        return Ok(());
+    if id.is_some() || settings.subscription.is_some() {
+        staying.extend(subscription::remove_all(app, account(&settings), id, &url, None).await?);
     }
-    subscription::remove_all(app, account(&settings), id, &url, None).await
+    Ok(staying)
 }

@@ -4,6 +4,7 @@ use serde_json::Value;
 use shared::instance::Instance;
 use shared::settings::{Policy, Settings};
 use shared::table::TableError;
+use shared::warnings::Warnings;
 
 use super::change::MAX_TRIES;
 use super::find::find_ready;
@@ -71,8 +72,11 @@ async fn set(
         let mut answer = view::to_json(&new, &settings, &call.public_url);
         if view::has_subscription(&new, &settings) {
             let settled = settle(app, call, new.id).await;
-            let webhook = settled.map_err(|error| unsettled(new.id, error))?;
-            view::set_webhook(&mut answer, webhook);
+            let settled = settled.map_err(|error| unsettled(new.id, error))?;
+            let mut warnings = Warnings::default();
+            settled.warn(&mut warnings);
+            view::set_webhook(&mut answer, settled.webhook);
+            view::set_warnings(&mut answer, warnings);
         }
         tracing::info!(instance.id = %new.id, disabled, "enabled or disabled");
         return Ok(answer);

@@ -27,7 +27,10 @@ pub async fn read(
     let mut answer = view::to_json(&instance, &settings, &call.public_url);
     let former = instance.former_subscriptions.last();
     let webhook = match (&instance.subscription_id, former) {
-        (Some(id), _) => Some(subscription::describe(app, account(&settings), id).await),
+        (Some(id), _) => {
+            let wanted = settings.subscription.as_deref().unwrap_or_default();
+            Some(subscription::describe(app, account(&settings), id, wanted).await)
+        }
         // While it is being set up, there is none yet.
         (None, _) if settings.subscription.is_some() && instance.phase == Phase::Ready => {
             Some(subscription::missing(None))

@@ -164,6 +164,7 @@ fn finish(draft: Draft, policy: &Policy) -> Result<Provision, HandlerError> {
         .map_err(|problems| errors.extend(prefixed(problems)));
     match settings {
         Ok(settings) if errors.is_empty() => {
+            warnings::warn_of_objects(&configuration, &mut warnings);
             warnings::warn_of_resources(&configuration, &settings, &mut warnings);
             Ok(Provision {
                 name,

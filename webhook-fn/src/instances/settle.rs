@@ -7,6 +7,7 @@ use shared::instance::{Instance, Phase};
 use shared::instance_id::InstanceId;
 use shared::settings::{Policy, Settings};
 use shared::table::TableError;
+use shared::warnings::Warnings;
 
 use super::change::MAX_TRIES;
 use super::signature_keys::rotate;
@@ -15,32 +16,36 @@ use crate::app::{App, Call};
 use crate::error::HandlerError;
 use crate::subscription::{self, account};
 
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Settled {
+    /// How the subscription is, if there is one.
+    pub webhook: Option<Value>,
+    /// The ids of subscriptions that no key of the instance may remove.
+    pub staying: Vec<String>,
+}
+
 /// Makes an instance's subscription what the stored instance says: what is missing at Close is made, what is not wanted any
 /// more or is not the instance's is removed. Then looks whether what is stored has changed: of two requests at once, the one
-/// that came last at Close need not be the one that was stored last. Returns how the subscription is then, if there is one.
+/// that came last at Close need not be the one that was stored last.
 ///
 /// # Errors
 /// 400 where Close refuses the key or the subscription, 409, 503.
-pub async fn settle(
-    app: &App,
-    call: &Call<'_>,
-    id: InstanceId,
-) -> Result<Option<Value>, HandlerError> {
+pub async fn settle(app: &App, call: &Call<'_>, id: InstanceId) -> Result<Settled, HandlerError> {
     let mut stored = read(app, id).await?;
+    let mut settled = Settled::default();
     for _ in 0..MAX_TRIES {
         let Some((instance, settings)) = stored else {
-            return Ok(None);
+            return Ok(settled);
         };
-        bring(app, call, &instance, &settings).await?;
+        bring(app, call, &instance, &settings, &mut settled).await?;
         stored = read(app, id).await?;
         let is_same = stored.as_ref().is_none_or(|(now, now_settings)| {
             now.former_subscriptions.is_empty()
                 && says_the_same((&instance, &settings), (now, now_settings))
         });
         if is_same {
-            let id = instance.subscription_id.as_deref();
-            let status = status(&instance).as_str();
-            return Ok(id.map(|id| subscription::described(id, status, None)));
+            return Ok(settled);
         }
     }
     Err(HandlerError::Contended)
@@ -55,6 +60,22 @@ pub async fn settle_after(
 ) -> HandlerError {
     let settled = settle(app, call, id).await;
     subscribe::or_unsettled(id, error, settled.map(drop))
+}
+
+impl Settled {
+    /// Warns of what stays at Close.
+    pub fn warn(&self, warnings: &mut Warnings) {
+        warn_of_staying(&self.staying, warnings);
+    }
+}
+
+/// Warns of subscriptions that stay at Close.
+pub fn warn_of_staying(staying: &[String], warnings: &mut Warnings) {
+    for id in staying {
+        warnings.note("webhook", || {
+            format!("{id} stays at Close: no API key of this instance may remove the subscription; remove it with its user's key or an admin's")
+        });
+    }
 }
 
 /// What is stored, unless somebody else is making or removing it.
@@ -90,15 +111,17 @@ fn status(instance: &Instance) -> Status {
     }
 }
 
-/// Does at Close what the instance says, and stores what came of it.
+/// Does at Close what the instance says, stores what came of it and says so in `settled`.
 async fn bring(
     app: &App,
     call: &Call<'_>,
     instance: &Instance,
     settings: &Settings,
+    settled: &mut Settled,
 ) -> Result<(), HandlerError> {
     let url = view::webhook_url(instance, &call.public_url);
     let named = instance.subscription_id.as_deref();
+    settled.webhook = None;
     if let Some(events) = &settings.subscription {
         let status = status(instance);
         let wanted = Wanted {
@@ -106,11 +129,14 @@ async fn bring(
             events,
             status,
         };
-        let is_there = match named {
-            Some(named) => subscription::ensure(app, account(settings), named, &wanted).await?,
-            None => false,
-        };
-        if !is_there {
+        if let Some(named) = named {
+            let ensured = subscription::ensure(app, account(settings), named, &wanted).await?;
+            if let Some((webhook, staying)) = ensured {
+                settled.webhook = Some(webhook);
+                settled.staying = staying;
+            }
+        }
+        if settled.webhook.is_none() {
             return renew(app, call, instance, settings, &url, events).await;
         }
     }
@@ -118,7 +144,8 @@ async fn bring(
         return Ok(());
     }
     for former in &instance.former_subscriptions {
-        subscription::remove_former(app, former, &url, named).await?;
+        let staying = subscription::remove_former(app, former, &url, named).await?;
+        settled.staying.extend(staying);
     }
     let new = Instance {
         former_subscriptions: Vec::new(),
@@ -146,7 +173,7 @@ async fn renew(
 ) -> Result<(), HandlerError> {
     let account = account(settings);
     let before = subscription::ids_at(app, account, url).await?;
-    let created = subscribe::create(app, account, instance.id, url, events, &before).await;
+    let created = subscribe::create(app, account, instance.id, url, events, &before, None).await;
     let created = match created {
         Ok(created) => created,
         Err(error) => return unless_overtaken(Err(error)),

@@ -17,7 +17,8 @@ use crate::error::HandlerError;
 use crate::subscription::{self, account, to_handler_error};
 
 /// Has Close make a subscription of `url` for the instance `id`. One that Close has already, for the same URL and events, is
-/// replaced: its key is shown no more. `before` are the subscriptions that posted there already.
+/// replaced: its key is shown no more. `before` are the subscriptions that posted there already, and `former` is whose the
+/// instance's own is, where the instance's key is to be another.
 ///
 /// # Errors
 /// [`TableError::Conflict`] where the instance has got another subscription meanwhile; 400 where Close refuses the key or the
@@ -29,12 +30,13 @@ pub async fn create(
     url: &str,
     events: &[SubscribedEvent],
     before: &[String],
+    former: Option<Account<'_>>,
 ) -> Result<CreatedSubscription, HandlerError> {
-    let mut created = app.close.create_webhook(account, url, events).await;
+    let mut created = subscription::make(app, account, url, events).await;
     let duplicates = duplicates(&created);
     if !duplicates.is_empty() {
-        remove_duplicates(app, account, id, &duplicates).await?;
-        created = app.close.create_webhook(account, url, events).await;
+        remove_duplicates(app, account, id, &duplicates, former).await?;
+        created = subscription::make(app, account, url, events).await;
         if !self::duplicates(&created).is_empty() {
             // Somebody else makes one at the same time.
             return Err(TableError::Conflict.into());
@@ -64,12 +66,16 @@ async fn remove_duplicates(
     account: Account<'_>,
     id: InstanceId,
     duplicates: &[&str],
+    former: Option<Account<'_>>,
 ) -> Result<(), HandlerError> {
     let named = named(app, id).await?;
-    if named.is_some_and(|named| duplicates.contains(&named.as_str())) {
-        return Err(TableError::Conflict.into());
-    }
     for duplicate in duplicates {
+        let is_own = named.as_deref() == Some(*duplicate);
+        let account = match former {
+            Some(former) if is_own => former,
+            None if is_own => return Err(TableError::Conflict.into()),
+            _ => account,
+        };
         subscription::remove(app, account, duplicate).await?;
     }
     Ok(())
@@ -137,7 +143,9 @@ async fn keep_or_remove(
 ) -> Result<(), HandlerError> {
     let removed = match named(app, id).await {
         Ok(Some(named)) if named == created.id => return Ok(()),
-        Ok(_) => subscription::remove(app, account, &created.id).await,
+        Ok(_) => subscription::remove(app, account, &created.id)
+            .await
+            .map(drop),
         Err(error) => Err(error.into()),
     };
     Err(or_unsettled(id, error, removed))

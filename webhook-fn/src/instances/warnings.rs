@@ -1,10 +1,12 @@
 //! Finds the parts of an accepted request that have no effect, such as misspelt names.
 
 use serde_json::{Map, Value};
+use shared::close::object_type;
 use shared::configuration::{Configuration, known_keys, used_keys};
+use shared::objects;
 use shared::poller_configuration::{self, fields, urls};
 use shared::settings::{Settings, field};
-use shared::warnings::Warnings;
+use shared::warnings::{Warnings, suggestion};
 
 /// The members that a request can change.
 pub const CHANGEABLE: [&str; 3] = ["name", "tags", "configuration"];
@@ -59,6 +61,19 @@ pub fn warn_of_keys(given: &Map<String, Value>, warnings: &mut Warnings) {
     }
     if let Some(resources) = given.get(poller_configuration::KEY) {
         poller_configuration::unknown::warn(resources, "configuration.", warnings);
+    }
+}
+
+/// Warns of objects to subscribe to that are new to us. Close may know them, or they are misspelt.
+pub fn warn_of_objects(configuration: &Configuration, warnings: &mut Warnings) {
+    let place = format!("configuration.{}", field::OBJECTS);
+    for name in objects::unknown(configuration.get(field::OBJECTS)) {
+        warnings.note(&place, || {
+            let suggestion = suggestion(name, object_type::names());
+            format!(
+                "`{name}` is not known here, and Close is asked for it all the same{suggestion}"
+            )
+        });
     }
 }
 

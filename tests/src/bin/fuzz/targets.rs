@@ -24,6 +24,7 @@ use shared::event_bus::DEFAULT_MAX_BYTES;
 use shared::instance::Instance;
 use shared::instance_id::InstanceId;
 use shared::json::{has_lone_half, mended, raw, read, string, text, tokens, tree};
+use shared::objects;
 use shared::poller_configuration::{self, Resource, urls};
 use shared::query_url::Query;
 use shared::settings::{Policy, Settings, field};
@@ -205,7 +206,16 @@ fn close_answer(input: &[u8]) {
     let _ = read::<Subscription>(&input);
     let _ = read::<Listed>(&input);
     webhook::duplicates_of(&input);
-    let _ = webhook::events(Some(&input));
+    for refused in webhook::refused(&input, &objects::events(None).unwrap_or_default()) {
+        assert!(refused < 500);
+    }
+    let (objects, filters) = input.split_once('\n').unwrap_or((&input, ""));
+    objects::unknown(Some(objects)).for_each(drop);
+    if let (Ok(mut events), Ok(Value::Object(filters))) =
+        (objects::events(Some(objects)), tree(filters))
+    {
+        let _ = objects::set_filters(&mut events, &filters);
+    }
 }
 
 /// The text behind the first line end is a date.
