@@ -1,4 +1,5 @@
-"""Looks at what `sam build` made: each function has its bootstrap, for the right processor, small, without jitter entropy.
+"""Looks at what `sam build` made: each function has its bootstrap, for the right processor, small, without unwind tables
+and without jitter entropy.
 
 Usage: check_artifacts.py BUILD ARCHITECTURE TARGET
 
@@ -17,6 +18,8 @@ from samtranslator.yaml_helper import yaml_parse
 MAX_ZIPPED_BYTES = 2_500_000
 # `e_machine` of an ELF header, and Rust's word, by Lambda's name of the processor.
 MACHINES = {"arm64": (183, "aarch64"), "x86_64": (62, "x86_64")}
+# The section that shared/link discards.
+UNWIND_TABLES = b"\0.eh_frame\0"
 # A function of AWS-LC that is there only with CPU-jitter entropy, which .cargo/config.toml is to keep out. The functions
 # themselves have no symbols left.
 JITTER_ENTROPY = b"jent_read_entropy"
@@ -57,6 +60,8 @@ def check_code(name: str, code: Path, machine: int):
         yield "bootstrap cannot be executed"
     if content[:4] != b"\x7fELF" or int.from_bytes(content[18:20], "little") != machine:
         yield "bootstrap is no program for this architecture"
+    if UNWIND_TABLES in content:
+        yield "bootstrap has unwind tables"
     if size > MAX_ZIPPED_BYTES:
         yield f"{size:,} bytes zipped are more than {MAX_ZIPPED_BYTES:,}"
 
