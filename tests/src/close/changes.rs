@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use super::cause::Cause;
+use super::custom_field;
 use super::fields;
 use super::ids;
 use super::moment::Moment;
@@ -77,7 +78,7 @@ impl Tenant {
     ) -> anyhow::Result<Timestamp> {
         let before = self.get(family, id)?;
         let patch = object(patch)?;
-        fields::check(before.kind, &patch)?;
+        self.check(before.kind, &patch)?;
         let mut after = Record::clone(&before);
         after.fields.extend(patch);
         fields::complete(&mut after, &before.fields, moment.now);
@@ -176,7 +177,7 @@ impl Tenant {
         fields: Map<String, Value>,
         moment: &Moment,
     ) -> anyhow::Result<Arc<Record>> {
-        fields::check(kind, &fields)?;
+        self.check(kind, &fields)?;
         let (date_created, date_updated) = dates(kind, &fields, moment);
         let mut record = Record {
             version: 0,
@@ -202,6 +203,11 @@ impl Tenant {
         };
         self.log(step, moment);
         Ok(record)
+    }
+
+    fn check(&self, kind: Kind, fields: &Map<String, Value>) -> anyhow::Result<()> {
+        fields::check(kind, fields)?;
+        custom_field::check(kind, self.custom_fields(kind), fields)
     }
 
     fn everything_of(&self, lead_id: &str) -> Vec<Arc<Record>> {
@@ -343,6 +349,6 @@ mod tests {
         let mut edit = |patch| tenant.edit(Family::Lead, &lead, patch, &moment());
         assert!(edit(json!({ "id": "lead_1" })).is_err());
         assert!(edit(json!({ "status_id": "stat_unknown" })).is_err());
-        assert!(edit(json!({ "custom.cf_1": 12_345_678_901_234_567_890_u64 })).is_ok());
+        assert!(edit(json!({ "custom.cf_1": "nobody defined it" })).is_err());
     }
 }

@@ -27,6 +27,7 @@ mod changes;
 mod clock;
 mod connection;
 mod cursors;
+mod custom_field;
 mod delivery;
 mod entry;
 mod event_cursor;
@@ -78,7 +79,7 @@ use self::faults::{Fault, Hold, Planned, RequestMatch};
 use self::organization::Organization;
 use self::rate_limit::RateLimit;
 use self::request_log::LoggedRequest;
-use self::settings::{Settings, UnknownEvents};
+use self::settings::{CustomAnswer, Settings, UnknownEvents};
 use self::world::Shared;
 
 /// A running simulator; dropping it stops the server and every delivery.
@@ -139,6 +140,11 @@ impl CloseSimulator {
         let settings = &mut self.shared.lock().settings;
         settings.withheld_types = object_types.iter().map(ToString::to_string).collect();
         settings.unknown_events = unknown_events;
+    }
+
+    /// Sets what a search answers to the selector `custom`.
+    pub fn set_custom_answer(&self, answer: CustomAnswer) {
+        self.shared.lock().settings.custom_answer = answer;
     }
 
     /// Turns rate limiting on, changes it, or turns it off; what was used so far is forgotten.

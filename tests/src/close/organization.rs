@@ -1,6 +1,7 @@
 //! What tests and the local stack do to an organization's data.
 
 mod activities;
+mod custom_fields;
 mod events;
 mod leads;
 mod opportunities;

@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use super::answer::Refusal;
+use super::custom_field;
 use super::span::Span;
 
 /// The parameters that bound one date: `__gt`, `__gte`, `__lt` and `__lte`.
@@ -89,15 +90,17 @@ impl<'a> Parameters<'a> {
         Ok(inclusive.and(exclusive))
     }
 
-    /// The fields that `_fields` names, or all.
+    /// The fields that `_fields` names, or all. `custom` stands for the keys of all custom fields as well.
     pub(super) fn trim(self, object: Map<String, Value>) -> Value {
         let Some(fields) = self.get("_fields") else {
             return object.into();
         };
         let wanted: Vec<_> = fields.split(',').map(str::trim).collect();
-        let kept = object
-            .into_iter()
-            .filter(|(name, _)| wanted.contains(&name.as_str()));
+        let is_wanted = |name: &str| {
+            let is_custom = name.starts_with(custom_field::PREFIX);
+            wanted.contains(&name) || is_custom && wanted.contains(&"custom")
+        };
+        let kept = object.into_iter().filter(|(name, _)| is_wanted(name));
         kept.collect::<Map<_, _>>().into()
     }
 

@@ -6,6 +6,7 @@ use super::activities;
 use super::activity_type::ActivityType;
 use super::answer::{Answer, Body, Refusal};
 use super::auth::{self, Owner};
+use super::custom_field;
 use super::events::{self, Reader};
 use super::list;
 use super::opportunities;
@@ -28,6 +29,7 @@ enum Route {
     Read(Family, String),
     /// The activities of one kind.
     ListOf(&'static ActivityType),
+    CustomFieldSchema(Family),
     Events,
     Event(String),
     CreateWebhook,
@@ -45,6 +47,9 @@ impl Route {
             ("GET", ["me"], _) => Ok(Self::Me),
             ("POST", ["data", "search"], _) => Ok(Self::Search),
             ("GET", ["activity", path @ ..], _) if !path.is_empty() => Self::of_activities(path),
+            ("GET", ["custom_field_schema", of], _) => custom_field::family(of)
+                .map(Self::CustomFieldSchema)
+                .ok_or_else(no_such_path),
             ("GET", ["event"], _) => Ok(Self::Events),
             ("GET", ["event", id], _) => Ok(Self::Event((*id).to_owned())),
             ("GET", [_], Some(family)) => Ok(Self::List(family)),
@@ -77,6 +82,9 @@ impl Route {
             Self::ListOf(of) => format!("GET /{}/", of.path),
             Self::Me => "GET /me/".to_owned(),
             Self::Search => "POST /data/search/".to_owned(),
+            Self::CustomFieldSchema(family) => {
+                format!("GET /custom_field_schema/{}/", family.name())
+            }
             Self::Events => "GET /event/".to_owned(),
             Self::Event(_) => "GET /event/{id}/".to_owned(),
             Self::CreateWebhook => "POST /webhook/".to_owned(),
@@ -149,6 +157,9 @@ fn answer(
         Route::List(Family::Activity) => activities::list(tenant, None, settings, parameters),
         Route::ListOf(of) => activities::list(tenant, Some(of), settings, parameters),
         Route::Read(family, id) => list::read(tenant, family, &id, parameters),
+        Route::CustomFieldSchema(family) => Ok(custom_field::schema(
+            &tenant.collection(family).custom_fields,
+        )),
         Route::Events => events::list(tenant, reader, parameters),
         Route::Event(id) => events::read(tenant, reader, &id, parameters),
         Route::CreateWebhook => webhooks::create(tenant, caller, settings, now, &request.body),

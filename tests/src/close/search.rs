@@ -11,10 +11,11 @@ use serde_json::{Map, Value, json};
 
 use super::answer::Refusal;
 use super::cursors::{Cursors, Place, Walk};
+use super::custom_field;
 use super::index::Index;
 use super::record::{DateField, Record};
 use super::search_request::{DateRange, SearchRequest, SortKey};
-use super::settings::Settings;
+use super::settings::{CustomAnswer, Settings};
 use super::span::Span;
 use super::tenant::Tenant;
 
@@ -41,7 +42,7 @@ pub(super) fn search(
     let full = page.len() == request.limit && walk.returned < cap;
     let data: Vec<_> = page
         .iter()
-        .map(|record| select(tenant, record, &request))
+        .map(|record| select(tenant, record, &request, settings.custom_answer))
         .collect();
     let counts = request
         .include_counts
@@ -60,9 +61,11 @@ pub(super) fn search(
 
 /// A selected custom field that the organization does not have is an error, unlike any other unknown field.
 fn check_fields(tenant: &Tenant, request: &SearchRequest) -> Result<(), Refusal> {
-    let known = &tenant.collection(request.kind.family()).custom_fields;
+    let known = tenant.custom_fields(request.kind);
     let mut selectors = request.fields.iter().flatten();
-    match selectors.find(|name| name.starts_with("custom.") && !known.contains(*name)) {
+    match selectors
+        .find(|name| name.starts_with(custom_field::PREFIX) && !custom_field::exists(known, name))
+    {
         Some(unknown) => Err(Refusal::Field(
             "_fields",
             format!("Unknown field: {unknown}"),
@@ -181,7 +184,12 @@ fn count(index: &Index, ranges: &[DateRange], cap: usize) -> Value {
 }
 
 /// The object as searched for: its type, its id, and the selected fields in the order of selection.
-fn select(tenant: &Tenant, record: &Arc<Record>, request: &SearchRequest) -> Value {
+fn select(
+    tenant: &Tenant,
+    record: &Arc<Record>,
+    request: &SearchRequest,
+    custom_answer: CustomAnswer,
+) -> Value {
     let mut selected = Map::new();
     selected.insert(
         "__object_type".to_owned(),
@@ -194,19 +202,24 @@ fn select(tenant: &Tenant, record: &Arc<Record>, request: &SearchRequest) -> Val
     let wanted = |name: &str| fields.iter().any(|field| field == name);
     let object = tenant.render_some(record, wanted);
     for field in fields {
-        selected.extend(values_of(&object, field));
+        match (field.as_str(), custom_answer) {
+            ("custom", CustomAnswer::Aggregate) => {
+                let custom_fields = tenant.custom_fields(request.kind);
+                let aggregate = custom_field::aggregate(custom_fields, &object);
+                selected.insert(field.clone(), aggregate.into());
+            }
+            ("custom", CustomAnswer::Flat) => {
+                let values = object.iter();
+                let values = values.filter(|(key, _)| key.starts_with(custom_field::PREFIX));
+                selected.extend(values.map(|(key, value)| (key.clone(), value.clone())));
+            }
+            (name, _) => {
+                let value = object.get(name).cloned();
+                selected.extend(value.map(|value| (field.clone(), value)));
+            }
+        }
     }
     selected.into()
-}
-
-/// A field and its value; `custom` stands for every custom field.
-fn values_of(object: &Map<String, Value>, field: &str) -> Map<String, Value> {
-    let selected = |name: &str| name == field || (field == "custom" && name.starts_with("custom."));
-    object
-        .iter()
-        .filter(|(name, _)| selected(name))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
 }
 
 #[cfg(test)]
@@ -215,6 +228,7 @@ mod tests {
 
     use jiff::SignedDuration;
 
+    use super::super::custom_field::CustomField;
     use super::super::moment::Moment;
     use super::super::record::Family;
     use super::super::settings::IndexDelay;
@@ -415,6 +429,47 @@ mod tests {
     }
 
     #[test]
+    fn custom_is_the_deprecated_object_or_stands_for_the_keys_of_all_custom_fields() {
+        let mut fixture = Fixture::new();
+        let field = |id: &str, name: &str| CustomField {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            of_type: "text".to_owned(),
+            accepts_multiple_values: false,
+            is_deleted: false,
+        };
+        let leads = fixture.tenant.collection_mut(Family::Lead);
+        leads.custom_fields = vec![field("cf_1", "Owner"), field("cf_2", "Region")];
+        let moment = fixture.moment(fixture.start);
+        let lead = json!({ "custom.cf_1": "Ann" });
+        fixture.tenant.create_lead(lead, &moment).unwrap();
+        let shown = |fixture: &mut Fixture, answer, selectors: &[&str]| {
+            fixture.settings.custom_answer = answer;
+            let mut body = body("asc", 0);
+            body["_fields"] = json!({ "lead": selectors });
+            let mut shown = fixture.search(&body)?["data"][0].take();
+            let shown = shown.as_object_mut().unwrap();
+            shown.retain(|key, _| key.starts_with("custom"));
+            Ok::<_, Refusal>(Value::from(shown.clone()))
+        };
+        let (flat, aggregate) = (
+            json!({ "custom.cf_1": "Ann" }),
+            json!({ "custom": { "Owner": "Ann" } }),
+        );
+        let one = ["custom"];
+        let shown_flat = shown(&mut fixture, CustomAnswer::Flat, &one).unwrap();
+        assert_eq!(shown_flat, flat);
+        let shown_aggregate = shown(&mut fixture, CustomAnswer::Aggregate, &one).unwrap();
+        assert_eq!(shown_aggregate, aggregate);
+        let selectors = ["custom.cf_1", "custom.cf_2"];
+        let by_selector = shown(&mut fixture, CustomAnswer::Aggregate, &selectors).unwrap();
+        assert_eq!(by_selector, flat);
+        fixture.tenant.collection_mut(Family::Lead).custom_fields[1].is_deleted = true;
+        let refused = shown(&mut fixture, CustomAnswer::Aggregate, &selectors);
+        assert!(matches!(refused, Err(Refusal::Field("_fields", _))));
+    }
+
+    #[test]
     fn what_close_refuses_and_what_is_not_simulated_is_refused() {
         let mut fixture = Fixture::new();
         let mut check = |key: &str, value: Value, expect: fn(&Refusal) -> bool| {
@@ -429,7 +484,7 @@ mod tests {
         check("_limit", 0.into(), |refusal| {
             matches!(refusal, Refusal::Field("_limit", _))
         });
-        let many = json!({ "lead": vec!["name"; 81] });
+        let many = json!({ "lead": vec!["name"; 101] });
         check("_fields", many, |refusal| {
             matches!(refusal, Refusal::Field("_fields", _))
         });

@@ -243,6 +243,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_schema_of_custom_fields_is_read() {
+        let (simulator, organization) = start().await;
+        let kept = organization
+            .create_custom_list("contact", "Tags", "choices")
+            .unwrap();
+        let gone = organization
+            .create_custom_field("contact", "Age", "number")
+            .unwrap();
+        organization.delete_custom_field("contact", &gone).unwrap();
+        organization
+            .rename_custom_field("contact", &kept, "Labels")
+            .unwrap();
+        let (_, schema) = json(&simulator, "/custom_field_schema/contact/").await;
+        let shown = json!({ "accepts_multiple_values": true, "id": kept, "name": "Labels", "type": "choices" });
+        assert_eq!(schema, json!({ "fields": [shown] }));
+        let (_, schema) = json(&simulator, "/custom_field_schema/lead/").await;
+        assert_eq!(schema, json!({ "fields": [] }));
+        assert!(
+            organization
+                .create_custom_field("task", "x", "text")
+                .is_err()
+        );
+    }
+
+    #[tokio::test]
     async fn wrong_keys_missing_objects_and_unknown_paths_are_told_apart() {
         let (simulator, organization) = start().await;
         assert_eq!(json(&simulator, "/lead/lead_x/").await.0, 404);

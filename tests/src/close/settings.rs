@@ -37,6 +37,15 @@ pub enum UnknownEvents {
     LeftOut,
 }
 
+/// What a search answers to the selector `custom`; no recorded answer shows which Close does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CustomAnswer {
+    /// The deprecated object of values by the fields' names, as a connector in production says.
+    Aggregate,
+    /// A key for each custom field that has a value, as Close's documentation says of its lists.
+    Flat,
+}
+
 /// The simulator's settings; the default is what is known or seen of Close itself.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -50,6 +59,8 @@ pub struct Settings {
     pub max_skip: usize,
     /// When changes reach the search index, unless a change says otherwise.
     pub index_delay: IndexDelay,
+    /// What a search answers to the selector `custom`.
+    pub custom_answer: CustomAnswer,
     /// Successive updates of one object within this time become one event. Close does not publish the length.
     pub consolidation: Duration,
     /// Whether a new lead is two events: its own, and that of the activity that Close makes of it.
@@ -94,6 +105,7 @@ impl Default for Settings {
             walk_cap: 10_000,
             max_skip: 250_000,
             index_delay: IndexDelay::Immediately,
+            custom_answer: CustomAnswer::Aggregate,
             consolidation: Duration::from_secs(10),
             creation_events: true,
             event_retention: Duration::from_hours(30 * 24),

@@ -1,6 +1,6 @@
 //! One organization: its objects, search indexes, event log and webhook subscriptions.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::auth::{ApiKey, Owner, Role};
 use super::by_date::ByDate;
+use super::custom_field::{self, CustomField};
 use super::entry::Entry;
 use super::event_log::EventLog;
 use super::ids;
@@ -40,8 +41,7 @@ pub(super) struct Collection {
     /// The same in order, for lists that the database answers.
     pub(super) by_date: ByDate,
     pub(super) index: Index,
-    /// The custom fields that were ever set, as `custom.cf_…`.
-    pub(super) custom_fields: BTreeSet<String>,
+    pub(super) custom_fields: Vec<CustomField>,
 }
 
 /// The ids of what hangs on a lead, by family, in the order in which it was added.
@@ -118,21 +118,47 @@ impl Tenant {
         object
     }
 
-    /// The object as events carry it: a lead without what hangs on it.
+    /// The object without what hangs on it.
     pub(super) fn render_bare(&self, record: &Record) -> Map<String, Value> {
+        self.write(record, |field| !field.is_deleted)
+    }
+
+    /// The same as events carry it: with the values of custom fields that were deleted since.
+    fn render_logged(&self, record: &Record) -> Map<String, Value> {
+        self.write(record, |_| true)
+    }
+
+    /// The object with the values of these custom fields.
+    fn write(&self, record: &Record, shows: impl Fn(&CustomField) -> bool) -> Map<String, Value> {
         let contact_id = record.text("contact_id");
         let around = Surroundings {
             identity: &self.identity,
             lead_name: self.name_of(Family::Lead, record.lead_id.as_deref()),
             contact_name: self.name_of(Family::Contact, contact_id),
         };
-        shape::bare(record, around)
+        let mut object = shape::bare(record, around);
+        let fields = self.custom_fields(record.kind).iter();
+        let fields: Vec<_> = fields.filter(|field| shows(field)).collect();
+        let is_shown = |key: &str| fields.iter().any(|field| field.key() == key);
+        object.retain(|key, value| {
+            !key.starts_with(custom_field::PREFIX) || (!value.is_null() && is_shown(key))
+        });
+        if record.kind == Kind::Lead {
+            let aggregate = custom_field::aggregate(fields, &object);
+            object.insert("custom".to_owned(), aggregate.into());
+        }
+        object
+    }
+
+    /// The custom fields of a kind of objects.
+    pub(super) fn custom_fields(&self, kind: Kind) -> &[CustomField] {
+        &self.collection(kind.family()).custom_fields
     }
 
     /// An entry of the log as the API and webhooks show it.
     pub(super) fn render_entry(&self, entry: &Entry) -> Map<String, Value> {
         let identity = &self.identity;
-        let write = |record: &Record| self.render_bare(record);
+        let write = |record: &Record| self.render_logged(record);
         entry.render(&identity.organization_id, &identity.user_id, write)
     }
 

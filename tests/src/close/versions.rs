@@ -42,11 +42,6 @@ impl Tenant {
         let record = Arc::new(record);
         let family = record.kind.family();
         let collection = self.collection_mut(family);
-        let custom = record
-            .fields
-            .keys()
-            .filter(|field| field.starts_with("custom."));
-        collection.custom_fields.extend(custom.cloned());
         let previous = collection
             .records
             .insert(Arc::clone(&record.id), Arc::clone(&record));
@@ -132,7 +127,8 @@ impl Tenant {
         let fields: BTreeSet<_> = before.keys().chain(after.keys()).collect();
         let changed = fields
             .into_iter()
-            .filter(|field| before.get(*field) != after.get(*field));
+            // The deprecated object of a lead's custom fields repeats what their own keys say.
+            .filter(|field| *field != "custom" && before.get(*field) != after.get(*field));
         let previous = |field: &String| before.get(field).cloned().unwrap_or_default();
         changed
             .map(|field| (field.clone(), previous(field)))
