@@ -112,13 +112,13 @@ def walk(client: Client, name: str, parameters: dict) -> Iterator[dict]:
 
 def search(client: Client) -> Iterator[dict]:
     """All leads, by cursor."""
-    cursor = None
+    request = SEARCH
     while True:
-        page = client.post("data/search", {**SEARCH, "cursor": cursor})
+        page = client.post("data/search", request)
         yield from page["data"]
-        cursor = page["cursor"]
-        if cursor is None:
+        if page["cursor"] is None:
             return
+        request = {**SEARCH, "cursor": page["cursor"]}
 
 
 def events(client: Client) -> Iterator[dict]:

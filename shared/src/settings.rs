@@ -22,13 +22,10 @@ pub mod callback;
 
 /// Where Close's API is.
 pub const DEFAULT_BASE_URL: &str = "https://api.close.com/api/v1";
-/// Close's API under its present and its former name.
-const CLOSE_HOSTS: [&str; 4] = [
-    "api.close.com",
-    "app.close.com",
-    "api.close.io",
-    "app.close.io",
-];
+/// The host of Close's API.
+const CLOSE_HOST: &str = "api.close.com";
+/// Its other names. Those of close.io are deprecated, and a redirect from them is not followed.
+const OTHER_CLOSE_HOSTS: [&str; 4] = ["app.close.com", "api.close.io", "app.close.io", "close.io"];
 
 /// Close's keys have 64 hex digits. Several may be kept beside each other, in an item of 400 KB.
 const MAX_SIGNATURE_KEY: usize = 1024;
@@ -158,7 +155,7 @@ impl Policy {
 /// An instance's configuration, read and checked.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Close's API as the parser writes the URL, without a slash at the end.
+    /// Close's API as the parser writes the URL, at its present host, without a slash at the end.
     pub base_url: String,
     /// The Close API key.
     pub api_key: SecretString,
@@ -304,13 +301,14 @@ impl Reader<'_> {
         let is_good = |url: &String| {
             policy.any_base_url || policy.allows(url) && policy.is_unambiguous(text, url)
         };
-        normalize(text).filter(is_good).unwrap_or_else(|| {
+        let Some(parsed) = normalize(text).filter(is_good) else {
             self.fail(
                 field::BASE_URL,
                 "expected the https URL of Close's API, https://api.close.com/api/v1",
             );
-            String::new()
-        })
+            return String::new();
+        };
+        at_present_host(&parsed)
     }
 
     fn callback(&mut self, events_enabled: bool) -> Option<Callback> {
@@ -453,6 +451,18 @@ pub fn normalize(base_url: &str) -> Option<String> {
     Some(url.as_str().trim_end_matches('/').to_owned())
 }
 
+/// A parsed base URL; one of Close's under another name has its present host.
+pub fn at_present_host(base_url: &str) -> String {
+    let other = OTHER_CLOSE_HOSTS
+        .iter()
+        .filter(|_| is_close(base_url))
+        .find_map(|host| base_url.strip_prefix("https://")?.strip_prefix(host));
+    other.map_or_else(
+        || base_url.to_owned(),
+        |path| format!("https://{CLOSE_HOST}{path}"),
+    )
+}
+
 fn is_close(text: &str) -> bool {
     let Ok(url) = Url::parse(text) else {
         return false;
@@ -463,7 +473,7 @@ fn is_close(text: &str) -> bool {
         && url.scheme() == "https"
         && url
             .host_str()
-            .is_some_and(|host| CLOSE_HOSTS.contains(&host))
+            .is_some_and(|host| host == CLOSE_HOST || OTHER_CLOSE_HOSTS.contains(&host))
 }
 
 #[cfg(test)]
@@ -597,14 +607,30 @@ mod tests {
         ] {
             assert_eq!(base_url(text, &[]), None, "{text}");
         }
-        for text in [
-            "https://api.close.com",
-            "https://api.close.com/",
-            "https://app.close.io/api/v1/",
-        ] {
-            let parsed = text.trim_end_matches('/').to_owned();
-            assert_eq!(base_url(text, &[]), Some(parsed));
+        for text in ["https://api.close.com", "https://api.close.com/"] {
+            assert_eq!(
+                base_url(text, &[]).as_deref(),
+                Some("https://api.close.com")
+            );
         }
+    }
+
+    #[test]
+    fn close_under_another_name_is_asked_at_its_present_host() {
+        let present = "https://api.close.com/api/v1";
+        for host in ["app.close.com", "api.close.io", "app.close.io", "close.io"] {
+            let text = format!("https://{host}/api/v1/");
+            for policy in [Policy::default(), Policy::of_stored()] {
+                assert_eq!(read(&text, &policy).as_deref(), Some(present), "{text}");
+            }
+            assert_eq!(base_url(&text, &[&text]).as_deref(), Some(present));
+        }
+        for host in ["app.close.io.example.com", "www.close.io", "x.app.close.io"] {
+            assert_eq!(base_url(&format!("https://{host}/api/v1"), &[]), None);
+        }
+        // Theirs is another port, and the operator's own.
+        let named = "https://app.close.io:8443/api/v1";
+        assert_eq!(base_url(named, &[named]).as_deref(), Some(named));
     }
 
     #[test]

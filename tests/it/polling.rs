@@ -642,29 +642,31 @@ async fn only_records_that_fulfil_the_condition_are_published_and_the_rest_is_pa
 }
 
 #[tokio::test]
-async fn a_wait_until_a_date_is_kept_in_every_form_of_it() {
+async fn a_wait_is_kept_in_every_form_of_retry_after() {
     let world = World::start().await;
     let lead = leads(&world, 1, 60).remove(0);
     // Longer than a poll has, so that it ends at once; taken as two seconds, it would go on.
     let until = ago(-540);
-    for form in [
+    let dates = [
         "%a, %d %b %Y %H:%M:%S GMT",
         "%A, %d-%b-%y %H:%M:%S GMT",
         "%a %b %e %H:%M:%S %Y",
-    ] {
-        let until = until.strftime(form).to_string();
+    ];
+    let dates = dates.map(|form| until.strftime(form).to_string());
+    for retry_after in dates.iter().map(String::as_str).chain(["540"]) {
         let throttled = CloseFault::throttled_before(&[
-            ("ratelimit", "limit=100, remaining=0, reset=-1"),
-            ("retry-after", &until),
+            ("ratelimit", "limit=100; remaining=0; reset=-1"),
+            ("ratelimit-reset", "-1"),
+            ("retry-after", retry_after),
         ]);
         let search = RequestMatch::to("/data/search/");
         world.close.fail(search.clone(), throttled);
         let id = world.polling(&["leads"]).await;
         let before = world.close.count(&search);
-        assert_eq!(world.poll(id).await["published"], 0, "{until}");
-        assert_eq!(world.close.count(&search), before + 1, "{until}");
+        assert_eq!(world.poll(id).await["published"], 0, "{retry_after}");
+        assert_eq!(world.close.count(&search), before + 1, "{retry_after}");
         assert_eq!(world.poll(id).await["published"], 1);
     }
-    assert_eq!(texts(&world.details(), "objectId"), vec![lead; 3]);
+    assert_eq!(texts(&world.details(), "objectId"), vec![lead; 4]);
     world.finish().await;
 }

@@ -204,16 +204,19 @@ async fn to_subscribe_is_to_enable_events_and_not_beside_disabled_ones() {
 }
 
 #[tokio::test]
-async fn a_subscription_that_close_has_already_is_replaced() {
+async fn subscriptions_that_close_has_already_are_replaced() {
     let world = World::start().await;
-    let other = world
-        .organization
-        .create_webhook("http://127.0.0.1:9/", &[("lead", "created")])
-        .unwrap();
-    let duplicate = format!("Duplicate active subscription: {}", other.id);
+    let [one, other] = ["http://127.0.0.1:9/1", "http://127.0.0.1:9/2"].map(|url| {
+        let events = [("lead", "created")];
+        let created = world.organization.create_webhook(url, &events);
+        created.unwrap().id
+    });
+    let duplicates = format!(
+        "Bad Request: Duplicate active subscription. Existing duplicates are: {one}, {other}."
+    );
     world.close.fail(
         creations(),
-        CloseFault::json(400, json!({"error": duplicate})),
+        CloseFault::json(400, json!({"error": duplicates})),
     );
 
     let owner = Owner::subscribed(&world, json!({})).await;

@@ -17,10 +17,12 @@ use super::webhook::{
     CreatedSubscription, Listed, ListedEvent, ListedSubscription, SubscribedEvent, Subscription,
     Wanted,
 };
-use crate::settings::Policy;
+use crate::settings::{Policy, at_present_host};
 use crate::shortened::shortened;
 use crate::{aws, http_time, json};
 
+/// The user of the API key; reading it costs Close next to nothing.
+const ME: &str = "me/";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Of a rejection's body, so many characters are kept: it may name each of many events.
 const MAX_MESSAGE: usize = 10_000;
@@ -97,7 +99,7 @@ impl CloseClient {
                 .request(Method::GET, account, path)?
                 .query(&log.to_query()),
         };
-        let result = send(request).await;
+        let result = self.send(account, request).await;
         result.map_err(|error| {
             if page.has_cursor() && is_about_the_cursor(&error) {
                 CloseError::ExpiredCursor
@@ -117,7 +119,7 @@ impl CloseClient {
         path: &str,
     ) -> Result<Answer<Option<Box<RawValue>>>, CloseError> {
         let request = self.request(Method::GET, account, path)?;
-        let answer = unless_missing(send::<Box<RawValue>>(request).await)?;
+        let answer = unless_missing(self.send::<Box<RawValue>>(account, request).await)?;
         Ok(answer.map_or_else(Answer::default, |answer| Answer {
             body: Some(answer.body),
             date: answer.date,
@@ -125,13 +127,13 @@ impl CloseClient {
         }))
     }
 
-    /// Asks whether the API key is good: it costs Close next to nothing.
+    /// Asks whether the API key is good.
     ///
     /// # Errors
     /// As [`CloseError`] says.
     pub async fn probe(&self, account: Account<'_>) -> Result<(), CloseError> {
-        let request = self.request(Method::GET, account, "me/")?;
-        send::<IgnoredAny>(request).await.map(drop)
+        let request = self.request(Method::GET, account, ME)?;
+        self.send::<IgnoredAny>(account, request).await.map(drop)
     }
 
     /// Subscribes `url` to events.
@@ -146,7 +148,7 @@ impl CloseClient {
     ) -> Result<CreatedSubscription, CloseError> {
         let body = json!({"url": url, "events": events, "verify_ssl": true});
         let request = self.request(Method::POST, account, "webhook/")?.json(&body);
-        Ok(send(request).await?.body)
+        Ok(self.send(account, request).await?.body)
     }
 
     /// A subscription, or nothing where Close has none of that id.
@@ -159,7 +161,8 @@ impl CloseClient {
         id: &str,
     ) -> Result<Option<Subscription>, CloseError> {
         let request = self.request(Method::GET, account, &format!("webhook/{id}/"))?;
-        Ok(unless_missing(send(request).await)?.map(|answer| answer.body))
+        let answer = unless_missing(self.send(account, request).await)?;
+        Ok(answer.map(|answer| answer.body))
     }
 
     /// All subscriptions of the organization.
@@ -170,7 +173,8 @@ impl CloseClient {
         &self,
         account: Account<'_>,
     ) -> Result<Vec<ListedSubscription>, CloseError> {
-        let listed: Answer<Listed> = send(self.request(Method::GET, account, "webhook/")?).await?;
+        let request = self.request(Method::GET, account, "webhook/")?;
+        let listed: Answer<Listed> = self.send(account, request).await?;
         Ok(listed.body.data)
     }
 
@@ -207,7 +211,7 @@ impl CloseClient {
     /// As [`CloseError`] says.
     pub async fn delete_webhook(&self, account: Account<'_>, id: &str) -> Result<(), CloseError> {
         let request = self.request(Method::DELETE, account, &format!("webhook/{id}/"))?;
-        unless_missing(send::<IgnoredAny>(request).await).map(drop)
+        unless_missing(self.send::<IgnoredAny>(account, request).await).map(drop)
     }
 
     async fn change_webhook(
@@ -218,8 +222,28 @@ impl CloseClient {
     ) -> Result<Option<Vec<ListedEvent>>, CloseError> {
         let path = format!("webhook/{id}/");
         let request = self.request(Method::PUT, account, &path)?.json(body);
-        let answer = unless_missing(send::<Changed>(request).await)?;
+        let answer = unless_missing(self.send::<Changed>(account, request).await)?;
         Ok(answer.map(|answer| answer.body.events))
+    }
+
+    /// Sends a request. Close has answered 401 to a key that it took seconds later, so a 401 counts only where `GET /me/` is
+    /// refused, too.
+    async fn send<T: DeserializeOwned>(
+        &self,
+        account: Account<'_>,
+        request: RequestBuilder,
+    ) -> Result<Answer<T>, CloseError> {
+        let result = send(request).await;
+        if !matches!(result, Err(CloseError::Unauthorized { status: 401 })) {
+            return result;
+        }
+        let me = self.request(Method::GET, account, ME)?;
+        match send::<IgnoredAny>(me).await {
+            Err(CloseError::Unauthorized { .. }) => result,
+            _ => Err(CloseError::Unavailable(
+                "status 401, which GET /me/ did not confirm".to_owned(),
+            )),
+        }
     }
 
     /// The one place from which an API key goes out.
@@ -232,9 +256,9 @@ impl CloseClient {
         if !self.policy.allows(account.base_url) {
             return Err(CloseError::HostNotAllowed);
         }
-        let request = self
-            .http
-            .request(method, format!("{}/{path}", account.base_url));
+        // An instance may name a former subscription's account as an earlier version stored it.
+        let base_url = at_present_host(account.base_url);
+        let request = self.http.request(method, format!("{base_url}/{path}"));
         Ok(request.basic_auth(account.api_key.expose_secret(), Some("")))
     }
 }
@@ -288,4 +312,27 @@ fn is_about_the_cursor(error: &CloseError) -> bool {
 )]
 fn unavailable(error: reqwest::Error) -> CloseError {
     CloseError::Unavailable(aws::causes(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use reqwest::Method;
+    use secrecy::SecretString;
+
+    use super::{Account, CloseClient};
+    use crate::settings::Policy;
+
+    #[test]
+    fn close_is_asked_at_its_present_host() {
+        let client = CloseClient::new(Duration::from_secs(1), Policy::default()).unwrap();
+        let account = Account {
+            base_url: "https://app.close.io/api/v1",
+            api_key: &SecretString::from("api_key"),
+        };
+        let request = client.request(Method::GET, account, "me/").unwrap();
+        let url = request.build().unwrap().url().to_string();
+        assert_eq!(url, "https://api.close.com/api/v1/me/");
+    }
 }

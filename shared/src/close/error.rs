@@ -10,7 +10,7 @@ const MAX_SHOWN: usize = 300;
 /// A request to Close failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CloseError {
-    /// The API key is not, or no longer, good.
+    /// The API key is not, or no longer, good; a 401 was confirmed.
     #[error("Close refused the API key with status {status}: give the instance a key that works")]
     Unauthorized {
         /// 401 or 403.

@@ -10,43 +10,51 @@ use crate::http_time;
 
 /// Where Close says nothing.
 const DEFAULT_WAIT: Duration = Duration::from_secs(2);
-/// A longer wait is not believed: limits reset within seconds.
+/// A longer wait is not believed, for limits reset within seconds: a longer `reset` is none, a longer `Retry-After` this.
 const MAX_WAIT: Duration = Duration::from_mins(10);
 
-/// Reads the wait of a 429: the `reset` of the `RateLimit` header, which is exact; else `retry-after`, which is rounded
-/// up; else the body's `rate_reset`, which was dropped in 2024; else two seconds. What cannot be used, such as a `reset`
-/// below zero, is as good as not there.
+/// The wait that a 429 asks for, from the first of these that can be used: the `reset` of `RateLimit`, which is exact;
+/// `RateLimit-Reset`; `Retry-After`, which is rounded up; what Close sent until 2024, `X-Rate-Limit-Reset` and the body's
+/// `rate_reset`; else two seconds. A proxy in front of Close sends `Retry-After` alone, or a `reset` below zero beside it.
 pub fn wait(headers: &HeaderMap, body: &str) -> Duration {
-    let header = |name: &str| headers.get(name)?.to_str().ok();
-    let wait = header("ratelimit")
-        .and_then(reset)
+    let wait = reset(headers)
         .or_else(|| http_time::retry_after(headers, None))
-        .or_else(|| seconds(header("x-rate-limit-reset")?))
+        .or_else(|| seconds(text(headers, "x-rate-limit-reset")?))
         .or_else(|| in_body(body));
     wait.unwrap_or(DEFAULT_WAIT).min(MAX_WAIT)
 }
 
 /// How long an answer that is no 429 says that the next request would be one.
 pub fn pause(headers: &HeaderMap) -> Option<Duration> {
-    let header = headers.get("ratelimit")?.to_str().ok()?;
-    let is_used_up = number(header, "remaining") == Some(0.0);
-    let reset = reset(header)?;
-    is_used_up.then_some(reset.min(MAX_WAIT))
+    let of_all = number(headers, "remaining");
+    let alone = text(headers, "ratelimit-remaining").and_then(|text| text.trim().parse().ok());
+    // Close has answered `remaining=100` and `RateLimit-Remaining: 99` together.
+    let is_used_up = of_all.into_iter().chain(alone).any(|left: f64| left < 1.0);
+    reset(headers).filter(|_| is_used_up)
 }
 
-fn reset(header: &str) -> Option<Duration> {
-    number(header, "reset").and_then(to_duration)
+fn reset(headers: &HeaderMap) -> Option<Duration> {
+    number(headers, "reset")
+        .and_then(to_duration)
+        .or_else(|| seconds(text(headers, "ratelimit-reset")?))
 }
 
-/// One number of `limit=100, remaining=50, reset=0.5`.
-fn number(header: &str, name: &str) -> Option<f64> {
-    let mut parts = header.split(',').filter_map(|part| part.split_once('='));
+/// One number of `RateLimit`, which is `limit=100; remaining=50; reset=0.5` on the wire and has commas in the documentation.
+fn number(headers: &HeaderMap, name: &str) -> Option<f64> {
+    let mut parts = text(headers, "ratelimit")?
+        .split([';', ','])
+        .filter_map(|part| part.split_once('='));
     let (_, text) = parts.find(|(key, _)| key.trim() == name)?;
     text.trim().parse().ok()
 }
 
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
 fn to_duration(seconds: f64) -> Option<Duration> {
-    Duration::try_from_secs_f64(seconds).ok()
+    let wait = Duration::try_from_secs_f64(seconds).ok()?;
+    (wait <= MAX_WAIT).then_some(wait)
 }
 
 fn seconds(text: &str) -> Option<Duration> {
@@ -85,29 +93,38 @@ mod tests {
     #[test]
     fn reads_every_form() {
         let millis = Duration::from_millis;
-        assert_eq!(
-            waited(
+        for (headers, body, wait) in [
+            (
                 &[
-                    ("ratelimit", "limit=100, remaining=0, reset=0.25"),
-                    ("retry-after", "1")
-                ],
-                ""
+                    ("ratelimit", "limit=100; remaining=0; reset=0.25"),
+                    ("ratelimit-reset", "5"),
+                    ("retry-after", "1"),
+                ][..],
+                "",
+                250,
             ),
-            millis(250)
-        );
-        assert_eq!(
-            waited(&[("retry-after", "3")], r#"{"rate_reset":"9"}"#),
-            millis(3_000)
-        );
-        assert_eq!(
-            waited(
+            // As documented.
+            (
+                &[("ratelimit", "limit=100, remaining=0, reset=0.25")],
+                "",
+                250,
+            ),
+            (&[("ratelimit", "reset=0.25;limit=100")], "", 250),
+            (
+                &[("ratelimit-reset", " 0.5 "), ("retry-after", "1")],
+                "",
+                500,
+            ),
+            (&[("retry-after", "3")], r#"{"rate_reset":"9"}"#, 3_000),
+            (
                 &[],
-                r#"{"message":"API call count exceeded","rate_reset":"0.595956"}"#
-            )
-            .as_millis(),
-            595
-        );
-        assert_eq!(waited(&[], r#"{"error":{"rate_reset":0.87}}"#), millis(870));
+                r#"{"message":"API call count exceeded","rate_reset":"0.595"}"#,
+                595,
+            ),
+            (&[], r#"{"error":{"rate_reset":0.87}}"#, 870),
+        ] {
+            assert_eq!(waited(headers, body), millis(wait), "{headers:?} {body}");
+        }
     }
 
     #[test]
@@ -122,12 +139,18 @@ mod tests {
         ] {
             let retry_after = ("retry-after", text);
             assert_eq!(waited(&[sent, retry_after], "<html>"), seconds(7), "{text}");
-            for reset in ["-1", "soon", "nan", "inf", "1e300", ""] {
-                let unusable = format!("limit=100, remaining=0, reset={reset}").leak();
+            for reset in ["-1", "soon", "nan", "inf", "1e300", "1781870407", ""] {
+                let unusable = format!("limit=100; remaining=0; reset={reset}").leak();
                 let headers = [sent, retry_after, ("ratelimit", unusable)];
+                assert_eq!(waited(&headers, ""), seconds(7), "{reset}");
+                let headers = [sent, retry_after, ("ratelimit-reset", reset)];
                 assert_eq!(waited(&headers, ""), seconds(7), "{reset}");
             }
         }
+        assert_eq!(
+            waited(&[("ratelimit", "reset=-1"), ("ratelimit-reset", "4")], ""),
+            seconds(4)
+        );
         assert_eq!(
             waited(&[("retry-after", "soon"), ("x-rate-limit-reset", "4")], ""),
             seconds(4)
@@ -142,6 +165,8 @@ mod tests {
     fn nonsense_waits_two_seconds_and_never_longer_than_ten_minutes() {
         for (headers, body) in [
             (vec![("ratelimit", "reset=soon")], "<html>"),
+            (vec![("ratelimit", "limit=100; remaining=0")], "<html>"),
+            (vec![("ratelimit-reset", "601")], ""),
             (vec![("retry-after", "-1")], ""),
             (vec![], "{}"),
         ] {
@@ -159,13 +184,21 @@ mod tests {
 
     #[test]
     fn pauses_only_when_nothing_remains() {
-        let paused = |header: &'static str| pause(&map(&[("ratelimit", header)]));
-        assert_eq!(
-            paused("limit=100, remaining=0, reset=0.25"),
-            Some(Duration::from_millis(250))
-        );
-        assert_eq!(paused("limit=100,remaining=1,reset=0.25"), None);
-        assert_eq!(paused("limit=100, remaining=0"), None);
-        assert_eq!(pause(&map(&[])), None);
+        let paused = |headers: &[(&'static str, &'static str)]| {
+            pause(&map(headers)).map(|wait| wait.as_millis())
+        };
+        let alone = |header| paused(&[("ratelimit", header)]);
+        assert_eq!(alone("limit=100; remaining=0; reset=0.25"), Some(250));
+        assert_eq!(alone("limit=100, remaining=0, reset=0.25"), Some(250));
+        assert_eq!(alone("limit=100;remaining=1;reset=0.25"), None);
+        assert_eq!(alone("limit=100; remaining=0"), None);
+        assert_eq!(alone("limit=100; remaining=0; reset=-1"), None);
+        assert_eq!(alone("limit=100; remaining=soon; reset=1"), None);
+        assert_eq!(paused(&[]), None);
+        let of_all = ("ratelimit", "limit=100; remaining=1; reset=0.25");
+        let [some, none] = ["1", "0"].map(|left| ("ratelimit-remaining", left));
+        assert_eq!(paused(&[of_all, some]), None);
+        assert_eq!(paused(&[of_all, none]), Some(250));
+        assert_eq!(paused(&[none, ("ratelimit-reset", "2")]), Some(2_000));
     }
 }

@@ -99,14 +99,17 @@ impl Search {
                 queries.push(self.within(name, span));
             }
         }
-        json!({
+        let mut body = json!({
             "query": {"type": "and", "queries": queries},
             "_fields": {object_type: fields(self.object_type)},
             // Descending order with a cursor skips rows.
             "sort": [{"direction": "asc", "field": self.field("date_updated")}],
             "_limit": self.limit,
-            "cursor": self.cursor,
-        })
+        });
+        if let Some(cursor) = &self.cursor {
+            body["cursor"] = json!(cursor);
+        }
+        body
     }
 
     fn within(&self, name: &str, span: Span) -> Value {

@@ -219,6 +219,8 @@ async fn the_event_log_and_searches_answer_as_recorded() {
     let mut search: Value =
         serde_json::from_str(sample!("request-search-leads-updated-since")).unwrap();
     search["query"]["queries"][1]["condition"]["before"] = Value::Null;
+    // Public clients leave it out of the first page.
+    search.as_object_mut().unwrap().remove("cursor");
     let found = asked.post("/data/search/", &search).await;
     check(&found, sample!("response-search-leads"), &[]);
     asked.finish();

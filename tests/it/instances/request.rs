@@ -173,14 +173,22 @@ async fn a_foreign_host_never_gets_the_api_key() {
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{base_url}");
         assert_eq!(answer.body["errors"][0]["field"], "configuration.base.url");
     }
-    for base_url in [
-        "https://api.close.com/api/v1",
-        "https://app.close.io/api/v1/",
-        &world.close.base_url(),
-        "",
+    let simulated = world.close.base_url();
+    for (base_url, stored) in [
+        (
+            "https://api.close.com/api/v1",
+            "https://api.close.com/api/v1",
+        ),
+        (
+            "https://app.close.io/api/v1/",
+            "https://api.close.com/api/v1",
+        ),
+        (&simulated, &simulated),
+        ("", &simulated),
     ] {
         let answer = create(&world, body_with(&json!({"base.url": base_url}))).await;
         assert_eq!(answer.status, StatusCode::OK, "{base_url}: {}", answer.body);
+        assert_eq!(answer.body["configuration"]["base.url"], stored);
     }
     world.finish().await;
 }

@@ -117,18 +117,60 @@ async fn a_hundred_refusals_suspend_and_a_probe_resumes() {
     );
     // From here on only the probe asks, and says nothing new.
     let searches = world.close.count(&RequestMatch::to("/data/search/"));
+    let confirmed = world.close.count(&RequestMatch::to("/me/"));
     assert_eq!(world.poll(id).await["polled"], false);
     assert_eq!(
         world.close.count(&RequestMatch::to("/data/search/")),
         searches
     );
-    assert_eq!(world.close.count(&RequestMatch::to("/me/")), 1);
+    // A 401 of the probe is confirmed, too.
+    let probed = world.close.count(&RequestMatch::to("/me/")) - confirmed;
+    assert_eq!((confirmed, probed), (1, 2));
     assert!(wait(&world, id).await.as_mins().abs_diff(360) <= 1);
     assert_eq!(notices(&world, "instance.suspended").len(), 1);
 
     world.organization.add_key(API_KEY);
     assert_eq!(world.poll(id).await["published"], 1);
     assert_eq!(instance(&world, id).await["valid"], true);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_401_that_me_does_not_confirm_is_no_refusal() {
+    let world = World::start().await;
+    let id = nearly_suspended(&world).await;
+    world.organization.add_key(API_KEY);
+    let search = RequestMatch::to("/data/search/");
+    let one_401 = |times| {
+        let matching = search.clone().times(times);
+        world.close.fail(matching, CloseFault::unauthorized());
+    };
+
+    one_401(4);
+    let summary = world.poll(id).await;
+    assert_eq!(summary["failed"], json!({"leads": "CloseUnavailable"}));
+    assert_eq!(notices(&world, "instance.suspended"), [] as [Value; 0]);
+    assert_eq!(instance(&world, id).await["polling"]["refusals"], 99);
+    assert!(wait(&world, id).await.as_mins() <= 15);
+
+    // One is tried again by the same poll.
+    one_401(1);
+    let summary = world.poll(id).await;
+    assert_eq!(
+        (&summary["published"], &summary["failed"]),
+        (&json!(1), &json!({}))
+    );
+
+    // Nor is a 401 whose confirmation fails, or of the probe alone.
+    refuse(&world, id, 100).await;
+    world
+        .close
+        .fail(RequestMatch::to("/me/"), CloseFault::unauthorized());
+    world
+        .close
+        .fail(RequestMatch::to("/me/"), CloseFault::status(502));
+    let summary = world.poll(id).await;
+    assert_eq!(summary["failed"], json!({"instance": "CloseUnavailable"}));
     world.finish().await;
 }
 

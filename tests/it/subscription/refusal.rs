@@ -76,6 +76,7 @@ async fn a_close_that_does_not_work_is_a_503() {
         CloseFault::status(503),
         CloseFault::CloseConnection,
         CloseFault::json(200, json!("not a subscription")),
+        CloseFault::unauthorized(),
         throttled,
     ] {
         world.close.fail(creations(), fault.clone());

@@ -24,17 +24,19 @@ async fn the_subscription_goes_with_the_instance() {
 #[tokio::test]
 async fn a_removal_that_broke_off_is_ended_by_the_same_request() {
     let world = World::start().await;
-    let owner = Owner::subscribed(&world, json!({})).await;
-    let removals = RequestMatch::to("/webhook/*").method("DELETE");
-    world.close.fail(removals, CloseFault::status(503));
-    let answer = owner.call("DELETE", "", &json!({})).await;
-    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-    let read = owner.call("GET", "", &json!({})).await;
-    assert_eq!(read.status, StatusCode::NOT_FOUND);
+    for fault in [CloseFault::status(503), CloseFault::unauthorized()] {
+        let owner = Owner::subscribed(&world, json!({})).await;
+        let removals = RequestMatch::to("/webhook/*").method("DELETE");
+        world.close.fail(removals, fault);
+        let answer = owner.call("DELETE", "", &json!({})).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        let read = owner.call("GET", "", &json!({})).await;
+        assert_eq!(read.status, StatusCode::NOT_FOUND);
 
-    owner.remove().await;
-    assert_eq!(world.organization.webhooks(), Vec::<Value>::new());
-    assert_eq!(count(&world, "InstancesTable").await, 0);
+        owner.remove().await;
+        assert_eq!(world.organization.webhooks(), Vec::<Value>::new());
+        assert_eq!(count(&world, "InstancesTable").await, 0);
+    }
     world.finish().await;
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::answer::{Answer, Body};
+use super::answer::{Answer, Body, Refusal};
 use super::rate_limit::{self, ThrottleBody};
 use super::request_log::LoggedRequest;
 
@@ -85,6 +85,10 @@ impl RequestMatch {
     }
 }
 
+/// What an ingress says in place of Close.
+const TOO_MANY_REQUESTS: &str = "<html><head><title>429 Too Many Requests</title></head>\
+    <body><center><h1>429 Too Many Requests</h1></center><hr><center>nginx</center></body></html>";
+
 /// What happens to a request.
 #[derive(Debug, Clone)]
 pub enum Fault {
@@ -125,14 +129,19 @@ impl Fault {
         }))
     }
 
-    /// A 429 of something before Close, with these headers.
+    /// A 429 of Close's ingress, which is HTML, with these headers.
     pub fn throttled_before(headers: &[(&'static str, &str)]) -> Self {
         let owned = |(name, value): &(&'static str, &str)| (*name, (*value).to_owned());
         Self::Answer(Reply(Answer {
             status: 429,
             headers: headers.iter().map(owned).collect(),
-            body: Body::Text("<html>Too Many Requests</html>".to_owned()),
+            body: Body::Text(TOO_MANY_REQUESTS.to_owned()),
         }))
+    }
+
+    /// A 401, as Close has answered once to a key that it took seconds later.
+    pub fn unauthorized() -> Self {
+        Self::Answer(Reply(Refusal::Unauthorized.into()))
     }
 
     /// An answer with a JSON body.

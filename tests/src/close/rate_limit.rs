@@ -21,11 +21,11 @@ pub struct RateLimit {
 /// The forms that a 429 has had, and two that come from elsewhere on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ThrottleBody {
-    /// Today's: the headers `RateLimit` and `Retry-After`, and no body to rely on.
+    /// Today's, as seen on the wire: `RateLimit` with semicolons, its members alone, `Retry-After`, and no body to rely on.
     Empty,
     /// As in 2017: the headers `X-Rate-Limit-*` and a body with `rate_reset` at its top level, as text.
     Flat2017,
-    /// As until 2024: today's headers and a body with `rate_reset` within `error`, as a number.
+    /// As until 2024: the headers as documented, with commas and nothing alone, and a body with `rate_reset` within `error`, as a number.
     Nested2023,
     /// `Retry-After` and nothing else.
     RetryAfterOnly,
@@ -144,7 +144,16 @@ type Header = (&'static str, String);
 fn headers(format: ThrottleBody, limit: u32, remaining: u32, reset: Duration) -> Vec<Header> {
     let reset = seconds(reset);
     match format {
-        ThrottleBody::Empty | ThrottleBody::Nested2023 => vec![(
+        ThrottleBody::Empty => vec![
+            (
+                "ratelimit",
+                format!("limit={limit}; remaining={remaining}; reset={reset}"),
+            ),
+            ("ratelimit-limit", limit.to_string()),
+            ("ratelimit-remaining", remaining.to_string()),
+            ("ratelimit-reset", reset.to_string()),
+        ],
+        ThrottleBody::Nested2023 => vec![(
             "ratelimit",
             format!("limit={limit}, remaining={remaining}, reset={reset}"),
         )],
@@ -229,14 +238,25 @@ mod tests {
     }
 
     #[test]
-    fn the_header_counts_down_and_retry_after_is_rounded_up() {
-        let check = |reset, expect| {
-            let headers = headers(ThrottleBody::Empty, 100, 50, reset);
-            assert_eq!(headers, [("ratelimit", String::from(expect))]);
+    fn the_headers_count_down_and_retry_after_is_rounded_up() {
+        let check = |format, reset, expect: &[&str]| {
+            let headers = headers(format, 100, 50, reset);
+            let written = headers
+                .iter()
+                .map(|(name, value)| format!("{name}: {value}"));
+            assert_eq!(written.collect::<Vec<_>>(), expect);
         };
         let short = Duration::from_millis(870);
-        check(short, "limit=100, remaining=50, reset=0.87");
-        check(Duration::from_secs(5), "limit=100, remaining=50, reset=5");
+        let today = [
+            "ratelimit: limit=100; remaining=50; reset=0.87",
+            "ratelimit-limit: 100",
+            "ratelimit-remaining: 50",
+            "ratelimit-reset: 0.87",
+        ];
+        check(ThrottleBody::Empty, short, &today);
+        let documented = "ratelimit: limit=100, remaining=50, reset=5";
+        let whole = Duration::from_secs(5);
+        check(ThrottleBody::Nested2023, whole, &[documented]);
         let retry_after = retry_after(ThrottleBody::Empty, short);
         assert_eq!(retry_after.unwrap().1, "1");
     }
@@ -260,7 +280,14 @@ mod tests {
                 (body, recorded) => assert_eq!((body, recorded), (Body::Empty, None)),
             }
         };
-        let today = ["ratelimit", "retry-after"];
+        let today = [
+            "ratelimit",
+            "ratelimit-limit",
+            "ratelimit-remaining",
+            "ratelimit-reset",
+            "retry-after",
+        ];
+        let documented = ["ratelimit", "retry-after"];
         let historic = [
             "x-rate-limit-limit",
             "x-rate-limit-remaining",
@@ -268,7 +295,7 @@ mod tests {
         ];
         check(ThrottleBody::Empty, &today, None);
         let nested = include_str!("samples/error-429-2023.json");
-        check(ThrottleBody::Nested2023, &today, Some(nested));
+        check(ThrottleBody::Nested2023, &documented, Some(nested));
         let flat = include_str!("samples/error-429-2017.json");
         check(ThrottleBody::Flat2017, &historic, Some(flat));
         check(ThrottleBody::RetryAfterOnly, &["retry-after"], None);

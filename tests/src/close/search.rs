@@ -496,5 +496,8 @@ mod tests {
         body["_skip"] = 3.into();
         body["nonsense"] = json!({});
         assert!(fixture.search(&body).is_ok());
+        body["cursor"] = Value::Null;
+        let refusal = fixture.search(&body).unwrap_err();
+        assert!(matches!(refusal, Refusal::NotSimulated(400, _)));
     }
 }

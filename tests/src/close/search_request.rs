@@ -227,8 +227,10 @@ fn count(value: Option<&Value>, name: &'static str) -> Result<Option<usize>, Ref
 
 fn cursor(cursor: Option<&Value>) -> Result<Option<String>, Refusal> {
     match cursor {
-        None | Some(Value::Null) => Ok(None),
+        None => Ok(None),
         Some(Value::String(cursor)) => Ok(Some(cursor.clone())),
+        // No client sends it, so nobody knows what Close does with it.
+        Some(Value::Null) => Err(unknown("a cursor that is null", &Value::Null)),
         Some(_) => Err(Refusal::Field("cursor", "Invalid cursor.".to_owned())),
     }
 }

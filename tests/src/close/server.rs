@@ -304,8 +304,9 @@ mod tests {
         let throttled = get(&simulator, "/me/").await.unwrap();
         assert_eq!(
             throttled.headers()["ratelimit"],
-            "limit=100, remaining=0, reset=1.5"
+            "limit=100; remaining=0; reset=1.5"
         );
+        assert_eq!(throttled.headers()["ratelimit-reset"], "1.5");
         assert_eq!(throttled.headers()["retry-after"], "2");
         assert_eq!(json(&simulator, "/me/").await.0, 200);
         let statuses: Vec<_> = simulator

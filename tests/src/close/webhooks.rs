@@ -116,6 +116,7 @@ fn position_for(tenant: &Tenant, caller: &Owner, id: &str) -> Result<usize, Refu
     }
 }
 
+/// In the words of a recorded refusal, which may name several.
 fn refuse_duplicate(tenant: &Tenant, subscription: &Subscription) -> Result<(), Refusal> {
     let others = tenant.subscriptions.iter();
     let duplicates = others.filter(|other| other.duplicates(subscription));
@@ -125,7 +126,7 @@ fn refuse_duplicate(tenant: &Tenant, subscription: &Subscription) -> Result<(), 
     }
     let ids = ids.join(", ");
     Err(Refusal::Invalid(format!(
-        "Duplicate active subscription. Existing duplicates are: {ids}."
+        "Bad Request: Duplicate active subscription. Existing duplicates are: {ids}."
     )))
 }
 

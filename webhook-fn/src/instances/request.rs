@@ -130,8 +130,7 @@ impl Draft {
         }
     }
 
-    /// A text that was stored before its form mattered is no mistake of the request's: it is stored in the form in which it is
-    /// used.
+    /// A text that was stored before its form mattered is no mistake of the request's: it is taken in its parsed form.
     fn keep_base_url(&mut self, old: &Configuration) {
         let text = self.configuration.get(field::BASE_URL);
         if text == old.get(field::BASE_URL)
@@ -165,6 +164,7 @@ fn finish(draft: Draft, policy: &Policy) -> Result<Provision, HandlerError> {
     match settings {
         Ok(settings) if errors.is_empty() => {
             warnings::warn_of_objects(&configuration, &mut warnings);
+            configuration.set(field::BASE_URL, &settings.base_url);
             warnings::warn_of_resources(&configuration, &settings, &mut warnings);
             Ok(Provision {
                 name,
