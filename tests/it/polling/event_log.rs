@@ -199,6 +199,50 @@ async fn what_close_hides_is_fetched_or_said_to_be_hidden() {
     world.finish().await;
 }
 
+/// Close has many kinds of objects under another name than the event log.
+#[tokio::test]
+async fn what_close_hides_is_fetched_wherever_close_has_it() {
+    let world = World::start().await;
+    let organization = &world.organization;
+    let hours_ago = |hours: i64| Change::at(ago(3_600 * hours));
+    let lead = organization.create_lead(json!({}), hours_ago(5)).unwrap();
+    let kinds = [
+        "custom",
+        "emailthread",
+        "status_change/lead",
+        "status_change/opportunity",
+        "lead_merge",
+        "whatsapp_message",
+    ];
+    let ids: Vec<_> = kinds
+        .iter()
+        .map(|kind| {
+            let id = organization.create_activity(&lead, kind, json!({}), hours_ago(4));
+            let id = id.unwrap();
+            organization
+                .edit_activity(&id, json!({}), hours_ago(4))
+                .unwrap();
+            id
+        })
+        .collect();
+    let task = organization.create_task(&lead, "voicemail", json!({}), hours_ago(4));
+    let task = task.unwrap();
+    let id = world.polling_hidden(ago(3_600 * 6)).await;
+
+    world.poll(id).await;
+
+    let details = world.details();
+    for object in ids.iter().chain([&task]) {
+        let mut found = details
+            .iter()
+            .filter(|detail| detail["objectId"] == **object);
+        let detail = found.next().unwrap();
+        assert_eq!(detail["dataHidden"], true, "{detail}");
+        assert_eq!(detail["current"]["id"], **object, "{detail}");
+    }
+    world.finish().await;
+}
+
 #[tokio::test]
 async fn a_gap_is_said_where_the_log_no_longer_reaches_back() {
     let world = World::start().await;
