@@ -205,7 +205,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{FilterError, ObjectsError, events, set_filters, unknown};
-    use crate::close::object_type::OBJECT_TYPES;
+    use crate::close::object_type::{OBJECT_TYPES, USUAL_ACTIONS};
 
     fn listed(objects: Option<&str>) -> Vec<String> {
         let events = events(objects).unwrap();
@@ -244,6 +244,43 @@ mod tests {
         }
         let actions: usize = OBJECT_TYPES.iter().map(|of| of.actions.len()).sum();
         assert_eq!(listed(Some("events")).len(), actions);
+    }
+
+    #[test]
+    fn the_documented_types_and_actions_are_those_of_the_table() {
+        let document = include_str!("../../docs/configuration.md");
+        let (_, section) = document.split_once("### `event.objects`").unwrap();
+        let rows = section.lines().skip_while(|line| !line.starts_with("|---"));
+        let rows = rows.skip(1).take_while(|line| line.starts_with('|'));
+        let mut documented = Vec::new();
+        for row in rows {
+            let columns: Vec<_> = row.split('|').map(str::trim).collect();
+            let [_, types, actions, default, _] = columns[..] else {
+                panic!("{row}")
+            };
+            let (own, alone) = match actions.strip_suffix(" alone") {
+                Some(own) => (own, true),
+                None => (actions, false),
+            };
+            let usual = if alone { &[] } else { USUAL_ACTIONS };
+            let own = own
+                .split([',', ' '])
+                .filter(|word| !word.is_empty() && *word != "and");
+            let mut actions: Vec<_> = usual.iter().copied().chain(own).collect();
+            actions.sort_unstable();
+            for name in types.split('`').skip(1).step_by(2) {
+                documented.push((name, actions.clone(), default == "yes"));
+            }
+        }
+        let known = OBJECT_TYPES.iter().map(|of| {
+            let mut actions = of.actions.to_vec();
+            actions.sort_unstable();
+            (of.name, actions, of.is_default)
+        });
+        let mut known: Vec<_> = known.collect();
+        known.sort();
+        documented.sort();
+        assert_eq!(documented, known);
     }
 
     #[test]
