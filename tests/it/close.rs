@@ -1,5 +1,6 @@
 //! The simulated Close, held against what was recorded of the real one.
 
+pub(crate) mod export;
 mod recorded;
 mod shape;
 
@@ -50,8 +51,9 @@ impl Asked {
         request.send().await.unwrap().json().await.unwrap()
     }
 
-    /// Nothing was asked that is not simulated.
+    /// Nothing was asked that is not simulated, and nothing answered that Close does not have.
     fn finish(self) {
         assert_eq!(self.close.unexpected(), Vec::<String>::new());
+        export::check(&self.close);
     }
 }

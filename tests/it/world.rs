@@ -107,6 +107,7 @@ impl World {
     /// was done.
     pub(crate) async fn finish(self) {
         assert_eq!(self.close.unexpected(), Vec::<String>::new());
+        crate::close::export::check(&self.close);
         for event in self.events() {
             let json: Value = serde_json::from_str(&event.to_json().unwrap()).unwrap();
             let errors: Vec<_> = SCHEMA

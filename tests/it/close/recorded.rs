@@ -47,7 +47,7 @@ const TASK_SINCE_2017: [&str; 7] = [
     "+sequence_subscription_id",
 ];
 
-fn lead(organization: &Organization) -> String {
+pub(super) fn lead(organization: &Organization) -> String {
     let address = json!({
         "address_1": "123 Main St",
         "address_2": "",

@@ -25,7 +25,9 @@ const ACTIVITY_AT: DateParameters = [
 ];
 
 /// Filters that Close documents for the activities of one lead only; what it does with them otherwise is unknown.
-const OF_A_LEAD: [&str; 4] = ["_type", "_type__in", "contact_id", "user_id"];
+const OF_A_LEAD: [&str; 2] = ["contact_id", "user_id"];
+/// The same of the list of all kinds.
+const TYPES: [&str; 2] = ["_type", "_type__in"];
 /// Fields that must be equal to the parameter of their name.
 const EQUAL: [&str; 3] = ["contact_id", "lead_id", "user_id"];
 
@@ -38,6 +40,9 @@ pub(super) fn list(
 ) -> Result<Value, Refusal> {
     if parameters.get("lead_id").is_none() {
         parameters.refuse(&OF_A_LEAD)?;
+        if of.is_none() {
+            parameters.refuse(&TYPES)?;
+        }
     }
     let limit = parameters.limit(LIMIT, LIMIT)?;
     let skip = parameters.skip(settings.max_skip)?;
@@ -52,7 +57,7 @@ pub(super) fn list(
     let activities = &tenant.collection(Family::Activity).by_date;
     let found = activities.within(DateField::Created, parameters.span(DATE_CREATED)?);
     let found = found.rev().filter(wanted);
-    let mut page = if is_by_activity_at(parameters) {
+    let mut page = if of.is_none() && is_by_activity_at(parameters) {
         let mut all: Vec<_> = found.collect();
         all.sort_by_key(|record| Reverse((activity_at(record), record.tie)));
         all.split_off(skip.min(all.len()))
@@ -77,9 +82,12 @@ fn types(
     of: Option<&'static ActivityType>,
     parameters: Parameters<'_>,
 ) -> Result<Option<Vec<&'static ActivityType>>, Refusal> {
+    if let Some(of) = of {
+        return Ok(Some(vec![of]));
+    }
     let names = parameters.get("_type").or(parameters.get("_type__in"));
-    let (None, Some(names)) = (of, names) else {
-        return Ok(of.map(|of| vec![of]));
+    let Some(names) = names else {
+        return Ok(None);
     };
     let find = |name: &str| {
         let invalid = || Refusal::Field("_type", format!("{name} is not a valid activity type."));

@@ -47,11 +47,6 @@ impl ByDate {
         let found = (!span.is_empty()).then(|| objects.range((first(span.from), last(span.to))));
         found.into_iter().flatten().map(|(_, record)| record)
     }
-
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.created.len()
-    }
 }
 
 fn first(from: Bound<Timestamp>) -> Bound<Key> {

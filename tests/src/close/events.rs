@@ -170,7 +170,6 @@ fn is_empty(from: Bound<Place>, to: Bound<Place>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
     use std::time::Duration;
 
     use super::super::moment::Moment;
@@ -321,7 +320,7 @@ mod tests {
         let page = ask_as(&mut tenant, reader, &[]).unwrap();
         assert_eq!(names(&page), ["10"]);
         let gone = tenant.log.entries[0].id.to_string();
-        let none = HashMap::new();
+        let none = given(&[]);
         let gone = read(&mut tenant, reader, &gone, Parameters(&none));
         assert_eq!(gone, Err(Refusal::NotFound("Event")));
     }

@@ -1,12 +1,14 @@
-//! Reading one object, and `GET /lead/` and `GET /contact/`: the newest first, by offset, no filter by date.
+//! Reading one object, and `GET /lead/` and `GET /contact/`: the newest first, by offset, no parameter for a date.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::answer::Refusal;
+use super::lead_query::LeadQuery;
 use super::parameters::Parameters;
 use super::record::{DateField, Family, Record};
+use super::selection::Selection;
 use super::settings::Settings;
 use super::span::Span;
 use super::tenant::Tenant;
@@ -20,15 +22,21 @@ pub(super) fn leads(
     settings: &Settings,
     parameters: Parameters<'_>,
 ) -> Result<Value, Refusal> {
-    parameters.refuse(&["query"])?;
+    let query = LeadQuery::read(parameters.get("query").unwrap_or_default())?;
     let limit = parameters.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
     let skip = parameters.skip(settings.max_skip)?;
     // The search index has them, with its lag.
     let index = &mut tenant.collection_mut(Family::Lead).index;
     index.catch_up();
-    let newest_first = index.by_date.within(DateField::Updated, Span::ALL).rev();
-    let page: Vec<_> = newest_first.skip(skip).take(limit).cloned().collect();
-    let total = index.by_date.len();
+    let selection = Selection {
+        created: query.created,
+        updated: query.updated,
+        accepts: Box::new(|_| true),
+        order: query.order,
+    };
+    let found = selection.of(&index.by_date);
+    let total = found.len();
+    let page: Vec<_> = found.into_iter().skip(skip).take(limit).cloned().collect();
     Ok(json!({
         "data": render(tenant, &page, parameters),
         "has_more": skip + limit < total,

@@ -39,6 +39,7 @@ mod extra_filter;
 mod fields;
 mod ids;
 mod index;
+mod lead_query;
 mod list;
 mod moment;
 mod opportunities;
@@ -49,6 +50,7 @@ mod search;
 mod search_request;
 mod selection;
 mod server;
+mod setup;
 mod shape;
 mod signature;
 mod span;
@@ -63,6 +65,7 @@ mod versions;
 mod webhooks;
 mod world;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -214,6 +217,11 @@ impl CloseSimulator {
             })
             .await
             .with_context(|| format!("fewer than {count} requests: {matching:?}"))
+    }
+
+    /// What was answered so far: operations as `GET /lead/{id}/`, each with the parameters that the simulator knows there.
+    pub fn served(&self) -> BTreeMap<String, BTreeSet<String>> {
+        self.shared.lock().served.clone()
     }
 
     /// What the simulator was asked and does not simulate; a test that is not about this expects it to be empty.

@@ -23,13 +23,7 @@ const DATE_WON: DateParameters = [
 ];
 
 /// Parameters that Close documents and the simulator does not know.
-const NOT_SIMULATED: [&str; 5] = [
-    "_group_by",
-    "lead_query",
-    "lead_saved_search_id",
-    "query",
-    "saved_search_id",
-];
+const NOT_SIMULATED: [&str; 4] = ["_group_by", "lead_query", "lead_saved_search_id", "query"];
 /// Fields that must be equal to the parameter of their name.
 const EQUAL: [&str; 6] = [
     "lead_id",

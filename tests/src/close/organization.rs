@@ -58,6 +58,11 @@ impl Organization {
         &self.id
     }
 
+    /// `user_…`, whose the API keys are.
+    pub fn user_id(&self) -> String {
+        self.with(|tenant| tenant.identity.user_id.clone())
+    }
+
     /// Adds an API key of an administrator.
     pub fn add_key(&self, api_key: &str) {
         self.add(api_key, Role::Admin);

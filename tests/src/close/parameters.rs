@@ -1,6 +1,7 @@
 //! Query parameters, read as Close reads them: what it does not know is ignored.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 
 use jiff::Timestamp;
@@ -31,14 +32,38 @@ pub(super) const DATE_CREATED: DateParameters = [
     "date_created__lte",
 ];
 
+/// What a request gives.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    values: HashMap<String, String>,
+    /// The names that were looked for, given or not: the parameters that the simulator knows here.
+    read: RefCell<BTreeSet<String>>,
+}
+
 /// The parameters of one request.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Parameters<'a>(pub(super) &'a HashMap<String, String>);
+pub(super) struct Parameters<'a>(pub(super) &'a Given);
+
+impl Given {
+    /// The values by name.
+    pub(super) fn new(values: HashMap<String, String>) -> Self {
+        Self {
+            values,
+            read: RefCell::default(),
+        }
+    }
+
+    /// The names that were looked for.
+    pub(super) fn into_read(self) -> BTreeSet<String> {
+        self.read.into_inner()
+    }
+}
 
 impl<'a> Parameters<'a> {
     /// The value of a parameter.
     pub(super) fn get(self, name: &str) -> Option<&'a str> {
-        self.0.get(name).map(String::as_str)
+        self.0.read.borrow_mut().insert(name.to_owned());
+        self.0.values.get(name).map(String::as_str)
     }
 
     /// Refuses parameters that Close would heed and the simulator cannot.
@@ -137,11 +162,10 @@ pub(super) fn moment(text: &str) -> Option<Timestamp> {
 
 /// Parameters, as tests write them.
 #[cfg(test)]
-pub(super) fn given(pairs: &[(&str, &str)]) -> HashMap<String, String> {
+pub(super) fn given(pairs: &[(&str, &str)]) -> Given {
     let pairs = pairs.iter();
-    pairs
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect()
+    let pairs = pairs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Given::new(pairs.collect())
 }
 
 #[cfg(test)]
@@ -185,6 +209,6 @@ mod tests {
         let given = Parameters(&given);
         assert_eq!(given.limit(50, 50), Err(Refusal::MaxLimit(50)));
         assert!(matches!(given.skip(10), Err(Refusal::Field("_skip", _))));
-        assert_eq!(Parameters(&HashMap::new()).limit(50, 50), Ok(50));
+        assert_eq!(Parameters(&Given::default()).limit(50, 50), Ok(50));
     }
 }

@@ -1,6 +1,6 @@
 //! Which path is answered by what, after the checks that all have in common.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::activities;
 use super::activity_type::ActivityType;
@@ -10,13 +10,12 @@ use super::custom_field;
 use super::events::{self, Reader};
 use super::list;
 use super::opportunities;
-use super::parameters::Parameters;
+use super::parameters::{Given, Parameters};
 use super::record::Family;
 use super::request_log::LoggedRequest;
 use super::search;
-use super::stamp;
+use super::setup;
 use super::tasks;
-use super::tenant::Tenant;
 use super::webhooks;
 use super::world::World;
 
@@ -29,7 +28,16 @@ enum Route {
     Read(Family, String),
     /// The activities of one kind.
     ListOf(&'static ActivityType),
+    /// An activity of one kind.
+    ReadOf(&'static ActivityType, String),
     CustomFieldSchema(Family),
+    /// The custom fields that have a path.
+    CustomFields(&'static str),
+    CustomField(&'static str, String),
+    Users,
+    User(String),
+    IntegrationLinks,
+    IntegrationLink,
     Events,
     Event(String),
     CreateWebhook,
@@ -50,6 +58,11 @@ impl Route {
             ("GET", ["custom_field_schema", of], _) => custom_field::family(of)
                 .map(Self::CustomFieldSchema)
                 .ok_or_else(no_such_path),
+            ("GET", ["custom_field" | "custom_fields", ..], _) => Self::of_custom_fields(&segments),
+            ("GET", ["user"], _) => Ok(Self::Users),
+            ("GET", ["user", id], _) => Ok(Self::User((*id).to_owned())),
+            ("GET", ["integration_link"], _) => Ok(Self::IntegrationLinks),
+            ("GET", ["integration_link", _], _) => Ok(Self::IntegrationLink),
             ("GET", ["event"], _) => Ok(Self::Events),
             ("GET", ["event", id], _) => Ok(Self::Event((*id).to_owned())),
             ("GET", [_], Some(family)) => Ok(Self::List(family)),
@@ -67,11 +80,20 @@ impl Route {
     fn of_activities(path: &[&str]) -> Result<Self, Refusal> {
         let find = |path: &[&str]| ActivityType::from_path(&format!("activity/{}", path.join("/")));
         match path {
-            [of @ .., id] if find(of).is_some() => {
-                Ok(Self::Read(Family::Activity, (*id).to_owned()))
-            }
+            [of @ .., id] if let Some(of) = find(of) => Ok(Self::ReadOf(of, (*id).to_owned())),
             of => find(of).map(Self::ListOf).ok_or_else(no_such_path),
         }
+    }
+
+    fn of_custom_fields(segments: &[&str]) -> Result<Self, Refusal> {
+        let find = |path: &[&str]| setup::custom_fields_path(&path.join("/"));
+        let route = match segments {
+            ["custom_field", of, id] => {
+                find(&["custom_field", of]).map(|path| Self::CustomField(path, (*id).to_owned()))
+            }
+            path => find(path).map(Self::CustomFields),
+        };
+        route.ok_or_else(no_such_path)
     }
 
     /// The endpoint group, which has a rate limit of its own.
@@ -82,9 +104,14 @@ impl Route {
             Self::ListOf(of) => format!("GET /{}/", of.path),
             Self::Me => "GET /me/".to_owned(),
             Self::Search => "POST /data/search/".to_owned(),
-            Self::CustomFieldSchema(family) => {
-                format!("GET /custom_field_schema/{}/", family.name())
-            }
+            Self::ReadOf(of, _) => format!("GET /{}/{{id}}/", of.path),
+            Self::CustomFieldSchema(_) => "GET /custom_field_schema/{object_type}/".to_owned(),
+            Self::CustomFields(path) => format!("GET /{path}/"),
+            Self::CustomField(path, _) => format!("GET /{path}/{{id}}/"),
+            Self::Users => "GET /user/".to_owned(),
+            Self::User(_) => "GET /user/{id}/".to_owned(),
+            Self::IntegrationLinks => "GET /integration_link/".to_owned(),
+            Self::IntegrationLink => "GET /integration_link/{id}/".to_owned(),
             Self::Events => "GET /event/".to_owned(),
             Self::Event(_) => "GET /event/{id}/".to_owned(),
             Self::CreateWebhook => "POST /webhook/".to_owned(),
@@ -113,20 +140,28 @@ pub(super) fn respond(world: &mut World, request: &LoggedRequest, key: Option<&s
         Ok(found) => found,
         Err(refusal) => return refuse(world, request, refusal),
     };
+    let group = route.group();
     let verdict = world.settings.rate_limit.map(|rate| {
         let organization = &world.tenants[tenant].identity.organization_id;
         let key = request.key_id.as_deref().unwrap_or_default();
-        let verdict = world
-            .buckets
-            .charge(key, organization, &route.group(), rate);
+        let verdict = world.buckets.charge(key, organization, &group, rate);
         (verdict, rate)
     });
     let mut answer = match verdict {
         Some((verdict, rate)) if !verdict.allows() => verdict.answer(rate),
-        _ => match answer(world, (tenant, &caller), route, request) {
-            Ok(body) => Answer::json(200, body),
-            Err(refusal) => refuse(world, request, refusal),
-        },
+        _ => {
+            let given = Given::new(request.query.clone());
+            let answer = answer(world, (tenant, &caller), route, request, &given);
+            world
+                .served
+                .entry(group)
+                .or_default()
+                .append(&mut given.into_read());
+            match answer {
+                Ok(body) => Answer::json(200, body),
+                Err(refusal) => refuse(world, request, refusal),
+            }
+        }
     };
     let limits = verdict.map(|(verdict, rate)| verdict.headers(rate.body));
     answer.headers.extend(limits.into_iter().flatten());
@@ -138,17 +173,24 @@ fn answer(
     (tenant, caller): (usize, &Owner),
     route: Route,
     request: &LoggedRequest,
+    given: &Given,
 ) -> Result<Value, Refusal> {
     let now = world.clock.now_micros();
     let tenant = &mut world.tenants[tenant];
-    let (settings, parameters) = (&world.settings, Parameters(&request.query));
+    let (settings, parameters) = (&world.settings, Parameters(given));
     let reader = Reader {
         now,
         role: caller.role,
         settings,
     };
     match route {
-        Route::Me => Ok(me(tenant)),
+        Route::Me => Ok(setup::me(tenant, caller)),
+        Route::Users => setup::users(tenant, settings, parameters),
+        Route::User(id) => setup::read_user(tenant, &id),
+        Route::CustomFields(path) => setup::custom_fields(tenant, path, settings, parameters),
+        Route::CustomField(path, id) => setup::read_custom_field(tenant, path, &id),
+        Route::IntegrationLinks => Ok(setup::integration_links()),
+        Route::IntegrationLink => Err(Refusal::NotFound("Integration link")),
         Route::Search => search::search(tenant, &mut world.cursors, settings, &request.body),
         Route::List(Family::Lead) => list::leads(tenant, settings, parameters),
         Route::List(Family::Contact) => list::contacts(tenant, settings, parameters),
@@ -157,6 +199,7 @@ fn answer(
         Route::List(Family::Activity) => activities::list(tenant, None, settings, parameters),
         Route::ListOf(of) => activities::list(tenant, Some(of), settings, parameters),
         Route::Read(family, id) => list::read(tenant, family, &id, parameters),
+        Route::ReadOf(_, id) => list::read(tenant, Family::Activity, &id, parameters),
         Route::CustomFieldSchema(family) => Ok(custom_field::schema(
             &tenant.collection(family).custom_fields,
         )),
@@ -187,23 +230,4 @@ fn redirect(request: &LoggedRequest) -> Answer {
         headers: vec![("location", format!("/api/v1{}/", request.path))],
         body: Body::Empty,
     }
-}
-
-/// `GET /me/`: the user that the key belongs to.
-fn me(tenant: &Tenant) -> Value {
-    let identity = &tenant.identity;
-    let (first_name, last_name) = identity
-        .user_name
-        .split_once(' ')
-        .unwrap_or((&identity.user_name, ""));
-    json!({
-        "date_created": stamp::zoned(tenant.date_created),
-        "date_updated": stamp::zoned(tenant.date_created),
-        "email": "sample.user@example.com",
-        "first_name": first_name,
-        "id": identity.user_id,
-        "image": null,
-        "last_name": last_name,
-        "organizations": [{ "id": identity.organization_id, "name": identity.organization_name }],
-    })
 }

@@ -243,6 +243,58 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn users_custom_fields_and_leads_of_a_query_are_read() {
+        let (simulator, organization) = start().await;
+        let (_, users) = json(&simulator, "/user/").await;
+        let user = &users["data"][0];
+        assert_eq!(user["organizations"], json!([organization.id()]));
+        let path = format!("/user/{}/", user["id"].as_str().unwrap());
+        assert_eq!(json(&simulator, &path).await.1, *user);
+        let id = organization.create_custom_field("lead", "Age", "number");
+        let id = id.unwrap();
+        let (_, fields) = json(&simulator, "/custom_field/lead/").await;
+        assert_eq!(
+            (&fields["data"][0]["id"], &fields["total_results"]),
+            (&json!(id), &json!(1))
+        );
+        let (_, former) = json(&simulator, "/custom_fields/lead/").await;
+        assert_eq!(former, fields);
+        let (_, field) = json(&simulator, &format!("/custom_field/lead/{id}/")).await;
+        assert_eq!(field, fields["data"][0]);
+        for path in [
+            "/custom_field/contact/",
+            "/custom_field/shared/",
+            "/integration_link/",
+        ] {
+            assert_eq!(json(&simulator, path).await.1["data"], json!([]), "{path}");
+        }
+        for path in [
+            "/user/user_1/",
+            "/custom_field/lead/cf_1/",
+            "/integration_link/link_1/",
+        ] {
+            assert_eq!(json(&simulator, path).await.0, 404, "{path}");
+        }
+
+        for second in 0..3 {
+            let at = "2026-06-19T12:00:00Z".parse::<jiff::Timestamp>().unwrap();
+            let at = at + SignedDuration::from_secs(second);
+            organization.create_leads(1, Change::at(at)).unwrap();
+        }
+        let query = "date_updated%3E%3D%222026-06-19T12:00:01%22+sort:date_updated";
+        let (_, leads) = json(&simulator, &format!("/lead/?query={query}&_limit=1")).await;
+        assert_eq!(
+            leads["data"][0]["date_updated"],
+            "2026-06-19T12:00:01+00:00"
+        );
+        assert_eq!(
+            (&leads["total_results"], &leads["has_more"]),
+            (&json!(2), &json!(true))
+        );
+        assert!(simulator.unexpected().is_empty());
+    }
+
+    #[tokio::test]
     async fn the_schema_of_custom_fields_is_read() {
         let (simulator, organization) = start().await;
         let kept = organization

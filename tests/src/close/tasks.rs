@@ -21,7 +21,7 @@ const DATE: DateParameters = ["date__gt", "date__gte", "date__lt", "date__lte"];
 /// Parameters that Close documents and the simulator does not know.
 const NOT_SIMULATED: [&str; 1] = ["view"];
 /// Fields that must be equal to the parameter of their name.
-const EQUAL: [&str; 4] = ["assigned_to", "contact_id", "is_complete", "lead_id"];
+const EQUAL: [&str; 3] = ["assigned_to", "is_complete", "lead_id"];
 
 /// Answers the list.
 pub(super) fn list(

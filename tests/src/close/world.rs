@@ -1,5 +1,6 @@
 //! Everything the simulator knows, behind one lock, and how to wait for it to change.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -36,6 +37,8 @@ pub(super) struct World {
     pub(super) faults: Vec<Planned>,
     pub(super) requests: Vec<LoggedRequest>,
     pub(super) unexpected: Vec<String>,
+    /// The operations that were answered, each with the parameters that were looked for.
+    pub(super) served: BTreeMap<String, BTreeSet<String>>,
     pub(super) attempts: Vec<Attempt>,
     /// Deliveries that are waiting, running or to be retried.
     pub(super) undelivered: usize,
@@ -97,6 +100,7 @@ impl Shared {
                 faults: Vec::new(),
                 requests: Vec::new(),
                 unexpected: Vec::new(),
+                served: BTreeMap::new(),
                 attempts: Vec::new(),
                 undelivered: 0,
             }),

@@ -21,6 +21,9 @@ const RATE_LIMIT: RateLimit = RateLimit {
     body: ThrottleBody::Empty,
 };
 
+/// The names of the leads' custom fields.
+const CUSTOM_FIELDS: [&str; 2] = ["Region", "Source"];
+
 /// Runs it with data that nobody changes until Ctrl-C; says on stdout, in one line, where it is and what there is. Fails if
 /// it was asked for what it does not simulate.
 pub(crate) async fn run() -> Result<ExitCode> {
@@ -51,6 +54,9 @@ pub(crate) async fn run() -> Result<ExitCode> {
 
 /// More of everything than a page holds, and many a tie.
 fn fill(organization: &Organization) -> Result<()> {
+    for name in CUSTOM_FIELDS {
+        organization.create_custom_field("lead", name, "text")?;
+    }
     let change = Change::now().spread(7);
     for lead in organization.create_leads(230, change)?.iter().take(110) {
         organization.create_contacts(lead, 2, change)?;
@@ -66,12 +72,20 @@ fn fill(organization: &Organization) -> Result<()> {
 }
 
 fn counts(organization: &Organization) -> Value {
+    let tasks = organization.task_ids();
+    let is_of_lead = |id: &&String| {
+        let task = organization.task(id);
+        task.is_some_and(|task| task["_type"] == "lead")
+    };
     json!({
         "lead": organization.lead_ids().len(),
         "contact": organization.contact_ids().len(),
         "opportunity": organization.opportunity_ids().len(),
-        "task": organization.task_ids().len(),
+        "task": tasks.len(),
+        "task of a lead": tasks.iter().filter(is_of_lead).count(),
         "activity": organization.activity_ids().len(),
         "event": organization.events().len(),
+        "custom_field/lead": CUSTOM_FIELDS.len(),
+        "user": 1,
     })
 }

@@ -28,6 +28,7 @@ pub(super) fn defaults(record: &Record, of: &ActivityType, identity: &Identity) 
         "Call" => call(),
         "Created" => json!({ "contact_id": null, "import_id": null, "source": "api" }),
         "Email" => email(),
+        "FormSubmission" => form_submission(),
         "LeadStatusChange" => lead_status_change(),
         "Meeting" => meeting(record),
         "Note" => note(),
@@ -39,6 +40,7 @@ pub(super) fn defaults(record: &Record, of: &ActivityType, identity: &Identity) 
             "task_id": null,
             "task_text": "",
         }),
+        "WhatsAppMessage" => whatsapp_message(),
         _ => json!({ "contact_id": null }),
     }));
     activity.into()
@@ -133,6 +135,42 @@ fn email() -> Value {
         "template_name": null,
         "thread_id": null,
         "to": [],
+    })
+}
+
+/// As Close types it in its export.
+fn form_submission() -> Value {
+    json!({
+        "contact_id": null,
+        "form_configuration_id": "formconf_1",
+        "form_id": "form_1",
+        "ip_address": null,
+        "origin": null,
+        "source_url": null,
+        "source_url_normalized": null,
+        "values": {},
+        "values_by_name": {},
+    })
+}
+
+/// Likewise.
+fn whatsapp_message() -> Value {
+    json!({
+        "attachments": [],
+        "contact_id": null,
+        "direction": "outgoing",
+        "external_whatsapp_message_id": "wamid.1",
+        "integration_link": null,
+        "integration_name": null,
+        "local_phone": "+15555550100",
+        "local_phone_formatted": "+1 555-555-0100",
+        "message_html": "",
+        "message_markdown": "",
+        "remote_phone": "+15555550101",
+        "remote_phone_formatted": "+1 555-555-0101",
+        "response_to_id": null,
+        "source": "api",
+        "text": "",
     })
 }
 
