@@ -1,5 +1,6 @@
 //! The parts of a poll: walks through Close, each for the resources that it feeds.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use shared::event_bus::Fate;
 use shared::poller_configuration::{Resource, Source};
 use shared::watermark_table::{Commit, StoredResource};
 
+use crate::batches::Batches;
 use crate::error::PollError;
 use crate::fetch::Retry;
 use crate::record;
@@ -30,6 +32,8 @@ pub struct Job<'a> {
     pub walk: Walk,
     /// The resources: one, or all that are read in the event log.
     pub targets: Vec<Target<'a>>,
+    /// What was read of the walk's next page, if that is a search's with many custom fields.
+    pub batches: Batches,
     /// The walk's failures.
     pub retry: Retry,
     /// Whether Close has answered the walk in this poll.
@@ -96,6 +100,7 @@ impl<'a> Job<'a> {
         Self {
             walk,
             targets,
+            batches: Batches::default(),
             retry: Retry::default(),
             has_read: false,
         }
@@ -186,16 +191,17 @@ impl<'a> Target<'a> {
         self.resource.source == Source::EventLog
     }
 
-    /// Reads a record, or an entry of the event log.
-    pub fn read(&self, record: &Arc<RawValue>, until: Timestamp) -> Reading {
+    /// Reads a record, or an entry of the event log. `resolved` is the record as the resource's paths find it.
+    pub fn read(&self, record: &Arc<RawValue>, resolved: &RawValue, until: Timestamp) -> Reading {
         let change = if self.is_logged() {
             entry::to_change(record, Arc::clone(record), until)
         } else {
-            record::to_change(Arc::clone(record), self.resource, self.began_at, until)
+            let read = (Arc::clone(record), resolved);
+            record::to_change(read, self.resource, self.began_at, until)
         };
         if self.is_logged() && !self.claims(&change) {
             Reading::NotOurs
-        } else if self.matches(record) {
+        } else if self.matches(resolved) {
             Reading::Change(change)
         } else {
             Reading::Refused(change)
@@ -244,13 +250,19 @@ impl<'a> Target<'a> {
     /// A condition is one of the object, but of the entry where everything is polled. What Close hides cannot be judged, so
     /// it is let through.
     fn matches(&self, record: &RawValue) -> bool {
-        let Some(filter) = &self.resource.query.filter else {
-            return true;
-        };
+        let filter = self.resource.query.filter.as_ref();
+        filter.is_none_or(|filter| {
+            let judged = self.judged(record);
+            judged.is_none_or(|judged| filter.matches(&judged))
+        })
+    }
+
+    /// What the condition is one of; nothing where Close hides it.
+    pub fn judged<'r>(&self, record: &'r RawValue) -> Option<Cow<'r, RawValue>> {
         if !self.is_logged() || self.resource.query.objects == Objects::All {
-            return filter.matches(record);
+            return Some(Cow::Borrowed(record));
         }
-        entry::object(record).is_none_or(|object| filter.matches(&object))
+        entry::object(record).map(Cow::Owned)
     }
 }
 
@@ -270,7 +282,7 @@ mod tests {
         let now = "2026-06-19T12:00:00Z".parse().unwrap();
         let target = |resource| Target::new(resource, &all, StoredResource::default(), now);
         let logged = all.iter().map(target).filter(Target::is_logged);
-        let ours = logged.filter(|t| matches!(t.read(&entry, now), Reading::Change(_)));
+        let ours = logged.filter(|t| matches!(t.read(&entry, &entry, now), Reading::Change(_)));
         ours.map(|target| target.name).collect()
     }
 

@@ -8,7 +8,7 @@ use shared::instance::Instance;
 use shared::instance_table::Lease;
 use shared::poller_configuration::Resource;
 use shared::settings::Poller;
-use shared::watermark_table::{Commit, StoredResource};
+use shared::watermark_table::{CUSTOM_FIELDS, Commit, StoredResource};
 
 use crate::error::PollError;
 use crate::job::Target;
@@ -51,7 +51,7 @@ pub async fn tidy(
     stored: &Stored,
 ) -> Result<(), PollError> {
     let wanted = pending(instance);
-    for (name, over) in stored.iter().filter(|(name, _)| name.starts_with('#')) {
+    for (name, over) in stored.iter().filter(|(name, _)| is_of_backfill(name)) {
         if wanted.is_none_or(|backfill| backfill.watermark_name() != *name)
             && let Err(error) = outside.forget(lease.id, name, over).await
         {
@@ -83,6 +83,10 @@ async fn fail(
         ..watermark.take_commit(&name)
     };
     Ok(outside.commit(lease, &commit).await?)
+}
+
+fn is_of_backfill(name: &str) -> bool {
+    name.starts_with('#') && name != CUSTOM_FIELDS
 }
 
 fn pending(instance: &Instance) -> Option<&Backfill> {

@@ -14,7 +14,9 @@ use shared::instance_table::{Acquired, Lease};
 use shared::last_poll::LastPoll;
 use shared::settings::{FieldError, Policy, Settings};
 use shared::table::TableError;
+use shared::watermark_table::{CUSTOM_FIELDS, Commit};
 
+use crate::custom_fields::CustomFields;
 use crate::error::PollError;
 use crate::fetch::Fetcher;
 use crate::job::{Job, Target};
@@ -181,6 +183,7 @@ impl<O: Outside> Poll<'_, O> {
         self.summary.polled = true;
         let stored = self.outside.load(self.instance.id).await?;
         plan::tidy(self.outside, self.lease, self.instance, polling, &stored).await?;
+        let custom_fields = CustomFields::restore(stored.get(CUSTOM_FIELDS));
         let mut targets = plan::targets(self.instance, polling, stored);
         notice::of_gaps(
             self.outside,
@@ -192,9 +195,9 @@ impl<O: Outside> Poll<'_, O> {
         .await?;
 
         let polled = targets.iter().filter(|it| it.backfill.is_none());
-        let names = polled.map(|target| target.name.as_str());
+        let resources = polled.map(|target| target.resource);
         let before = self.instance.last_poll.as_deref();
-        let mut found = LastPoll::begin(self.clock.started(), names, before);
+        let mut found = LastPoll::begin(self.clock.started(), resources, before);
         let mut worker = Worker {
             outside: self.outside,
             instance: self.instance,
@@ -204,18 +207,30 @@ impl<O: Outside> Poll<'_, O> {
             close: Fetcher::new(self.outside, account, self.clock, self.stop_at),
             stop_at: self.stop_at,
             summary: &mut self.summary,
+            custom_fields,
             found: &mut found,
         };
         let mut jobs = VecDeque::from(Job::all(targets, self.clock.started()));
         // Another one begins each time, so that none is always the one for which no time is left.
         jobs.rotate_left(fastrand::usize(..jobs.len().max(1)));
         let failures = work(&mut worker, jobs, &mut self.outcome).await;
+        let schemas = worker.custom_fields.take_commit(self.clock.now());
         self.until = worker.close.until();
         let (requests, rate_limited) = (worker.close.requests(), worker.close.rate_limited());
         (self.summary.requests, self.summary.rate_limited) = (requests, rate_limited);
         self.found = Some(found);
         self.note(&failures);
+        self.store(schemas).await;
         Ok(())
+    }
+
+    /// Stores the schemas of custom fields, as far as that works: the next poll reads them again.
+    async fn store(&self, schemas: Option<Commit>) {
+        if let Some(schemas) = schemas
+            && let Err(error) = self.outside.commit(self.lease, &schemas).await
+        {
+            tracing::warn!(instance.id = %self.instance.id, %error, "the schemas of custom fields were not stored");
+        }
     }
 
     fn note(&mut self, failures: &[Failure]) {
@@ -287,7 +302,7 @@ async fn work<O: Outside>(
     outcome: &mut Outcome,
 ) -> Vec<Failure> {
     let mut failures = Vec::new();
-    while let Some((place, mut job)) = next(&worker.close, &mut jobs).await {
+    while let Some((place, mut job)) = next(worker, &mut jobs).await {
         let result = match worker.step(&mut job).await {
             Err(error) => worker.give_up(&mut job, &error).await.and(Err(error)),
             done => done,
@@ -318,10 +333,11 @@ async fn work<O: Outside>(
 /// The first job that may make a request, with its place. Where all have to wait, the one that has to wait least is waited
 /// for.
 async fn next<'a, O: Outside>(
-    close: &Fetcher<'_, O>,
+    worker: &Worker<'_, O>,
     jobs: &mut VecDeque<Job<'a>>,
 ) -> Option<(usize, Job<'a>)> {
-    let ready_at = |job: &Job<'_>| close.ready_at(job.walk.next_request().as_ref(), &job.retry);
+    let close = &worker.close;
+    let ready_at = |job: &Job<'_>| close.ready_at(worker.next_request(job).as_ref(), &job.retry);
     let times = jobs.iter().map(ready_at).enumerate();
     let (place, time) = times.min_by_key(|(_, time)| *time)?;
     close.sleep_until(time).await;

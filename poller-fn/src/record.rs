@@ -29,9 +29,10 @@ pub fn date_created(record: &RawValue) -> Option<Timestamp> {
 }
 
 /// Reads a record as a change. One made after `watermark`, where this poll began, is new to whoever follows.
-/// A record without a date is dated `now`. A record without a date or an id is identified by a hash of its bytes.
+/// A record without a date is dated `now`. A record without a date or an id is identified by a hash of its bytes. The
+/// resource's paths lead through `resolved`, which is the same record.
 pub fn to_change(
-    record: Arc<RawValue>,
+    (record, resolved): (Arc<RawValue>, &RawValue),
     resource: &Resource,
     watermark: Timestamp,
     now: Timestamp,
@@ -42,10 +43,10 @@ pub fn to_change(
         Some(_) => Identity::Date,
         None => Identity::of_bytes(&record),
     };
-    let object_id = json::text_at(&record, &resource.id_field).or_else(|| own_id.clone());
+    let object_id = json::text_at(resolved, &resource.id_field).or_else(|| own_id.clone());
     let object_id = object_id.unwrap_or_default();
     let own_id = own_id.unwrap_or_else(|| object_id.clone());
-    let action = if is_new(&record, resource, watermark) {
+    let action = if is_new(resolved, resource, watermark) {
         "created"
     } else {
         "updated"
@@ -106,8 +107,9 @@ mod tests {
             .unwrap()
             .remove(0);
         let watermark = "2026-06-19T12:00:00Z".parse().unwrap();
+        let record = to_raw_value(record).unwrap();
         to_change(
-            to_raw_value(record).unwrap().into(),
+            (record.clone().into(), &record),
             &resource,
             watermark,
             Timestamp::UNIX_EPOCH,

@@ -246,6 +246,7 @@ impl Watermark {
             put_chunks,
             delete_chunks,
             backfill: None,
+            fields: None,
         }
     }
 }
@@ -294,7 +295,7 @@ mod tests {
         Watermark::restore(
             StoredResource {
                 position,
-                chunks: Vec::new(),
+                ..StoredResource::default()
             },
             at(0),
             SEARCH_OVERLAP,
@@ -305,6 +306,7 @@ mod tests {
         let stored = StoredResource {
             position: Some(commit.position),
             chunks: commit.put_chunks.clone(),
+            fields: None,
         };
         Watermark::restore(stored, at(0), SEARCH_OVERLAP)
     }
@@ -455,7 +457,7 @@ mod tests {
         let restore = |commit: &Commit| {
             let stored = StoredResource {
                 position: Some(commit.position),
-                chunks: Vec::new(),
+                ..StoredResource::default()
             };
             Watermark::restore(stored, at(0), LOG_OVERLAP)
         };

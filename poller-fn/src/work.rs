@@ -8,8 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
 use shared::backfill::Status;
 use shared::clock::Clock;
-use shared::close::error::CloseError;
-use shared::close::object_type;
+use shared::close::{json, object_type};
 use shared::event::{Channel, Event, EventId};
 use shared::event_bus::Fate;
 use shared::instance::Instance;
@@ -18,11 +17,13 @@ use shared::last_poll::LastPoll;
 use shared::settings::Settings;
 use tokio::time::Instant;
 
+use crate::custom_fields::CustomFields;
 use crate::error::PollError;
 use crate::fetch::Fetcher;
 use crate::job::{Job, Reading, Target};
 use crate::outside::Outside;
 use crate::poll::Summary;
+use crate::reading::Read;
 use crate::record;
 use crate::walk::Unit;
 use crate::watermark::Verdict;
@@ -35,7 +36,7 @@ const IDLE_LAG: SignedDuration = SignedDuration::from_hours(24);
 
 /// How long publishing a unit may take, or looking up what Close hides in it: the other resources want their turn.
 const PUBLISHING: Duration = Duration::from_mins(1);
-const LOOKING_UP: Duration = Duration::from_secs(30);
+pub(crate) const LOOKING_UP: Duration = Duration::from_secs(30);
 
 /// What is being published when nothing more is begun has so long to reach the bus; the rest of the invocation is for its
 /// commit. Cut off, it would look like trouble with the bus, and what is left would wait for its turn.
@@ -59,6 +60,8 @@ pub struct Worker<'a, O> {
     pub stop_at: Timestamp,
     /// What came of it so far.
     pub summary: &'a mut Summary,
+    /// The custom fields that are asked for.
+    pub custom_fields: CustomFields,
     /// Counts the records of each polled resource. Those of backfills are not counted.
     pub found: &'a mut LastPoll,
 }
@@ -70,15 +73,6 @@ pub enum Turn {
     Taken,
     /// Close takes no request of the job yet.
     Waiting,
-}
-
-/// What reading came to.
-enum Read {
-    Unit(Unit),
-    /// The walk is done.
-    End,
-    /// A request has to wait.
-    Wait,
 }
 
 /// A unit, judged for its targets.
@@ -143,31 +137,6 @@ impl<O: Outside> Worker<'_, O> {
         published.map(|()| Turn::Taken)
     }
 
-    /// The next unit, unless there is none, or Close has to be waited for.
-    async fn read(&self, job: &mut Job<'_>) -> Result<Read, PollError> {
-        while let Some(request) = job.walk.next_request() {
-            self.check_time()?;
-            let page = match self.close.read(&request, &mut job.retry).await {
-                Err(PollError::Close(CloseError::ExpiredCursor)) => {
-                    job.walk.restart()?;
-                    continue;
-                }
-                Err(error @ PollError::Close(CloseError::Rejected { status: 400, .. })) => {
-                    return Err(job.walk.refused(error));
-                }
-                page => page?,
-            };
-            let Some(page) = page else {
-                return Ok(Read::Wait);
-            };
-            job.has_read = true;
-            if let Some(unit) = job.walk.advance(page)? {
-                return Ok(Read::Unit(unit));
-            }
-        }
-        Ok(Read::End)
-    }
-
     /// Has the next poll begin with less than this one could not read to its end.
     async fn interrupt(&mut self, job: &mut Job<'_>) -> Result<(), PollError> {
         let (window_end, frontier) = (job.walk.interrupt(), job.walk.frontier());
@@ -218,7 +187,8 @@ impl<O: Outside> Worker<'_, O> {
         date: Option<Timestamp>,
     ) -> Judgement {
         let until = self.close.until();
-        let (change, is_wanted) = match target.read(record, until) {
+        let resolved = self.custom_fields.resolved(target.resource, record);
+        let (change, is_wanted) = match target.read(record, &resolved, until) {
             Reading::Change(change) => (change, true),
             Reading::Refused(change) => (change, false),
             Reading::NotOurs => return Judgement::Passed(None),
@@ -233,6 +203,7 @@ impl<O: Outside> Worker<'_, O> {
         };
         if target.backfill.is_none() && verdict != Verdict::Leave {
             self.found.read(&target.name, is_wanted);
+            self.note_paths(target, &resolved);
         }
         match verdict {
             Verdict::Publish if is_wanted => {
@@ -254,6 +225,19 @@ impl<O: Outside> Worker<'_, O> {
                 Judgement::Passed(None)
             }
         }
+    }
+
+    /// Notes which paths of a resource lead somewhere.
+    fn note_paths(&mut self, target: &Target<'_>, record: &RawValue) {
+        if !self.found.is_lacking(&target.name) {
+            return;
+        }
+        let (resource, fields) = (target.resource, &self.custom_fields);
+        let Some(object) = target.judged(record) else {
+            return;
+        };
+        let leads = |path: &str| fields.knows(resource, path) || json::at(&object, path).is_some();
+        self.found.carries(&target.name, leads);
     }
 
     /// Publishes what is new, oldest first, and notes in the watermarks all that was handled.
@@ -363,14 +347,5 @@ impl<O: Outside> Worker<'_, O> {
             }
         }
         Ok(())
-    }
-
-    /// Nothing is begun that there may be no time to end, so the lease cannot run out under it either.
-    fn check_time(&self) -> Result<(), PollError> {
-        if self.clock.now() < self.stop_at {
-            Ok(())
-        } else {
-            Err(PollError::OutOfTime)
-        }
     }
 }

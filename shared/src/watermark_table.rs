@@ -21,6 +21,10 @@ const SEEN: &str = "#seen#";
 const FLOOR: &str = "readFrom";
 const OVERLAP: &str = "overlap";
 const FIRST_WINDOW_END: &str = "firstWindowEnd";
+/// The sort key of an instance's schemas of custom fields, and the attribute that has them. The item has a position as well,
+/// so that a version which does not know it can read it, and removes it as what is left of a backfill.
+pub const CUSTOM_FIELDS: &str = "#fields";
+const FIELDS: &str = "customFields";
 /// Items in one `BatchWriteItem`. Source: docs.aws.amazon.com/amazondynamodb, "`BatchWriteItem`".
 const MAX_BATCH: usize = 25;
 
@@ -40,6 +44,8 @@ pub struct StoredResource {
     pub position: Option<StoredPosition>,
     /// The chunks of `seen` by number.
     pub chunks: Vec<(u32, Vec<u8>)>,
+    /// The JSON of the schemas of custom fields, which stand beside the resources.
+    pub fields: Option<String>,
 }
 
 /// Instants, in microseconds since 1970, and a duration, in microseconds.
@@ -70,6 +76,8 @@ pub struct Commit {
     pub delete_chunks: Vec<u32>,
     /// How far a backfill has come, where it is its watermark.
     pub backfill: Option<Backfill>,
+    /// The JSON of the schemas of custom fields, where these are stored.
+    pub fields: Option<String>,
 }
 
 impl StoredPosition {
@@ -105,8 +113,10 @@ impl WatermarkTable {
             let key = text(&item, "resource")?;
             match key.split_once(SEEN) {
                 None => {
-                    resources.entry(key.to_owned()).or_default().position =
-                        Some(to_position(&item)?);
+                    let stored = resources.entry(key.to_owned()).or_default();
+                    stored.position = Some(to_position(&item)?);
+                    let fields = item.get(FIELDS).and_then(|fields| fields.as_s().ok());
+                    stored.fields = fields.cloned();
                 }
                 Some((resource, chunk)) => {
                     let chunk = chunk.parse().map_err(|_| malformed("resource"))?;
@@ -254,6 +264,11 @@ impl WatermarkTable {
             "watermark = :watermark".to_owned(),
             "startedAt = if_not_exists(startedAt, :start)".to_owned(),
         ];
+        if let Some(fields) = &commit.fields {
+            set.push(format!("{FIELDS} = :{FIELDS}"));
+            let fields = AttributeValue::S(fields.clone());
+            update = update.expression_attribute_values(format!(":{FIELDS}"), fields);
+        }
         let mut remove = Vec::new();
         for (name, value) in position.optional() {
             if let Some(value) = value {

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::world::{PATIENCE, World, ago, query, texts};
 
 mod backfill;
+mod custom_fields;
 pub(crate) mod dispatch;
 mod event_log;
 mod found;
@@ -446,9 +447,10 @@ async fn what_close_limits_is_waited_for() {
 
     let summary = world.poll(id).await;
 
+    // The first request asked for the custom fields.
     assert_eq!(
         (&summary["published"], &summary["requests"]),
-        (&json!(1), &json!(5))
+        (&json!(1), &json!(6))
     );
     world.finish().await;
 }

@@ -2,7 +2,7 @@
 
 use shared::close::list::{List, Listed};
 use shared::close::page::Request;
-use shared::close::search::{ObjectType, Search};
+use shared::close::search::{ObjectType, Search, Selectors};
 use shared::close::span::Span;
 
 /// The most that every one of them takes as `_limit`. Source: seen to work on the search, on tasks and on opportunities.
@@ -41,6 +41,7 @@ impl Kind {
                 created,
                 limit,
                 cursor: place.cursor,
+                selectors: Selectors::default(),
             }),
             Self::List(objects) => Request::List(List {
                 objects,

@@ -80,6 +80,12 @@ pub(crate) struct Quirks {
     pub(crate) is_hiding: bool,
     /// A page begins with what the one before ended with: something came in between.
     pub(crate) is_repeating: bool,
+    /// Custom fields of leads and of contacts.
+    pub(crate) custom_fields: usize,
+    /// Selectors of custom fields that a search takes.
+    pub(crate) custom_batch: usize,
+    /// A search answers all custom fields to the selector `custom`.
+    pub(crate) is_custom_flat: bool,
     /// An endpoint that never works, and how.
     pub(crate) broken: Option<(Of, Trouble)>,
 }

@@ -11,7 +11,7 @@ use shared::close::client::{Account, Answer};
 use shared::close::error::CloseError;
 use shared::close::list::{List, Listed};
 use shared::close::page::{Page, Request};
-use shared::close::search::Search;
+use shared::close::search::{Search, Selectors};
 use shared::close::{entry, json, timestamp};
 use shared::event::{Entry, Event, EventId};
 use shared::event_bus::{Fate, Publication};
@@ -52,10 +52,12 @@ pub(crate) enum Mutant {
     WholeWindow,
     /// Has all wait for whoever is told to wait.
     WaitingTogether,
+    /// Takes what a later batch shows of an object for the version that the first one showed.
+    TornBatches,
 }
 
 impl Mutant {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::StrictlyAfter,
         Self::CommitBeforePublish,
         Self::NothingSeen,
@@ -65,6 +67,7 @@ impl Mutant {
         Self::RefusedForGood,
         Self::WholeWindow,
         Self::WaitingTogether,
+        Self::TornBatches,
     ];
 }
 
@@ -88,6 +91,8 @@ pub(crate) struct Mutated<'a> {
     /// The entries of the log that it was shown, and those that it was shown twice, as they are remembered.
     shown: RefCell<HashSet<EventId>>,
     twins: RefCell<Vec<u8>>,
+    /// The dates of what first batches showed, by its id.
+    dates: RefCell<HashMap<String, Box<RawValue>>>,
 }
 
 impl<'a> Mutated<'a> {
@@ -99,6 +104,7 @@ impl<'a> Mutated<'a> {
             offsets: RefCell::default(),
             shown: RefCell::default(),
             twins: RefCell::default(),
+            dates: RefCell::default(),
         }
     }
 
@@ -137,6 +143,33 @@ impl Mutated<'_> {
                 Err(CloseError::RateLimited { wait }) => sleep(wait).await,
                 answer => return answer,
             }
+        }
+    }
+
+    /// Gives what later batches show the date that it had in the first one.
+    fn tear(&self, selectors: &Selectors, page: &mut Page) {
+        let Ok(empty) = shared::json::raw("{}") else {
+            return;
+        };
+        for record in &mut page.data {
+            let (Some(id), Some(date)) = (
+                json::text_at(record, "id"),
+                json::member(record, "date_updated").map(ToOwned::to_owned),
+            ) else {
+                continue;
+            };
+            if let Selectors::All(_) = selectors {
+                self.dates.borrow_mut().insert(id, date);
+                continue;
+            }
+            let dates = self.dates.borrow();
+            let date = dates.get(&id).unwrap_or(&date);
+            let members = json::members(record).into_iter();
+            let members = members.map(|(key, value)| match key {
+                r#""date_updated""# => (key, &**date),
+                _ => (key, value),
+            });
+            *record = json::extended(&empty, members);
         }
     }
 
@@ -245,6 +278,11 @@ impl Outside for Mutated<'_> {
                 None => self.seat.read(account, request).await,
             },
             (_, Mutant::WaitingTogether) => self.wait_and_read(account, request).await,
+            (Request::Search(search), Mutant::TornBatches) => {
+                let mut answer = self.seat.read(account, request).await?;
+                self.tear(&search.selectors, &mut answer.body);
+                Ok(answer)
+            }
             (Request::EventLog(_), Mutant::SeenByItsTwin) => {
                 let answer = self.seat.read(account, request).await?;
                 self.note_twins(&answer.body);
@@ -296,6 +334,7 @@ fn strictly_after(request: &Request) -> Request {
         Request::Search(search) => &mut search.updated,
         Request::List(list) => &mut list.updated,
         Request::EventLog(page) => &mut page.updated,
+        Request::CustomFields(_) => return request,
     };
     updated.from = updated.from.map(|from| from + TICK);
     request
@@ -308,7 +347,7 @@ fn by_keyset(request: &Request) -> Option<Of> {
         Request::List(list) => {
             list.objects == Listed::Opportunities && list.updated.before.is_none()
         }
-        Request::EventLog(_) => false,
+        Request::EventLog(_) | Request::CustomFields(_) => false,
     };
     is_plain.then(|| close::of(request))
 }

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use shared::close::list::Listed;
 use shared::close::page::{Page, Request};
+use shared::close::search::Selectors;
 use shared::close::timestamp;
 
 use crate::bus::Key;
@@ -44,13 +45,17 @@ impl Reading {
     }
 
     /// Notes what a page shows, if nothing may come between that and its publication. A window may still be divided.
-    pub(crate) fn note(&mut self, request: &Request, page: &Page) {
+    /// What is read in batches may change between two of them.
+    pub(crate) fn note(&mut self, request: &Request, page: &Page, custom_fields: usize) {
+        let is_page = |selectors: &Selectors| selectors.custom().len() == custom_fields;
         let is_unit = match request {
-            Request::Search(search) => search.updated.before.is_none(),
+            Request::Search(search) => {
+                search.updated.before.is_none() && is_page(&search.selectors)
+            }
             Request::List(list) => {
                 list.objects == Listed::Opportunities && list.updated.before.is_none()
             }
-            Request::EventLog(_) => false,
+            Request::EventLog(_) | Request::CustomFields(_) => false,
         };
         if !is_unit {
             return;

@@ -328,7 +328,10 @@ impl Outside for Seat {
             .ask(move |world| world.close.borrow_mut().read(&asked, world.now()))
             .await
             .map_err(|error| without_cursor(error, request))?;
-        self.reading.borrow_mut().note(request, &answer.body);
+        let custom_fields = self.world.setup.quirks.custom_fields;
+        let mut reading = self.reading.borrow_mut();
+        reading.note(request, &answer.body, custom_fields);
+        drop(reading);
         Ok(answer)
     }
 

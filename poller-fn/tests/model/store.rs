@@ -34,6 +34,7 @@ pub(crate) struct Store {
 struct Stored {
     position: Option<StoredPosition>,
     chunks: BTreeMap<u32, Vec<u8>>,
+    fields: Option<String>,
 }
 
 impl Store {
@@ -97,6 +98,7 @@ impl Store {
         let stored = |resource: &Stored| StoredResource {
             position: resource.position,
             chunks: resource.chunks.clone().into_iter().collect(),
+            fields: resource.fields.clone(),
         };
         let resources = self.resources.iter();
         resources
@@ -125,6 +127,7 @@ impl Store {
             start,
             ..commit.position
         });
+        stored.fields.clone_from(&commit.fields);
         stored.chunks.extend(commit.put_chunks.iter().cloned());
         stored
             .chunks
@@ -168,7 +171,8 @@ impl Store {
             ("moves the watermark back", old.is_some_and(|old| new < old)),
             (
                 "moves the watermark into the future",
-                now.as_microsecond() < new,
+                // Schemas bear the time at which they were read, by the poll's own clock.
+                commit.fields.is_none() && now.as_microsecond() < new,
             ),
             (
                 "is larger than a transaction",

@@ -152,8 +152,15 @@ fn quirks(scale: Scale) -> impl Strategy<Value = Quirks> {
         _ => Just(PAGE_SIZE).boxed(),
     };
     let log = (is(), is(), weighted(0.2), log_page);
-    (any::<u64>(), search, is(), log, broken).prop_map(
-        |(salt, search, is_newest_task_first, log, broken)| {
+    // Where progress is reckoned up, a page is a request.
+    let custom_fields = match scale {
+        Scale::Small => prop_oneof![Just(0), 1..6_usize].boxed(),
+        _ => Just(0).boxed(),
+    };
+    let custom = (custom_fields, 1..6_usize, is());
+    (any::<u64>(), search, is(), log, custom, broken).prop_map(
+        |(salt, search, is_newest_task_first, log, custom, broken)| {
+            let (custom_fields, custom_batch, is_custom_flat) = custom;
             let (is_search_fickle, is_search_frozen, is_search_behind, is_repeating) = search;
             let (is_log_closed, is_log_counted, is_hiding, log_page) = log;
             Quirks {
@@ -167,6 +174,9 @@ fn quirks(scale: Scale) -> impl Strategy<Value = Quirks> {
                 is_log_counted,
                 is_hiding,
                 is_repeating,
+                custom_fields,
+                custom_batch,
+                is_custom_flat,
                 broken,
             }
         },

@@ -98,6 +98,7 @@ impl CloseClient {
             Request::EventLog(log) => self
                 .request(Method::GET, account, path)?
                 .query(&log.to_query()),
+            Request::CustomFields(_) => self.request(Method::GET, account, path)?,
         };
         let result = self.send(account, request).await;
         result.map_err(|error| {

@@ -22,6 +22,9 @@ const MAX_PATH: usize = 256;
 /// The members of an object by their names, which are unescaped as [`string`] does.
 struct Members<'a>(HashMap<String, &'a RawValue>);
 
+/// The same in their order, by their names as they are written.
+struct Ordered<'a>(Vec<(&'a str, &'a RawValue)>);
+
 /// Whether a path is short enough to be followed in each record.
 pub fn is_short(path: &str) -> bool {
     path.chars().count() <= MAX_PATH
@@ -52,6 +55,46 @@ fn element<'a>(json: &'a RawValue, index: usize, rest: &str) -> Option<&'a RawVa
         return Some(element);
     }
     at(element, rest.strip_prefix('.').unwrap_or(rest))
+}
+
+/// The member of that very name.
+pub fn member<'a>(json: &'a RawValue, key: &str) -> Option<&'a RawValue> {
+    let Members(members) = read(json.get()).ok()?;
+    members.get(key).copied()
+}
+
+/// The names of all members, of what is an object.
+pub fn keys(json: &RawValue) -> Vec<String> {
+    let members = read(json.get()).map(|Members(members)| members.into_keys().collect());
+    members.unwrap_or_default()
+}
+
+/// The members of an object in their order, their names as they are written, quotes and all.
+pub fn members(json: &RawValue) -> Vec<(&str, &RawValue)> {
+    let members = read(json.get()).map(|Ordered(members)| members);
+    members.unwrap_or_default()
+}
+
+/// An object with further members behind its own, whose names are written with their quotes. What is no object stays as it
+/// is.
+pub fn extended<'a, K: AsRef<str>>(
+    json: &RawValue,
+    members: impl IntoIterator<Item = (K, &'a RawValue)>,
+) -> Box<RawValue> {
+    let Some(inner) = json.get().trim_end().strip_suffix('}') else {
+        return json.to_owned();
+    };
+    let mut text = inner.trim_end().to_owned();
+    for (key, value) in members {
+        if !text.ends_with('{') {
+            text.push(',');
+        }
+        for part in [key.as_ref(), ":", value.get()] {
+            text.push_str(part);
+        }
+    }
+    text.push('}');
+    crate::json::raw(&text).unwrap_or_else(|_| json.to_owned())
 }
 
 /// The text of the string, or of the number, at a path.
@@ -115,11 +158,35 @@ impl<'de> Visitor<'de> for MembersVisitor {
     }
 }
 
+impl<'de> Deserialize<'de> for Ordered<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(OrderedVisitor)
+    }
+}
+
+struct OrderedVisitor;
+
+impl<'de> Visitor<'de> for OrderedVisitor {
+    type Value = Ordered<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Ordered<'de>, A::Error> {
+        let mut members = Vec::new();
+        while let Some((key, value)) = map.next_entry::<&RawValue, _>()? {
+            members.push((key.get(), value));
+        }
+        Ok(Ordered(members))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::value::RawValue;
 
-    use super::{suits_event_bridge, text_at};
+    use super::{extended, members, suits_event_bridge, text_at};
 
     fn raw(json: &str) -> Box<RawValue> {
         crate::json::raw(json).unwrap()
@@ -173,6 +240,20 @@ mod tests {
         ] {
             assert_eq!(text_at(&json, path).as_deref(), text, "{path}");
         }
+    }
+
+    #[test]
+    fn an_object_is_extended_to_the_byte() {
+        for (json, expected) in [
+            (r#"{"a" : 1.50 }"#, r#"{"a" : 1.50,"b\u00e9":[1],"c":2e0}"#),
+            ("{ }\n", r#"{"b\u00e9":[1],"c":2e0}"#),
+            ("[1]", "[1]"),
+        ] {
+            let more = raw(r#"{"b\u00e9":[1], "c" : 2e0}"#);
+            let found = extended(&raw(json), members(&more));
+            assert_eq!(found.get(), expected);
+        }
+        assert_eq!(extended(&raw("{}"), members(&raw("[1]"))).get(), "{}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Close's API as far as the functions speak it.
 
 pub mod client;
+pub mod custom_fields;
 pub mod entry;
 pub mod error;
 pub mod event_log;

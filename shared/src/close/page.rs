@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::event_log::LogPage;
 use super::list::List;
-use super::search::Search;
+use super::search::{ObjectType, Search};
 
 /// A page to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub enum Request {
     List(List),
     /// Of the event log.
     EventLog(LogPage),
+    /// The custom fields of a type of objects, all on one page.
+    CustomFields(ObjectType),
 }
 
 impl Request {
@@ -25,6 +27,8 @@ impl Request {
             Self::Search(_) => "data/search/",
             Self::List(list) => list.objects.path(),
             Self::EventLog(_) => "event/",
+            Self::CustomFields(ObjectType::Lead) => "custom_field_schema/lead/",
+            Self::CustomFields(ObjectType::Contact) => "custom_field_schema/contact/",
         }
     }
 
@@ -32,7 +36,7 @@ impl Request {
     pub fn has_cursor(&self) -> bool {
         match self {
             Self::Search(search) => search.cursor.is_some(),
-            Self::List(_) => false,
+            Self::List(_) | Self::CustomFields(_) => false,
             Self::EventLog(page) => page.cursor.is_some(),
         }
     }
@@ -41,7 +45,8 @@ impl Request {
 /// A page.
 #[derive(Debug, Default, Deserialize)]
 pub struct Page {
-    /// The objects or entries.
+    /// The objects, entries or custom fields.
+    #[serde(alias = "fields")]
     pub data: Vec<Box<RawValue>>,
     /// Where a search or the event log goes on, if there is more.
     #[serde(default, alias = "cursor_next")]

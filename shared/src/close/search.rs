@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::span::Span;
 use super::timestamp;
 
-/// What is asked for of a lead. Source: the keys of a recorded `GET /lead/{id}/` of 2026; `custom` stands for all custom
-/// fields. Close takes about 80 selectors. docs/fields.md lists these for users.
+/// What is asked for of a lead. Source: the keys of a recorded `GET /lead/{id}/` of 2026. `custom` stands for all custom
+/// fields, or for their deprecated object; those that are known are asked for beside it. Close takes about 90 selectors. docs/fields.md lists these for users.
 pub const LEAD_FIELDS: [&str; 21] = [
     "id",
     "name",
@@ -52,8 +52,11 @@ pub const CONTACT_FIELDS: [&str; 17] = [
     "date_updated",
 ];
 
+/// What tells an object, and whether it is still the same.
+const VERSION_FIELDS: [&str; 2] = ["id", "date_updated"];
+
 /// A kind of object that Close's search returns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ObjectType {
     /// `lead_…`
     Lead,
@@ -84,6 +87,32 @@ pub struct Search {
     pub limit: u16,
     /// Where the page before ended, to go on within it; lives for 30 s.
     pub cursor: Option<String>,
+    /// What is asked for of each.
+    pub selectors: Selectors,
+}
+
+/// What a search asks for of each object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selectors {
+    /// All fields, with these custom ones.
+    All(Vec<String>),
+    /// These custom fields, and what tells whether the object is still the same.
+    More(Vec<String>),
+}
+
+impl Selectors {
+    /// Those of custom fields.
+    pub fn custom(&self) -> &[String] {
+        match self {
+            Self::All(custom) | Self::More(custom) => custom,
+        }
+    }
+}
+
+impl Default for Selectors {
+    fn default() -> Self {
+        Self::All(Vec::new())
+    }
 }
 
 impl Search {
@@ -101,15 +130,26 @@ impl Search {
         }
         let mut body = json!({
             "query": {"type": "and", "queries": queries},
-            "_fields": {object_type: fields(self.object_type)},
+            "_fields": {object_type: self.fields()},
             // Descending order with a cursor skips rows.
             "sort": [{"direction": "asc", "field": self.field("date_updated")}],
             "_limit": self.limit,
         });
+        // No public client of Close's sends one that is null.
         if let Some(cursor) = &self.cursor {
-            body["cursor"] = json!(cursor);
+            body["cursor"] = cursor.as_str().into();
         }
         body
+    }
+
+    fn fields(&self) -> Vec<&str> {
+        let fields: &[_] = match (&self.selectors, self.object_type) {
+            (Selectors::More(_), _) => &VERSION_FIELDS,
+            (Selectors::All(_), ObjectType::Lead) => &LEAD_FIELDS,
+            (Selectors::All(_), ObjectType::Contact) => &CONTACT_FIELDS,
+        };
+        let custom = self.selectors.custom().iter().map(String::as_str);
+        fields.iter().copied().chain(custom).collect()
     }
 
     fn within(&self, name: &str, span: Span) -> Value {
@@ -127,9 +167,33 @@ impl Search {
     }
 }
 
-fn fields(object_type: ObjectType) -> &'static [&'static str] {
-    match object_type {
-        ObjectType::Lead => &LEAD_FIELDS,
-        ObjectType::Contact => &CONTACT_FIELDS,
+#[cfg(test)]
+mod tests {
+    use super::{ObjectType, Search, Selectors};
+    use crate::close::span::Span;
+
+    #[test]
+    fn a_search_asks_for_all_fields_or_for_more_custom_ones_and_has_no_empty_cursor() {
+        let body = |selectors, cursor: Option<&str>| {
+            let search = Search {
+                object_type: ObjectType::Contact,
+                updated: Span::default(),
+                created: Span::default(),
+                limit: 100,
+                cursor: cursor.map(str::to_owned),
+                selectors,
+            };
+            search.to_body()
+        };
+        let custom = || vec!["custom.cf_1".to_owned()];
+        let all = body(Selectors::All(custom()), None);
+        let fields = all["_fields"]["contact"].as_array().unwrap();
+        assert_eq!(fields.len(), 18);
+        assert!(fields.contains(&"custom".into()) && fields.contains(&"custom.cf_1".into()));
+        assert!(all.get("cursor").is_none());
+        let more = body(Selectors::More(custom()), Some("c"));
+        let fields = more["_fields"]["contact"].as_array().unwrap();
+        assert_eq!(fields, &["id", "date_updated", "custom.cf_1"]);
+        assert_eq!(more["cursor"], "c");
     }
 }

@@ -94,15 +94,22 @@ pub fn warn(resources: &[Resource], prefix: &str, warnings: &mut Warnings) {
 
 /// The first keys of all paths, each once.
 fn fields(resource: &Resource) -> BTreeSet<&str> {
+    let paths = paths(resource).into_iter();
+    paths
+        .filter_map(|path| path.split(['.', '[']).next())
+        .collect()
+}
+
+/// All paths of a resource, each once.
+pub fn paths(resource: &Resource) -> BTreeSet<&str> {
     let condition = resource.query.filter.iter().flat_map(|expr| expr.fields());
     let paths = [
         &resource.id_field,
         &resource.updated.path,
         &resource.created.path,
     ];
-    let paths = condition.chain(paths.into_iter().map(String::as_str));
-    paths
-        .filter_map(|path| path.split(['.', '[']).next())
+    condition
+        .chain(paths.into_iter().map(String::as_str))
         .collect()
 }
 

@@ -298,7 +298,8 @@ async fn a_record_with_json_in_texts_is_judged_and_published() {
         records.join(","),
         unfolding(RAW)
     );
-    let search = RequestMatch::to("/data/search/").times(2);
+    // The first page shows a custom field that is not known, and is read again.
+    let search = RequestMatch::to("/data/search/").times(3);
     world.close.fail(search, Fault::text(200, &page));
 
     assert_eq!(world.poll(id).await["failed"], json!({}));

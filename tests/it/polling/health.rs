@@ -178,7 +178,7 @@ async fn a_401_that_me_does_not_confirm_is_no_refusal() {
 async fn a_key_replaced_during_the_hundredth_refusal_suspends_nobody() {
     let world = World::start().await;
     let id = nearly_suspended(&world).await;
-    let mut held = world.close.hold(RequestMatch::to("/data/search/"));
+    let mut held = world.close.hold(RequestMatch::to("/*"));
 
     let (summary, ()) = tokio::join!(world.poll(id), async {
         held.reached(PATIENCE).await.unwrap();

@@ -36,7 +36,11 @@ pub fn to_json(instance: &Instance, settings: &Settings, public_url: &str) -> Va
         answer["polling"] = polling(&instance.health);
     }
     let last_poll = instance.last_poll.as_deref();
-    if let Some(last_poll) = last_poll.and_then(|text| json::tree(text).ok()) {
+    if let Some(mut last_poll) = last_poll.and_then(|text| json::tree(text).ok()) {
+        let problems = take_problems(&mut last_poll);
+        if !problems.is_empty() {
+            answer["problems"] = problems.into();
+        }
         answer["lastPoll"] = last_poll;
     }
     if let Some(found) = &instance.backfill {
@@ -101,6 +105,21 @@ fn polling(health: &Health) -> Value {
         "reason": health.reason,
         "suspended": health.is_suspended(),
     })
+}
+
+/// What makes a query find less than is meant, of what is stored of a poll: paths that no record has had yet.
+fn take_problems(last_poll: &mut Value) -> Vec<Value> {
+    let mut problems = Vec::new();
+    let resources = last_poll["resources"].as_object_mut();
+    for (name, found) in resources.into_iter().flatten() {
+        for path in found["missing"].take().as_array().into_iter().flatten() {
+            let path = path.as_str().unwrap_or_default();
+            let line = format!("{name}: no record so far has `{path}`");
+            problems.push(line.into());
+        }
+        found.as_object_mut().map(|found| found.remove("missing"));
+    }
+    problems
 }
 
 fn callback(state: &CallbackState) -> Value {

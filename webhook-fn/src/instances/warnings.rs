@@ -13,7 +13,7 @@ pub const CHANGEABLE: [&str; 3] = ["name", "tags", "configuration"];
 
 /// Other members that have no effect, and of which nobody is warned: what an instance shows, and what the service that this one
 /// follows took or showed.
-const WITHOUT_EFFECT: [&str; 26] = [
+const WITHOUT_EFFECT: [&str; 27] = [
     "element",
     "id",
     "createdDate",
@@ -28,6 +28,7 @@ const WITHOUT_EFFECT: [&str; 26] = [
     "unsignedWebhooks",
     "polling",
     "lastPoll",
+    "problems",
     "backfill",
     "callback",
     "webhook",

@@ -146,11 +146,12 @@ impl Close {
 
     fn happen(&mut self, number: usize, happening: Happening<'_>, now: Timestamp) {
         let logged = self.last_entry(number).map(Entry::own_date);
+        let custom_fields = self.quirks.custom_fields;
         let object = &mut self.objects[number];
         let (date, own) = happening.dates(object, logged, now);
         let rank = happening.stamp.rank;
-        let json =
-            (happening.action != "deleted").then(|| render::object(object, number, date, rank));
+        let json = (happening.action != "deleted")
+            .then(|| render::object(object, number, date, rank, custom_fields));
         object.versions.push(Version {
             date,
             visible: now + happening.stamp.lag,

@@ -78,6 +78,15 @@ impl Close {
             Request::Search(search) => self.search(search, now),
             Request::List(list) => self.list(list, now),
             Request::EventLog(page) => self.log_page(page, now),
+            Request::CustomFields(_) => Ok(self.schema()),
+        }
+    }
+
+    /// The custom fields of any type of objects.
+    fn schema(&self) -> Page {
+        Page {
+            data: (0..self.quirks.custom_fields).map(render::field).collect(),
+            ..Page::default()
         }
     }
 
@@ -132,11 +141,18 @@ fn largest(dates: impl Iterator<Item = Timestamp>) -> usize {
 /// What a request is about.
 pub(crate) fn of(request: &Request) -> Of {
     match request {
-        Request::Search(search) if search.object_type == ObjectType::Lead => Of::Leads,
-        Request::Search(_) => Of::Contacts,
+        Request::Search(search) => searched(search.object_type),
+        Request::CustomFields(object_type) => searched(*object_type),
         Request::List(list) if list.objects == Listed::Opportunities => Of::Opportunities,
         Request::List(_) => Of::Tasks,
         Request::EventLog(_) => Of::Events,
+    }
+}
+
+fn searched(object_type: ObjectType) -> Of {
+    match object_type {
+        ObjectType::Lead => Of::Leads,
+        ObjectType::Contact => Of::Contacts,
     }
 }
 

@@ -3,17 +3,51 @@
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde_json::value::RawValue;
+use shared::close::json;
 
 use super::Object;
 use super::log::Entry;
 use crate::history::Obscurity;
 
 /// An object as the answers of searches and lists have it.
-pub(super) fn object(object: &Object, number: usize, date: Timestamp, rank: u8) -> Box<RawValue> {
+pub(super) fn object(
+    object: &Object,
+    number: usize,
+    date: Timestamp,
+    rank: u8,
+    custom_fields: usize,
+) -> Box<RawValue> {
     let (id, created, updated) = (&object.id, zoned(object.created), zoned(date));
-    raw(&format!(
+    let bare = raw(&format!(
         r#"{{"id":"{id}","_type":"lead","rank":{rank},"number":{number},"date_created":"{created}","date_updated":"{updated}"}}"#
+    ));
+    // Each version has other values, so that one that is put together of two shows.
+    let value = raw(&format!("\"{updated} {rank}\""));
+    let keys = (0..custom_fields).map(|field| format!("\"{}\"", key(field)));
+    json::extended(&bare, keys.map(|key| (key, &*value)))
+}
+
+/// The key of a custom field, and its selector.
+pub(super) fn key(field: usize) -> String {
+    format!("custom.cf_{field}")
+}
+
+/// A custom field as a schema lists it.
+pub(super) fn field(field: usize) -> Box<RawValue> {
+    raw(&format!(
+        r#"{{"id":"cf_{field}","name":"Field {field}","type":"text","accepts_multiple_values":false}}"#
     ))
+}
+
+/// An object with these custom fields alone, of those that it has, and with what is no custom field, if that is wanted.
+pub(super) fn selected(object: &RawValue, keys: &[String], is_whole: bool) -> Box<RawValue> {
+    let members = json::members(object).into_iter();
+    let version = [r#""id""#, r#""date_updated""#];
+    let is_selected = |key: &str| match key.strip_prefix("\"custom.") {
+        Some(_) => keys.iter().any(|wanted| format!("\"{wanted}\"") == key),
+        None => is_whole || version.contains(&key),
+    };
+    json::extended(&raw("{}"), members.filter(|(key, _)| is_selected(key)))
 }
 
 /// An entry of the log in its newest form, and what of it is shown to a key that is not an administrator's.

@@ -4,10 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
 use shared::close::error::CloseError;
 use shared::close::page::Page;
-use shared::close::search::{ObjectType, Search};
+use shared::close::search::{ObjectType, Search, Selectors};
 use shared::close::span::Span;
 
-use super::{Close, MAX_LIMIT, Version, rejected, shuffled};
+use super::{Close, MAX_LIMIT, Version, rejected, render, shuffled};
 use crate::history::Of;
 
 /// One walk by cursor ends here.
@@ -34,6 +34,8 @@ impl Close {
         if MAX_LIMIT < search.limit {
             return Err(rejected("the limit is larger than the maximum"));
         }
+        let keys = self.selected(&search.selectors)?;
+        let is_whole = matches!(search.selectors, Selectors::All(_));
         let mut walk = self.walk(search, now)?;
         let limit = usize::from(search.limit).min(MAX_WALK - walk.returned);
         let as_of = if self.quirks.is_search_frozen {
@@ -55,13 +57,28 @@ impl Close {
         found.truncate(limit);
         let after = found.last().map(place).or(walk.after);
         let shown = found.iter().filter_map(|row| self.hydrated(*row));
-        let data: Vec<_> = shown.map(ToOwned::to_owned).collect();
+        let data: Vec<_> = shown
+            .map(|object| render::selected(object, &keys, is_whole))
+            .collect();
         (walk.after, walk.returned) = (after, walk.returned + found.len());
         let is_full = found.len() == usize::from(search.limit) && walk.returned < MAX_WALK;
         Ok(Page {
             data,
             cursor: is_full.then(|| self.issue(walk, now)),
             ..Page::default()
+        })
+    }
+
+    /// The custom fields that a search is answered with, unless it asks for too many.
+    fn selected(&self, selectors: &Selectors) -> Result<Vec<String>, CloseError> {
+        if self.quirks.custom_batch < selectors.custom().len() {
+            return Err(rejected("Too many fields."));
+        }
+        Ok(match selectors {
+            Selectors::All(_) if self.quirks.is_custom_flat => {
+                (0..self.quirks.custom_fields).map(render::key).collect()
+            }
+            Selectors::All(custom) | Selectors::More(custom) => custom.clone(),
         })
     }
 
@@ -92,6 +109,7 @@ impl Close {
     fn walk(&self, search: &Search, now: Timestamp) -> Result<Cursor, CloseError> {
         let plain = Search {
             cursor: None,
+            selectors: Selectors::default(),
             ..search.clone()
         };
         let Some(cursor) = &search.cursor else {

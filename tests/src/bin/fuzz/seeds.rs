@@ -40,6 +40,7 @@ pub(super) fn close_answers() -> Vec<String> {
         include_str!("../../close/samples/webhook-subscription-created.json"),
         include_str!("../../close/samples/list-webhook-subscriptions.json"),
         include_str!("../../close/samples/error-400-field.json"),
+        r#"{"fields":[{"id":"cf_1","name":"Owner","type":"text","accepts_multiple_values":false,"custom":{"Owner":["a"],"New":1},"custom.cf_1":{}}]}"#,
         include_str!("../../close/samples/error-429-2017.json"),
         "Duplicate active subscription: whsub_1aB",
         "accounts, activity.call,task",

@@ -14,7 +14,9 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use shared::ceql::{Expr, push_down::push_down, watermark};
+use shared::close::custom_fields::Schemas;
 use shared::close::page::Page;
+use shared::close::search::ObjectType;
 use shared::close::webhook::{CreatedSubscription, Listed, Subscription};
 use shared::close::{entry, json, rate_limit, timestamp, webhook};
 use shared::configuration::{Configuration, MASK, known_keys};
@@ -44,6 +46,9 @@ use super::seeds;
 /// What is answered to a refused request fits an answer of Lambda's, 6 MB, many times.
 const MAX_ANSWER: usize = 500_000;
 const NOW: Timestamp = Timestamp::constant(1_781_870_400, 0);
+
+/// So many bytes of schemas are stored.
+const MAX_SCHEMAS: usize = 64 * 1024;
 
 /// What an answer shows as [`MASK`].
 const SECRETS: [&str; 6] = [
@@ -198,6 +203,7 @@ fn close_answer(input: &[u8]) {
     if let Ok(page) = read::<Page>(&input) {
         page.is_followed();
         page.data.iter().for_each(|record| read_record(record));
+        custom_fields(&page);
     }
     if let Ok(object) = raw(&input) {
         read_record(&object);
@@ -215,6 +221,25 @@ fn close_answer(input: &[u8]) {
         (objects::events(Some(objects)), tree(filters))
     {
         let _ = objects::set_filters(&mut events, &filters);
+    }
+}
+
+/// A page as a schema, and its records as that schema sees them.
+fn custom_fields(page: &Page) {
+    let mut schemas = Schemas::default();
+    schemas.put(ObjectType::Lead, page, NOW);
+    let stored = schemas.to_json();
+    assert!(stored.len() <= MAX_SCHEMAS, "schemas of {}", stored.len());
+    drop(Schemas::from_json(&stored));
+    let Some(schema) = schemas.get(ObjectType::Lead) else {
+        panic!("the schema is not there");
+    };
+    for record in &page.data {
+        schema.lacks_field_of(record);
+        let paths = ["custom.cf_1", "custom.Owner[0].a", "custom.\u{fffd}"];
+        let resolved = schema.resolved(record, paths);
+        let twice = json::extended(&resolved, json::members(record));
+        assert!(raw(twice.get()).is_ok(), "a record that is not JSON");
     }
 }
 
