@@ -34,6 +34,8 @@ struct State {
     is_read: bool,
     /// Close has shown that the schema is old.
     is_stale: bool,
+    /// Close has answered a whole page since the schema was read, so it was not old then.
+    has_worked: bool,
     /// Selectors of custom fields that Close takes in one request.
     batch: usize,
 }
@@ -43,6 +45,7 @@ impl Default for State {
         Self {
             is_read: false,
             is_stale: false,
+            has_worked: false,
             batch: BATCH,
         }
     }
@@ -68,7 +71,7 @@ impl CustomFields {
     }
 
     /// Whether the schema is to be read before anything is searched for: there is none, it is an hour old, or Close has shown
-    /// that it is old. A poll reads it once.
+    /// that it is old.
     pub fn needs_schema(&self, of: ObjectType, now: Timestamp) -> bool {
         let state = self.state(of);
         let is_old = || self.schemas.get(of).is_none_or(|schema| schema.is_old(now));
@@ -114,6 +117,11 @@ impl CustomFields {
         [first].into_iter().chain(more).collect()
     }
 
+    /// Notes that Close has answered a whole page.
+    pub fn worked(&mut self, of: ObjectType) {
+        self.types.entry(of).or_default().has_worked = true;
+    }
+
     /// Close refuses a search that asks for custom fields: one may be deleted, or they are too many. Reads the schema anew
     /// first, then halves the batches, and asks for none at last. Returns whether to search again.
     pub fn refused(&mut self, of: ObjectType, selectors: &Selectors) -> bool {
@@ -122,10 +130,11 @@ impl CustomFields {
             return false;
         }
         self.version += 1;
-        if state.is_read {
+        if state.is_read && !state.has_worked {
             state.batch = state.batch.min(selectors.custom().len()) / 2;
+        } else {
+            (state.is_read, state.is_stale, state.has_worked) = (false, true, false);
         }
-        state.is_stale = true;
         true
     }
 
@@ -279,6 +288,12 @@ mod tests {
         assert_eq!(sizes(&fields), [0]);
         assert!(!refuse(&mut fields), "it is about something else");
         assert!(!fields.knows(&resource("a=1"), "custom.cf_1"));
+        // Once a page came, another refusal means that another field is gone.
+        fields.worked(OF);
+        let one = Selectors::All(vec!["custom.cf_1".to_owned()]);
+        assert!(fields.refused(OF, &one) && fields.needs_schema(OF, now));
+        fields.learn(OF, &answer(0..69), now);
+        assert!(!fields.needs_schema(OF, now));
         // Our clock was set back meanwhile.
         let again = fields.take_commit(NOW - SignedDuration::from_hours(1));
         assert_eq!(again.unwrap().position.watermark, NOW.as_microsecond());

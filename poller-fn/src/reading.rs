@@ -100,6 +100,7 @@ impl<O: Outside> Worker<'_, O> {
         let Some(Joined { mut page, changed }) = job.batches.take(page, count.len()) else {
             return Ok(None);
         };
+        self.custom_fields.worked(of);
         let end = (Instant::now() + LOOKING_UP).min(self.clock.instant_at(self.stop_at));
         // From the last on, for what is gone makes the others move up.
         for (place, id) in changed.into_iter().rev() {

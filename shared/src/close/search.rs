@@ -6,7 +6,8 @@ use super::span::Span;
 use super::timestamp;
 
 /// What is asked for of a lead. Source: the keys of a recorded `GET /lead/{id}/` of 2026. `custom` stands for all custom
-/// fields, or for their deprecated object; those that are known are asked for beside it. Close takes about 90 selectors. docs/fields.md lists these for users.
+/// fields, or for their deprecated object; those that are known are asked for beside it. Close takes about 90 selectors.
+/// docs/fields.md lists these for users.
 pub const LEAD_FIELDS: [&str; 21] = [
     "id",
     "name",
