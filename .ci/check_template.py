@@ -11,6 +11,8 @@ from pathlib import Path
 
 import admission
 import event_schema
+import limits
+import regions
 import seen_from_outside
 from cfnlint.schema import ResourceNotFoundError
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
@@ -39,8 +41,6 @@ TABLES = {"InstancesTable", "WatermarksTable", "LedgerTable", "CallbackWaitsTabl
 # Their items go by themselves.
 EXPIRING = ("LedgerTable", "CallbackWaitsTable")
 XRAY = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
-# What EventBridge gives KMS with each use of a key, for a bus and for its archives.
-BUS = "aws:events:event-bus:arn"
 METHODS = {"get", "put", "post", "patch", "delete"}
 
 
@@ -48,7 +48,9 @@ def check(template: dict) -> list[str]:
     """Everything wrong with a translated template, as `LogicalId: what`."""
     resources = template["Resources"]
     problems = {problem for rule in RULES for problem in rule(resources)}
-    return sorted(problems | set(conditional(template)) | set(documented(template["Parameters"])))
+    for rule in (conditional, limits.check, regions.check):
+        problems |= set(rule(template))
+    return sorted(problems | set(documented(template["Parameters"])))
 
 
 def documented(parameters: dict):
@@ -159,8 +161,7 @@ def schedules(resources):
 def targets(resources):
     by_pattern = set()
     for name, rule in of_type(resources, "AWS::Events::Rule"):
-        if not isinstance(rule.get("EventPattern", {}), dict):
-            yield f"{name}: the pattern is not a mapping"
+        yield from (f"{name}: {problem}" for problem in pattern_problems(rule.get("EventPattern", {})))
         for target in rule["Targets"]:
             if not is_arn(target["Arn"]):
                 yield f"{name}: the target is not an ARN"
@@ -182,6 +183,22 @@ def targets(resources):
             continue
         if not is_arn(config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", "")):
             yield f"{name}: failures go to no ARN of a queue"
+
+
+def pattern_problems(pattern):
+    """A pattern is a mapping. One of two is chosen as a whole, in JSON: CloudFormation may make texts of booleans within."""
+    if not isinstance(pattern, dict):
+        yield "the pattern is not a mapping"
+    elif "Fn::If" in pattern:
+        for text in pattern["Fn::If"][1:]:
+            try:
+                is_mapping = isinstance(json.loads(text), dict)
+            except (TypeError, ValueError):
+                is_mapping = False
+            if not is_mapping:
+                yield "a pattern that is chosen is not a mapping in JSON"
+    elif "Fn::If" in json.dumps(pattern):
+        yield "a part of the pattern is chosen"
 
 
 def may_reach(resources, rule, target) -> bool:
@@ -326,10 +343,6 @@ def key(resources):
             if name == "AlarmKey" and statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}:
                 if "aws:SourceAccount" not in json.dumps(statement.get("Condition", {})):
                     yield f"{name}: alarms of any account may use it"
-            elif name == "ArchiveKey" and statement["Principal"] == {"Service": "events.amazonaws.com"}:
-                context = statement.get("Condition", {}).get("StringEquals", {}).get(f"kms:EncryptionContext:{BUS}")
-                if statement["Action"] != "kms:DescribeKey" and context != {"Fn::GetAtt": ["EventBus", "Arn"]}:
-                    yield f"{name}: any bus may use it"
             elif statement["Principal"] != {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}:
                 yield f"{name}: its policy names another principal than the account"
 
@@ -353,8 +366,8 @@ def archives(resources):
     for name, archive in found.items():
         if archive.get("EventPattern") != {"source": ["closeio"]}:
             yield f"{name}: it does not keep the changes, and nothing else"
-        if archive.get("KmsKeyIdentifier") != {"Fn::GetAtt": ["ArchiveKey", "Arn"]}:
-            yield f"{name}: it is not encrypted with its key"
+        if "KmsKeyIdentifier" in archive:
+            yield f"{name}: each use of its key is paid for"
         if archive.get("RetentionDays") != {"Ref": "ArchiveRetentionDays"}:
             yield f"{name}: it does not keep events for ArchiveRetentionDays"
         if resources[name].get("Condition") != "HasArchive":

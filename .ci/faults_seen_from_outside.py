@@ -31,13 +31,13 @@ FAULTS = [
         "Namespace: AWS/SQS\n",
         "Namespace: AWS/SNS\n",
         [
-            "CallbackFailureQueue: no alarm watches how many messages there are",
+            "CallbackFailureQueue: no alarm watches ApproximateNumberOfMessagesVisible",
             *(
                 f"{queue}: no alarm watches {what}"
                 for queue in ("CallbackQueue", "CallbackRetryQueue")
                 for what in ("how long events wait", "how many events are in flight")
             ),
-            "PollerDeadLetterQueue: no alarm watches how many messages there are",
+            "PollerDeadLetterQueue: no alarm watches NumberOfMessagesSent",
             *(
                 f"{alarm}: AWS/SNS is not a namespace of the functions or of what the template has"
                 for alarm in (
@@ -59,11 +59,16 @@ FAULTS = [
         ["CallbackQueue: no alarm watches how long events wait"],
     ),
     (
+        "MetricName: NumberOfMessagesSent",
+        "MetricName: ApproximateNumberOfMessagesVisible",
+        ["PollerDeadLetterQueue: no alarm watches NumberOfMessagesSent"],
+    ),
+    (
         "Value: !GetAtt PollerDeadLetterQueue.QueueName",
         "Value: !Ref PollerDeadLetterQueue",
         [
-            "PollerDeadLetterQueue: no alarm watches how many messages there are",
-            "PollerDeadLettersAlarm: ApproximateNumberOfMessagesVisible has not the dimensions "
+            "PollerDeadLetterQueue: no alarm watches NumberOfMessagesSent",
+            "PollerDeadLettersAlarm: NumberOfMessagesSent has not the dimensions "
             "{'QueueName': {'Ref': 'PollerDeadLetterQueue'}}",
         ],
     ),

@@ -35,6 +35,7 @@ METRICS_OF_AWS = {
         "ApproximateNumberOfMessagesDelayed",
         "ApproximateNumberOfMessagesNotVisible",
         "ApproximateNumberOfMessagesVisible",
+        "NumberOfMessagesSent",
     },
     "AWS/ApiGateway": {"4xx", "5xx", "Count"},
 }
@@ -110,6 +111,19 @@ def alarms(resources):
             yield f"{name}: docs/operate.md has no entry of it"
 
 
+def counted(resources):
+    """The documents say how many alarms there are."""
+    found = [resources[name].get("Condition") for name, _ in of_type(resources, "AWS::CloudWatch::Alarm")]
+    count, always = len(found), found.count(None)
+    for path, words in {
+        "README.md": f"{count} alarms",
+        "CHANGELOG.md": f"{count} alarms",
+        "docs/cost.md": f"| alarms | {count}, without callbacks {always}, at",
+    }.items():
+        if words not in (ROOT / path).read_text():
+            yield f"{path}: it does not say {words}"
+
+
 def text(namespace) -> str:
     """A namespace as it is written, with or without `!Sub`."""
     return namespace.get("Fn::Sub", "") if isinstance(namespace, dict) else namespace
@@ -127,8 +141,11 @@ def alarmed(resources):
             if (metric, name) not in found:
                 yield f"{name}: no alarm watches {metric}"
     for name, _ in of_type(resources, "AWS::SQS::Queue"):
-        if name.endswith(ENDS) and name != GIVEN_UP and ("ApproximateNumberOfMessagesVisible", name) not in found:
-            yield f"{name}: no alarm watches how many messages there are"
+        # What SQS itself moves to a queue, it does not count as sent.
+        is_target = any(name in references(queue.get("RedrivePolicy", {})) for _, queue in of_type(resources, "AWS::SQS::Queue"))
+        metric = "ApproximateNumberOfMessagesVisible" if is_target else "NumberOfMessagesSent"
+        if name.endswith(ENDS) and name != GIVEN_UP and (metric, name) not in found:
+            yield f"{name}: no alarm watches {metric}"
     for _, mapping in of_type(resources, "AWS::Lambda::EventSourceMapping"):
         name = next(iter(references(mapping["EventSourceArn"])), None)
         # Nothing else tells of a mapping that is disabled.
@@ -215,4 +232,4 @@ def topics(resources):
                 yield f"{name}: alarms of any account may be sent"
 
 
-RULES = [alarms, alarmed, namespaces, dashboards, topics]
+RULES = [alarms, counted, alarmed, namespaces, dashboards, topics]

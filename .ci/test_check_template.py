@@ -9,6 +9,8 @@ from pathlib import Path
 import event_schema
 import faults_event_schema
 import faults_admission
+import faults_limits
+import faults_regions
 import faults_seen_from_outside
 from check_template import check
 from translate import translate
@@ -69,6 +71,16 @@ FAULTS = [
         ["PollRequestedRule: the pattern is not a mapping"],
     ),
     (
+        """'{"source": ["closeio"], "detail": {"callback": [true]}}'""",
+        "{ source: [closeio], detail: { callback: [true] } }",
+        ["CallbackRule: a pattern that is chosen is not a mapping in JSON"],
+    ),
+    (
+        "        detail-type: [poll.requested]\n",
+        "        detail-type: !If [HasCallbacks, [poll.requested], !Ref AWS::NoValue]\n",
+        ["PollRequestedRule: a part of the pattern is chosen"],
+    ),
+    (
         "SourceArn: !GetAtt PollRequestedRule.Arn\n\n",
         "SourceArn: !GetAtt EventBus.Arn\n\n",
         [
@@ -79,7 +91,7 @@ FAULTS = [
         ],
     ),
     (
-        "          RetryPolicy:\n            MaximumRetryAttempts: 0\n            MaximumEventAgeInSeconds: 120\n",
+        "          RetryPolicy:\n            MaximumRetryAttempts: 2\n            MaximumEventAgeInSeconds: 120\n",
         "",
         ["PollRequestedRule: the target has no RetryPolicy, so a day of retries"],
     ),
@@ -221,7 +233,7 @@ FAULTS = [
     (
         'iam::${AWS::AccountId}:root"',
         'iam::111122223333:root"',
-        [f"{key}: its policy names another principal than the account" for key in ("AlarmKey", "ArchiveKey", "TablesKey")],
+        [f"{key}: its policy names another principal than the account" for key in ("AlarmKey", "TablesKey")],
     ),
     # Tables.
     (
@@ -315,7 +327,10 @@ FAULTS = [
     (
         "    Default: 983040\n",
         "    Default: 983039\n",
-        ["EventMaxBytes: docs/configuration.md does not say that Default is 983039"],
+        [
+            "EventMaxBytes: docs/configuration.md does not say that Default is 983039",
+            "HasSmallEvents: it is not about the default of EventMaxBytes",
+        ],
     ),
     (
         "    MaxValue: 1047552\n",
@@ -324,6 +339,8 @@ FAULTS = [
     ),
     *faults_event_schema.FAULTS,
     *faults_admission.FAULTS,
+    *faults_limits.FAULTS,
+    *faults_regions.FAULTS,
     *faults_seen_from_outside.FAULTS,
 ]
 

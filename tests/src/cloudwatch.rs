@@ -106,6 +106,7 @@ pub(crate) fn look_at(queue: &Queue, measured: &Arc<Journal<Datapoint>>) {
     }
     let age = queue.oldest_age().unwrap_or_default();
     meter.note("ApproximateAgeOfOldestMessage", age.as_secs_f64().floor());
+    meter.note("NumberOfMessagesSent", f64::from(queue.take_sent()));
 }
 
 #[cfg(test)]
@@ -141,6 +142,28 @@ mod tests {
         let (metric, age) = values[3];
         assert_eq!(metric, "ApproximateAgeOfOldestMessage");
         assert!(60.0 <= age, "what is delayed is the oldest, {age}");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_is_measured_once_and_what_is_given_up_is_not() -> anyhow::Result<()> {
+        let [from, to] = ["Letters", "Dead"].map(queue);
+        let measured = Arc::new(Journal::new(usize::MAX));
+        from.set_dead_letters(&to);
+        for body in ["first", "second"] {
+            from.send(Message::new(body))?;
+        }
+        for received in from.receive(1, Duration::ZERO, None).await? {
+            from.give_up(&received.handle)?;
+        }
+        for queue in [&from, &to, &from] {
+            look_at(queue, &measured);
+        }
+        let sent = measured.snapshot();
+        let sent = sent.iter();
+        let sent = sent.filter(|datapoint| datapoint.metric == "NumberOfMessagesSent");
+        let sent: Vec<_> = sent.map(|datapoint| datapoint.value).collect();
+        assert_eq!((sent, to.depth().ready), (vec![2.0, 0.0, 0.0], 1));
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 //! functions come by HTTP (`sqs`), rules and failed invocations directly (`delivery`), and what feeds a function from a
 //! queue is `mapping`.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -40,6 +40,8 @@ pub struct Queue {
     /// Whether it takes what another queue gives up.
     is_dead_letters: AtomicBool,
     messages: Journal<Message>,
+    /// Messages that were sent and have not been measured.
+    sent: AtomicU32,
 }
 
 /// A message as the queue holds it now.
@@ -74,6 +76,7 @@ impl Queue {
             dead_letters: OnceLock::new(),
             is_dead_letters: AtomicBool::new(false),
             messages: Journal::new(keep),
+            sent: AtomicU32::new(0),
         }
     }
 
@@ -87,6 +90,11 @@ impl Queue {
     /// Every message that was ever sent, also those that another queue gave up.
     pub fn messages(&self) -> &Journal<Message> {
         &self.messages
+    }
+
+    /// How many messages were sent since this was last asked. Those that another queue gave up are not counted.
+    pub(crate) fn take_sent(&self) -> u32 {
+        self.sent.swap(0, Ordering::Relaxed)
     }
 
     /// Sends a message, as anybody may who has the permission.
@@ -108,6 +116,7 @@ impl Queue {
         let delay = delay.unwrap_or(self.spec.delay);
         self.lock().send(self.clock.now(), message.clone(), delay);
         self.messages.push_shared(message);
+        self.sent.fetch_add(1, Ordering::Relaxed);
         self.changed.send_replace(());
         Ok(())
     }

@@ -89,6 +89,8 @@ pub struct FunctionSpec {
     pub timeout: Duration,
     /// Memory in MB.
     pub memory: u64,
+    /// Whether Lambda leaves it alone where it sends to a queue that it reads.
+    pub allows_loops: bool,
     /// At most this many invocations at once, if reserved.
     pub concurrency: Option<u64>,
     /// How its logs are written.

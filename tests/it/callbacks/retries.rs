@@ -344,3 +344,25 @@ async fn an_item_that_cannot_be_read_keeps_nothing_back_and_is_seen() {
     stage.drained(RETRIES).await;
     stage.finish().await;
 }
+
+#[tokio::test]
+async fn it_is_made_however_long_the_chain_of_invocations_is_that_it_came_by() {
+    let stage = Stage::start().await;
+    stage
+        .receiver
+        .reply("/hook", [Reply::status(500), Reply::status(200)]);
+    let called = stage.instance("/hook", json!({})).await;
+    // As a message is that came in a batch with others, each of which was the cause of the next.
+    let trace = "Root=1-67891233-abcdef012345678912345678;Lineage=0a1b2c3d:16";
+    let message = Message {
+        trace: Some(trace.to_owned()),
+        ..Message::new(event(&called, "{}"))
+    };
+    stage.queue(FIRST).send(message).unwrap();
+
+    assert!(16 < stage.message(RETRIES, 1).await.hops());
+    stage.make_due().await;
+    stage.receiver.wait_for("/hook", 2).await;
+    stage.drained(RETRIES).await;
+    stage.finish().await;
+}

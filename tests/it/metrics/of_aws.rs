@@ -102,6 +102,11 @@ async fn a_poll_that_cannot_begin_is_measured_and_its_request_is_kept() {
     let lines = of_aws(&world);
     assert_reached("PollerDeadLettersAlarm", &lines);
     assert!(!is_reached("CallbackFailuresAlarm", &lines));
+
+    // The dead letter stays, and is nothing that anybody must see to.
+    world.stack.measured().clear();
+    assert!(!is_reached("PollerDeadLettersAlarm", &of_aws(&world)));
+    assert_eq!(queue.depth().ready, 1);
     world.finish().await;
 }
 

@@ -118,6 +118,7 @@ fn function(binary: &Path, timeout: Duration, environment: &[(&str, &str)]) -> A
 /// A function that nothing invokes.
 pub(crate) fn spec() -> FunctionSpec {
     FunctionSpec {
+        allows_loops: false,
         logical_id: "Worker".to_owned(),
         name: "local-Worker".to_owned(),
         arn: "arn:aws:lambda:us-east-1:000000000000:function:local-Worker".to_owned(),

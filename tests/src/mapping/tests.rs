@@ -27,6 +27,13 @@ struct Harness {
 
 impl Harness {
     fn start(change: impl FnOnce(&mut MappingSpec)) -> Result<Self> {
+        Self::start_function(function_spec(), change)
+    }
+
+    fn start_function(
+        function: FunctionSpec,
+        change: impl FnOnce(&mut MappingSpec),
+    ) -> Result<Self> {
         let script = Script::new()?;
         let (queue, other) = (queue("Letters"), queue("Others"));
         let mut mapping = MappingSpec {
@@ -44,7 +51,7 @@ impl Harness {
         };
         let spec = FunctionSpec {
             mappings: vec![mapping, of_other],
-            ..function_spec()
+            ..function
         };
         let measured = Arc::new(Journal::new(usize::MAX));
         let function = start_measured(&script.0, spec, &measured);
@@ -222,6 +229,31 @@ async fn what_is_over_the_limit_in_flight_waits_in_the_queue() -> Result<()> {
 #[tokio::test]
 async fn a_message_of_too_long_a_chain_is_given_up_and_counted() -> Result<()> {
     let harness = Harness::start(|_| {})?;
+    handle_chains(&harness).await?;
+    assert_eq!(harness.batches(), [["b"]]);
+    assert_eq!(harness.other.contents()[0].message.body, "a");
+    let measured = harness.measured.snapshot();
+    let dropped = measured.iter().map(|datapoint| datapoint.metric);
+    let dropped = dropped.filter(|metric| *metric == "RecursiveInvocationsDropped");
+    assert_eq!(dropped.count(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_function_that_may_loop_gets_messages_of_any_chain() -> Result<()> {
+    let function = FunctionSpec {
+        allows_loops: true,
+        ..function_spec()
+    };
+    let harness = Harness::start_function(function, |_| {})?;
+    handle_chains(&harness).await?;
+    assert_eq!(harness.batches(), [["a", "b"]]);
+    assert_eq!(harness.other.depth(), Depth::default());
+    Ok(())
+}
+
+/// Has a message handled after as many invocations as Lambda lets pass, and one after more.
+async fn handle_chains(harness: &Harness) -> Result<()> {
     harness.queue.set_dead_letters(&harness.other);
     harness.mappings.set_enabled(false);
     for (body, hops) in [("a", MAXIMUM_HOPS), ("b", MAXIMUM_HOPS - 1)] {
@@ -233,11 +265,5 @@ async fn a_message_of_too_long_a_chain_is_given_up_and_counted() -> Result<()> {
     harness.mappings.set_enabled_of("Letters", true)?;
     let is_empty = |depth| depth == Depth::default();
     harness.queue.wait_for(SOON, is_empty).await?;
-    assert_eq!(harness.batches(), [["b"]]);
-    assert_eq!(harness.other.contents()[0].message.body, "a");
-    let measured = harness.measured.snapshot();
-    let dropped = measured.iter().map(|datapoint| datapoint.metric);
-    let dropped = dropped.filter(|metric| *metric == "RecursiveInvocationsDropped");
-    assert_eq!(dropped.count(), 1);
     Ok(())
 }

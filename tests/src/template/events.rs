@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use serde_json::Value;
+use shared::json;
 
-use super::node::Node;
+use super::node::{Kind, Node};
 use super::permissions::Permissions;
 use super::resolve::Resolver;
 use super::resources::{self, Resource};
@@ -59,9 +61,19 @@ fn read_rule(resolver: &Resolver, resource: &Resource, properties: &Node) -> Res
         logical_id: resource.name.to_owned(),
         arn: resources::attribute(resolver, resource.line, resource.name, "Arn")?,
         bus: bus_name(&bus).to_owned(),
-        pattern: properties.require("EventPattern")?.to_json(),
+        pattern: read_pattern(properties.require("EventPattern")?)?,
         targets: targets.iter().map(read_target).collect::<Result<_>>()?,
     })
+}
+
+/// A mapping, or the text of one in JSON.
+fn read_pattern(pattern: &Node) -> Result<Value> {
+    let json = match &pattern.kind {
+        Kind::Text(text) => json::tree(text).map_err(|error| pattern.error(error))?,
+        _ => pattern.to_json(),
+    };
+    ensure!(json.is_object(), pattern.error("expected a mapping"));
+    Ok(json)
 }
 
 /// A bus may be given by name or ARN.

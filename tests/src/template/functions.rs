@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 
-use super::node::Node;
+use super::node::{Kind, Node};
 use super::resolve::Resolver;
 use super::resources::{self, Resource};
 use super::secrets::Secrets;
@@ -14,7 +14,7 @@ use super::triggers::Triggers;
 use super::{AsyncSpec, FunctionSpec, LoggingSpec, QueueSpec, mappings, retry_limits};
 
 /// What the readers below use, then what makes no difference here.
-const PROPERTIES: [&str; 20] = [
+const PROPERTIES: [&str; 21] = [
     "CodeUri",
     "Environment",
     "EventInvokeConfig",
@@ -22,6 +22,7 @@ const PROPERTIES: [&str; 20] = [
     "FunctionName",
     "LoggingConfig",
     "MemorySize",
+    "RecursiveLoop",
     "ReservedConcurrentExecutions",
     "Role",
     "Timeout",
@@ -67,11 +68,10 @@ fn read_function(
     let own = resource.properties();
     let merged = globals.map_or_else(|| own.clone(), |globals| globals.overlaid(&own));
     merged.only(&PROPERTIES)?;
-    let property = |key: &str| {
-        merged
-            .get(key)
-            .map(|node| resolver.resolve(node))
-            .transpose()
+    let property = |key: &str| -> Result<Option<Node>> {
+        let value = merged.get(key).map(|node| resolver.resolve(node));
+        let value = value.transpose()?;
+        Ok(value.filter(|node| node.kind != Kind::Absent))
     };
     let number = |key: &str| property(key)?.as_ref().map(Node::number).transpose();
     let package = read_package(resource, property("CodeUri")?)?;
@@ -90,6 +90,7 @@ fn read_function(
         environment: read_environment(secrets, property("Environment")?.as_ref())?,
         timeout,
         memory: number("MemorySize")?.unwrap_or(DEFAULT_MEMORY),
+        allows_loops: allows_loops(property("RecursiveLoop")?.as_ref())?,
         concurrency: number("ReservedConcurrentExecutions")?,
         logging: read_logging(property("LoggingConfig")?.as_ref())?,
         asynchronous: read_asynchronous(property("EventInvokeConfig")?.as_ref())?,
@@ -97,6 +98,17 @@ fn read_function(
         schedules: triggers.schedules,
         mappings,
     })
+}
+
+fn allows_loops(recursive_loop: Option<&Node>) -> Result<bool> {
+    let Some(node) = recursive_loop else {
+        return Ok(false);
+    };
+    match node.text()?.as_str() {
+        "Allow" => Ok(true),
+        "Terminate" => Ok(false),
+        _ => Err(node.error("expected Allow or Terminate")),
+    }
 }
 
 /// The package is the directory that `CodeUri` names.

@@ -373,3 +373,41 @@ fn with_0_days_there_is_no_archive_and_nothing_of_it() -> Result<()> {
     assert!(!names.any(|name| name.contains("Archive")));
     Ok(())
 }
+
+#[test]
+fn a_pattern_may_be_json() -> Result<()> {
+    let pattern = "EventPattern: {source: [a]}";
+    let json = TEMPLATE.replace(pattern, r#"EventPattern: '{"source": ["a"]}'"#);
+    assert_eq!(
+        read(&json)?.rules[0].pattern,
+        read(TEMPLATE)?.rules[0].pattern
+    );
+    for wrong in ["'{'", "'[]'", "[a]"] {
+        let wrong = TEMPLATE.replace(pattern, &format!("EventPattern: {wrong}"));
+        let error = read(&wrong).expect_err("must be refused").to_string();
+        assert!(error.contains("line "), "{error}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_function_may_be_let_loop() -> Result<()> {
+    for (value, expected) in [("", false), ("Allow", true), ("Terminate", false)] {
+        let timeout = "      Timeout: 10\n";
+        let given = format!("{timeout}      RecursiveLoop: {value}\n");
+        let given = if value.is_empty() { timeout } else { &given };
+        let template = read(&TEMPLATE.replace(timeout, given))?;
+        assert_eq!(template.functions[0].allows_loops, expected, "{value}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_property_of_a_function_may_be_left_out_by_a_condition() -> Result<()> {
+    let timeout = "      Timeout: 10\n";
+    let reserved = "ReservedConcurrentExecutions: !If [Never, 5, !Ref AWS::NoValue]";
+    let template = TEMPLATE.replace(timeout, &format!("{timeout}      {reserved}\n"));
+    let template = read(&format!("Conditions:\n  Never: !Equals [a, b]\n{template}"))?;
+    assert_eq!(template.functions[0].concurrency, None);
+    Ok(())
+}
