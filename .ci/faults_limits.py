@@ -1,10 +1,15 @@
 """Faults that limits.py is there for: what stands in the template, what is put in its place, what must come of it."""
 
-LOOP = "CallbackFunction: Lambda stops what it sends to a queue that it reads"
+LOOP = "CallbackFunction: it does not say that Lambda ends its loops"
 
 FAULTS = [
-    ("      RecursiveLoop: Allow\n", "", [LOOP]),
-    ("      RecursiveLoop: Allow\n", "      RecursiveLoop: Terminate\n", [LOOP]),
+    ("      RecursiveLoop: Terminate\n", "", [LOOP]),
+    ("      RecursiveLoop: Terminate\n", "      RecursiveLoop: Allow\n", [LOOP]),
+    (
+        "      MetricName: RecursiveInvocationsDropped\n",
+        "      MetricName: AsyncEventsDropped\n",
+        ["CallbackFunction: no alarm says that Lambda has ended a loop"],
+    ),
     (
         "            MaximumRetryAttempts: 2\n",
         "            MaximumRetryAttempts: 0\n",

@@ -144,7 +144,7 @@ FAULTS = [
             "Dashboard: it refers to CallbackAgeAlarm, which may not be there",
             *(
                 f"Dashboard: Callback{what}Alarm is not shown"
-                for what in ("Errors", "Failures", "InFlight", "Overdue", "RetryAge", "RetryInFlight", "Throttles")
+                for what in ("Errors", "Failures", "InFlight", "Loop", "Overdue", "RetryAge", "RetryInFlight", "Throttles")
             ),
         ],
     ),

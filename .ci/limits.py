@@ -14,13 +14,20 @@ def check(template):
 
 
 def loops(resources):
-    """Lambda stops what goes from a queue to a function and back, unless it is told that this is meant."""
+    """Lambda ends what goes from a queue to a function and back too often, in no log: that is to be said, and an alarm."""
+    watched = [
+        alarm["Dimensions"][0]["Value"].get("Ref")
+        for _, alarm in of_type(resources, "AWS::CloudWatch::Alarm")
+        if alarm.get("MetricName") == "RecursiveInvocationsDropped"
+    ]
     for _, mapping in of_type(resources, "AWS::Lambda::EventSourceMapping"):
         name = mapping["FunctionName"]["Ref"]
         function = resources[name]["Properties"]
         is_loop = references(function["Environment"]) & references(mapping["EventSourceArn"])
-        if is_loop and function.get("RecursiveLoop") != "Allow":
-            yield f"{name}: Lambda stops what it sends to a queue that it reads"
+        if is_loop and function.get("RecursiveLoop") != "Terminate":
+            yield f"{name}: it does not say that Lambda ends its loops"
+        if is_loop and name not in watched:
+            yield f"{name}: no alarm says that Lambda has ended a loop"
 
 
 def retries(resources):

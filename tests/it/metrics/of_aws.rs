@@ -156,6 +156,27 @@ async fn events_that_wait_for_their_first_callback_are_an_alarm_until_they_are_g
 }
 
 #[tokio::test]
+async fn a_chain_of_invocations_that_lambda_ends_is_an_alarm() {
+    let world = World::start().await;
+    let queue = world.stack.queue("CallbackRetryQueue").unwrap();
+    let of_chain = |hops: u32| Message {
+        trace: Some(format!(
+            "Root=1-67891233-abcdef012345678912345678;Lineage=0a1b2c3d:{hops}"
+        )),
+        ..Message::new("nonsense")
+    };
+    let is_empty = |depth| depth == local_stack::queue::state::Depth::default();
+    queue.send(of_chain(16)).unwrap();
+    queue.wait_for(PATIENCE, is_empty).await.unwrap();
+    assert!(!is_reached("CallbackLoopAlarm", &of_aws(&world)));
+
+    queue.send(of_chain(17)).unwrap();
+    queue.wait_for(PATIENCE, is_empty).await.unwrap();
+    assert_reached("CallbackLoopAlarm", &of_aws(&world));
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn a_disabled_mapping_of_the_retry_queue_is_an_alarm() {
     let world = World::start().await;
     world.stack.disable_mapping("CallbackRetryQueue").unwrap();

@@ -31,7 +31,7 @@ fn without_callbacks_nothing_of_them_is_deployed_and_all_else_is() {
     let (with, without) = (template("true"), template("false"));
     let is_callback = |name: &&String| name.starts_with("Callback");
     let (callbacks, others): (Vec<_>, Vec<_>) = with.resources.keys().partition(is_callback);
-    assert_eq!(callbacks.len(), 19);
+    assert_eq!(callbacks.len(), 20);
     assert_eq!(others, without.resources.keys().collect::<Vec<_>>());
 
     assert_eq!(without.functions.len(), 2);

@@ -178,6 +178,7 @@ mod tests {
             is_retry: attempts.is_some(),
             attempts: attempts.unwrap_or(0),
             first_failure: attempted.map(|_| NOW - SignedDuration::from_secs(64)),
+            hops: 0,
         }
     }
 

@@ -51,7 +51,8 @@ pub async fn handle(app: &App, event: LambdaEvent<Box<RawValue>>) -> Result<Valu
 
 async fn handle_batch(app: &App, event: SqsEvent, clock: Clock) -> Result<Value, Diagnostic> {
     let read = |record| Message::read(record, &app.config.retry_queue_url);
-    let messages: Vec<_> = event.records.into_iter().map(read).collect();
+    let mut messages: Vec<_> = event.records.into_iter().map(read).collect();
+    join_chains(&mut messages);
     let batch = Batch {
         outside: app,
         recent: &app.recent,
@@ -65,6 +66,14 @@ async fn handle_batch(app: &App, event: SqsEvent, clock: Clock) -> Result<Value,
     }
     handled.log();
     to_value(&handled.answer())
+}
+
+/// What is sent because of a batch belongs to the chains of all its messages: AWS does not document to which alone.
+fn join_chains(messages: &mut [Message]) {
+    let hops = messages.iter().map(|message| message.hops).max();
+    for message in messages {
+        message.hops = hops.unwrap_or_default();
+    }
 }
 
 async fn tick(app: &App, clock: &Clock) -> Result<Value, Diagnostic> {

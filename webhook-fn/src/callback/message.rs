@@ -12,6 +12,9 @@ pub const FIRST_FAILURE: &str = "firstFailure";
 /// The attribute with the last failure, or why the notification was given up.
 pub const REASON: &str = "reason";
 
+/// SQS's own attribute with the trace header of whoever sent the message.
+const TRACE_HEADER: &str = "AWSTraceHeader";
+
 /// A batch of messages of one queue.
 #[derive(Debug, Deserialize)]
 pub struct SqsEvent {
@@ -26,6 +29,8 @@ pub struct SqsEvent {
 pub struct Record {
     message_id: String,
     body: String,
+    #[serde(default)]
+    attributes: HashMap<String, String>,
     #[serde(default)]
     message_attributes: HashMap<String, Attribute>,
     #[serde(rename = "eventSourceARN")]
@@ -52,6 +57,8 @@ pub struct Message {
     pub attempts: u32,
     /// When the first of them failed.
     pub first_failure: Option<Timestamp>,
+    /// How many invocations led to it, each because of a message that the one before sent. Lambda ends such a chain after 16.
+    pub hops: u32,
 }
 
 /// The next attempt of a notification.
@@ -93,6 +100,10 @@ impl Message {
                 .and_then(|text| text.parse().ok())
                 .unwrap_or(0),
             first_failure: attribute(FIRST_FAILURE).and_then(to_time),
+            hops: record
+                .attributes
+                .get(TRACE_HEADER)
+                .map_or(0, |trace| hops(trace)),
             id: record.message_id,
             body: record.body,
         }
@@ -113,6 +124,20 @@ impl Answer {
         let failures = self.batch_item_failures.iter();
         failures.map(|failure| failure.item_identifier.as_str())
     }
+}
+
+/// The largest count in the `Lineage` of a trace header, such as `Lineage=a87bd80c:1|68fd508a:5`, which Lambda adds to. Its form
+/// is not documented; AWS X-Ray's documentation of the header has examples.
+fn hops(trace: &str) -> u32 {
+    let mut fields = trace.split(';').map(str::trim);
+    let lineage = fields.find_map(|field| field.strip_prefix("Lineage="));
+    let counts = lineage.unwrap_or_default().split([':', '|']);
+    // A part of eight characters is a hash.
+    let counts = counts.filter(|count| count.len() <= 4);
+    counts
+        .filter_map(|count| count.parse().ok())
+        .max()
+        .unwrap_or(0)
 }
 
 /// A queue's name, which its ARN and its URL both end with.
@@ -158,6 +183,30 @@ mod tests {
             is_retry,
             attempts: 0,
             first_failure: None,
+            hops: 0,
+        }
+    }
+
+    #[test]
+    fn a_chain_is_as_long_as_its_lineage_says() {
+        for (trace, expected) in [
+            (
+                "Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=1",
+                0,
+            ),
+            (
+                "Root=1-67891233-abcdef012345678912345678;Lineage=a87bd80c:1|68fd508a:5",
+                5,
+            ),
+            (
+                "Root=1-67891233-abcdef012345678912345678; Lineage=25:a87bd80c:1",
+                25,
+            ),
+            ("Lineage=many;Root=1", 0),
+            ("Lineage=68005081:2", 2),
+            ("", 0),
+        ] {
+            assert_eq!(super::hops(trace), expected, "{trace}");
         }
     }
 

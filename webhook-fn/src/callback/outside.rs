@@ -9,8 +9,9 @@ use shared::table::TableError;
 use super::app::App;
 use super::deliver::{self, Attempt, Request};
 use super::message::{Message, Retry};
-use super::queues::{MAX_DELAY, QueueError, Queued};
+use super::queues::{QueueError, Queued};
 use super::reason::Reason;
+use super::schedule;
 use super::waits_table::{Waiting, WaitingCursor, WaitingPage};
 
 /// The tables, the queues and the receivers.
@@ -107,7 +108,7 @@ impl Outside for App {
         now: Timestamp,
     ) -> Result<(), PassOnError> {
         let delay = retry.due.duration_since(now);
-        if MAX_DELAY < delay {
+        if schedule::waits_in_table(message, delay) {
             return Ok(self.waits.insert(message, id, retry, reason).await?);
         }
         let queued = Queued {

@@ -64,6 +64,7 @@ mod tests {
             is_retry: false,
             attempts: 0,
             first_failure: None,
+            hops: 0,
         }
     }
 

@@ -2,7 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::message::Retry;
+use super::message::{Message, Retry};
+use super::queues::MAX_DELAY;
 
 /// After the first failure, in seconds: 8, 64 … 8^5, which is 9.1 h.
 /// Source: the retries of the Cloud Elements service, help centre, "Event Retry and Queueing".
@@ -15,6 +16,15 @@ const MIN_WAIT: SignedDuration = SignedDuration::from_secs(8);
 const MAX_WAIT: SignedDuration = SignedDuration::from_hours(12);
 /// An open circuit counts so many attempts as failed: the next comes after 512 s, when the circuit is closed again.
 const SPARED: u32 = 3;
+
+/// So long a chain of messages and invocations goes on in the table, from where a tick begins a new one. Lambda ends a chain after
+/// about 16 without a word in a log, and a batch's chain is its longest, so that a busy queue would lengthen it on and on.
+const MAX_HOPS: u32 = 8;
+
+/// Whether a message waits in the table and not in the retry queue.
+pub fn waits_in_table(message: &Message, delay: SignedDuration) -> bool {
+    MAX_DELAY < delay || MAX_HOPS <= message.hops
+}
 
 /// When the next attempt is due after `attempts` have failed; nothing, after the last. `random` is from -1 to 1.
 pub fn next(

@@ -16,8 +16,8 @@ use tokio::time::sleep;
 use webhook_fn::callback::deliver::{Attempt, Request};
 use webhook_fn::callback::message::{Message, Retry};
 use webhook_fn::callback::outside::{Outside, PassOnError};
-use webhook_fn::callback::queues::MAX_DELAY;
 use webhook_fn::callback::reason::Reason;
+use webhook_fn::callback::schedule;
 use webhook_fn::callback::waits_table::{Waiting, WaitingCursor, WaitingPage};
 
 use crate::history::{Fault, failed};
@@ -232,6 +232,7 @@ impl<'a> Seat<'a> {
             is_retry: true,
             attempts: waiting.attempts,
             first_failure: Some(waiting.first_failure),
+            hops: 0,
         };
         Ok(self.call(|| self.queue(message, trace, delay)).await?)
     }
@@ -303,7 +304,7 @@ impl Outside for Seat<'_> {
         now: Timestamp,
     ) -> Result<(), PassOnError> {
         let delay = retry.due.duration_since(now);
-        if delay <= MAX_DELAY {
+        if !schedule::waits_in_table(message, delay) {
             let putting_off = self.put_off_in_queue(message, id, retry, reason, delay);
             return putting_off.await;
         }
@@ -379,5 +380,6 @@ fn to_retry(message: &Message, retry: &Retry) -> Message {
         is_retry: true,
         attempts: retry.attempts,
         first_failure: Timestamp::from_millisecond(first_failure).ok(),
+        hops: 0,
     }
 }

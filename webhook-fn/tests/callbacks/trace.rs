@@ -11,7 +11,6 @@ const MIN_WAIT: SignedDuration = SignedDuration::from_secs(8);
 /// An open circuit spares an event so many attempts.
 const SPARED: usize = 3;
 /// So often at most an event goes from a queue to a queue: once for a slow receiver, and after each attempt but the last.
-/// template.yaml names the bound: Lambda is told not to end such loops, for this one ends by itself.
 const MAX_HOPS: usize = ATTEMPTS;
 /// What is due waits so long for a place where nothing goes wrong.
 const QUEUEING: SignedDuration = SignedDuration::from_secs(120);

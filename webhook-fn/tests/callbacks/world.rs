@@ -136,6 +136,7 @@ impl World {
             is_retry: false,
             attempts: 0,
             first_failure: None,
+            hops: 0,
         };
         self.send(Source::First, message, Trace::new(number), Duration::ZERO);
     }
