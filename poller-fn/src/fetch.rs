@@ -20,6 +20,12 @@ use crate::outside::Outside;
 const MAX_FAILURES: u32 = 3;
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 
+/// A failure that took so long was no answer: a Close that hangs, and not one that says what is wrong.
+const HANGING: Duration = Duration::from_secs(10);
+/// After so long without an answer, more than one request and less than two, a poll asks only those endpoints that it has
+/// heard from: a poll holds one of the account's concurrent executions, of which there may be ten.
+const MAX_SILENCE: Duration = Duration::from_secs(45);
+
 /// However soon Close says that its limit is reset.
 const MIN_WAIT: Duration = Duration::from_millis(250);
 /// The rate limit of reading single objects.
@@ -37,6 +43,8 @@ pub struct Fetcher<'a, O> {
     requests: Cell<u32>,
     rate_limited: Cell<u32>,
     endpoints: RefCell<HashMap<&'static str, Endpoint>>,
+    /// How long requests took since the last one that Close answered.
+    silence: Cell<Duration>,
 }
 
 /// The state of one Close endpoint during a poll.
@@ -44,6 +52,8 @@ pub struct Fetcher<'a, O> {
 struct Endpoint {
     /// Until when its rate limit is used up.
     paused_until: Option<Timestamp>,
+    /// Whether it has answered, and has not failed since.
+    answers: bool,
     /// In a row, whoever asked.
     failures: u32,
     /// The last one.
@@ -70,6 +80,7 @@ impl<'a, O: Outside> Fetcher<'a, O> {
             requests: Cell::new(0),
             rate_limited: Cell::new(0),
             endpoints: RefCell::default(),
+            silence: Cell::default(),
         }
     }
 
@@ -182,9 +193,13 @@ impl<'a, O: Outside> Fetcher<'a, O> {
         F: Future<Output = Result<Answer<T>, CloseError>>,
     {
         self.requests.set(self.requests.get() + 1);
+        let asked = Instant::now();
         let answer = tokio::time::timeout_at(end, ask()).await;
+        let is_silent = matches!(answer, Err(_) | Ok(Err(CloseError::Unavailable(_))));
+        self.note_silence(asked.elapsed(), is_silent);
         let mut endpoints = self.endpoints.borrow_mut();
         let known = endpoints.entry(endpoint).or_default();
+        known.answers = !is_silent;
         let Ok(answer) = answer else {
             known.failures = MAX_FAILURES + 1;
             "Close did not answer in time".clone_into(&mut known.failure);
@@ -213,9 +228,23 @@ impl<'a, O: Outside> Fetcher<'a, O> {
         }
     }
 
+    fn note_silence(&self, took: Duration, is_silent: bool) {
+        let silence = self.silence.get();
+        let is_hanging = is_silent && HANGING <= took;
+        self.silence.set(if is_hanging {
+            silence + took
+        } else {
+            Duration::ZERO
+        });
+    }
+
     /// Whether an endpoint may be asked again in this poll.
     fn check(&self, endpoint: &'static str) -> Result<(), PollError> {
         let endpoints = self.endpoints.borrow();
+        let answers = endpoints.get(endpoint).is_some_and(|known| known.answers);
+        if MAX_SILENCE <= self.silence.get() && !answers {
+            return Err(CloseError::Unavailable("Close does not answer".to_owned()).into());
+        }
         let failed = endpoints
             .get(endpoint)
             .filter(|known| MAX_FAILURES < known.failures);

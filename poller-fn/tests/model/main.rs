@@ -64,6 +64,16 @@ fn a_slow_close_is_caught_up_with() {
 }
 
 #[test]
+fn a_close_that_does_not_answer_holds_no_poll_for_long() {
+    let result = TestRunner::new(config()).run(&strategy::histories(Scale::Small), |history| {
+        play::play_silence(&history).map_err(TestCaseError::fail)
+    });
+    if let Err(failure) = result {
+        panic!("{failure:#?}");
+    }
+}
+
+#[test]
 fn every_mutant_is_noticed() {
     for mutant in Mutant::ALL {
         let config = Config {

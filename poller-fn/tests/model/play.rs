@@ -29,15 +29,23 @@ const CALM: Duration = Duration::from_mins(45);
 /// Far longer than a zombie stays.
 const FOREVER: Duration = Duration::from_hours(24);
 
+/// Two requests, each until the client's timeout, and what AWS takes.
+const MAX_SILENT_POLL: Duration = Duration::from_secs(65);
+
 /// Plays a history to its end, and says what is wrong then.
 pub(crate) fn play(history: &History, mutant: Option<Mutant>) -> Result<(), String> {
     fastrand::seed(history.setup.quirks.salt);
+    alone(tell(history, mutant))
+}
+
+/// Runs in virtual time.
+fn alone(playing: impl Future<Output = Result<(), String>>) -> Result<(), String> {
     let runtime = Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .map_err(|error| error.to_string())?;
-    LocalSet::new().block_on(&runtime, tell(history, mutant))
+    LocalSet::new().block_on(&runtime, playing)
 }
 
 async fn tell(history: &History, mutant: Option<Mutant>) -> Result<(), String> {
@@ -64,6 +72,25 @@ async fn tell(history: &History, mutant: Option<Mutant>) -> Result<(), String> {
         sleep(Duration::from_secs(1)).await;
     }
     oracle::check(&world, &done)
+}
+
+/// Polls a Close that answers nothing, and says what is wrong if that holds a place for long.
+pub(crate) fn play_silence(history: &History) -> Result<(), String> {
+    alone(async {
+        let world = Rc::new(World::new(&history.setup));
+        live(&world, &history.past, None).await;
+        world.begin();
+        world.is_silent.set(true);
+        let began = Instant::now();
+        ended(invoke(&world, &Poll::quiet(Duration::from_millis(1)), None)).await?;
+        let took = began.elapsed();
+        if MAX_SILENT_POLL < took {
+            return Err(format!(
+                "a poll that got no answer held its place for {took:?}"
+            ));
+        }
+        Ok(())
+    })
 }
 
 /// Polls a slow Close until there is nothing left to do. Each poll must leave less than there was before.

@@ -319,7 +319,8 @@ impl Outside for Seat {
     }
 
     async fn read(&self, _: Account<'_>, request: &Request) -> Result<Answer<Page>, CloseError> {
-        let trouble = self.world.close.borrow().trouble(request);
+        let silence = self.world.is_silent.get().then_some(Trouble::Hangs);
+        let trouble = silence.or_else(|| self.world.close.borrow().trouble(request));
         if let Some(trouble) = trouble {
             return Err(self.stumble(trouble).await);
         }

@@ -29,6 +29,8 @@ pub(crate) struct World {
     eras: RefCell<Vec<Vec<Polled>>>,
     polls: Cell<usize>,
     violations: RefCell<Vec<String>>,
+    /// Close answers nothing at all.
+    pub(crate) is_silent: Cell<bool>,
 }
 
 impl World {
@@ -43,6 +45,7 @@ impl World {
             start: Cell::new(epoch()),
             polls: Cell::new(0),
             violations: RefCell::default(),
+            is_silent: Cell::default(),
         }
     }
 
