@@ -3,7 +3,7 @@ and without jitter entropy.
 
 Usage: check_artifacts.py BUILD ARCHITECTURE TARGET
 
-BUILD is the folder that `sam build` wrote, ARCHITECTURE is arm64 or x86_64, TARGET is Cargo's target directory.
+BUILD is the folder that `sam build` or `cargo lambda build` wrote, ARCHITECTURE is arm64 or x86_64, TARGET is Cargo's target directory.
 """
 
 import io
@@ -37,15 +37,19 @@ def main() -> None:
 
 def check(build: Path, machine: int) -> list[str]:
     """Everything that is wrong, as `Function: what`."""
+    functions = deployed(build) if (build / "template.yaml").exists() else {code.name: code for code in build.iterdir()}
+    if not functions:
+        return [f"{build}: no functions"]
+    return [f"{name}: {problem}" for name, code in functions.items() for problem in check_code(name, code, machine)]
+
+
+def deployed(build: Path) -> dict[str, Path]:
     resources = yaml_parse((build / "template.yaml").read_text())["Resources"]
-    functions = {
+    return {
         name: build / resource["Properties"]["CodeUri"]
         for name, resource in resources.items()
         if resource["Type"] == "AWS::Serverless::Function"
     }
-    if not functions:
-        return [f"{build}: no functions"]
-    return [f"{name}: {problem}" for name, code in functions.items() for problem in check_code(name, code, machine)]
 
 
 def check_code(name: str, code: Path, machine: int):
