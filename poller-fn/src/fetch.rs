@@ -22,8 +22,8 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 
 /// A failure that took so long was no answer: a Close that hangs, and not one that says what is wrong.
 const HANGING: Duration = Duration::from_secs(10);
-/// After so long without an answer, more than one request and less than two, a poll asks only those endpoints that it has
-/// heard from: a poll holds one of the account's concurrent executions, of which there may be ten.
+/// After so long without an answer, more than one request and less than two, a poll asks no endpoint again that did not answer:
+/// a poll holds one of the account's concurrent executions, of which there may be ten.
 const MAX_SILENCE: Duration = Duration::from_secs(45);
 
 /// However soon Close says that its limit is reset.
@@ -52,8 +52,8 @@ pub struct Fetcher<'a, O> {
 struct Endpoint {
     /// Until when its rate limit is used up.
     paused_until: Option<Timestamp>,
-    /// Whether it has answered, and has not failed since.
-    answers: bool,
+    /// Whether it did not answer when it was last asked.
+    is_silent: bool,
     /// In a row, whoever asked.
     failures: u32,
     /// The last one.
@@ -199,7 +199,7 @@ impl<'a, O: Outside> Fetcher<'a, O> {
         self.note_silence(asked.elapsed(), is_silent);
         let mut endpoints = self.endpoints.borrow_mut();
         let known = endpoints.entry(endpoint).or_default();
-        known.answers = !is_silent;
+        known.is_silent = is_silent;
         let Ok(answer) = answer else {
             known.failures = MAX_FAILURES + 1;
             "Close did not answer in time".clone_into(&mut known.failure);
@@ -241,8 +241,8 @@ impl<'a, O: Outside> Fetcher<'a, O> {
     /// Whether an endpoint may be asked again in this poll.
     fn check(&self, endpoint: &'static str) -> Result<(), PollError> {
         let endpoints = self.endpoints.borrow();
-        let answers = endpoints.get(endpoint).is_some_and(|known| known.answers);
-        if MAX_SILENCE <= self.silence.get() && !answers {
+        let is_silent = endpoints.get(endpoint).is_some_and(|known| known.is_silent);
+        if MAX_SILENCE <= self.silence.get() && is_silent {
             return Err(CloseError::Unavailable("Close does not answer".to_owned()).into());
         }
         let failed = endpoints

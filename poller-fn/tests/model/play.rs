@@ -29,8 +29,8 @@ const CALM: Duration = Duration::from_mins(45);
 /// Far longer than a zombie stays.
 const FOREVER: Duration = Duration::from_hours(24);
 
-/// Two requests, each until the client's timeout, and what AWS takes.
-const MAX_SILENT_POLL: Duration = Duration::from_secs(65);
+/// One request to each of the six endpoints, until the client's timeout, and what AWS takes.
+const MAX_SILENT_POLL: Duration = Duration::from_secs(185);
 
 /// Plays a history to its end, and says what is wrong then.
 pub(crate) fn play(history: &History, mutant: Option<Mutant>) -> Result<(), String> {
