@@ -7,7 +7,7 @@ FAULTS = [
     ("      RecursiveLoop: Terminate\n", "      RecursiveLoop: Allow\n", [LOOP]),
     (
         "      MetricName: RecursiveInvocationsDropped\n",
-        "      MetricName: AsyncEventsDropped\n",
+        "      MetricName: Errors\n",
         ["CallbackFunction: no alarm says that Lambda has ended a loop"],
     ),
     (

@@ -29,7 +29,14 @@ OF_AWS = {
     "AWS/ApiGateway": ("AWS::ApiGatewayV2::Api", "ApiId", "Ref"),
 }
 METRICS_OF_AWS = {
-    "AWS/Lambda": {"ConcurrentExecutions", "Duration", "Errors", "Invocations", "Throttles"},
+    "AWS/Lambda": {
+        "ConcurrentExecutions",
+        "Duration",
+        "Errors",
+        "Invocations",
+        "RecursiveInvocationsDropped",
+        "Throttles",
+    },
     "AWS/SQS": {
         "ApproximateAgeOfOldestMessage",
         "ApproximateNumberOfMessagesDelayed",
