@@ -105,9 +105,19 @@ impl<O: Outside> Worker<'_, O> {
         // From the last on, for what is gone makes the others move up.
         for (place, id) in changed.into_iter().rev() {
             let path = object_href(of.as_str(), &id);
-            match self.close.object(&path, end).await? {
-                Some(current) => page.data[place] = current,
-                None => drop(page.data.remove(place)),
+            match self.close.object(&path, end).await {
+                Ok(Some(current)) => page.data[place] = current,
+                Ok(None) => drop(page.data.remove(place)),
+                // What the first batch shows is true, and must not hold up the rest.
+                Err(
+                    error @ (PollError::OutOfTime
+                    | PollError::Close(
+                        CloseError::Rejected { .. } | CloseError::Unauthorized { status: 403 },
+                    )),
+                ) => {
+                    tracing::warn!(instance.id = %self.instance.id, object.id = id, %error, "a record lacks custom fields");
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(Some(page))
@@ -134,6 +144,7 @@ impl<O: Outside> Worker<'_, O> {
                 .custom_fields
                 .refused(search.object_type, &search.selectors) =>
             {
+                tracing::warn!(instance.id = %self.instance.id, %error, "a search that asks for custom fields was refused");
                 Ok(())
             }
             (_, PollError::Close(CloseError::Rejected { status: 400, .. })) => {
@@ -147,11 +158,11 @@ impl<O: Outside> Worker<'_, O> {
     fn may_do_without(&mut self, of: ObjectType, error: &PollError) -> bool {
         let may = match error {
             PollError::Close(
-                CloseError::Rejected { .. } | CloseError::Unauthorized { status: 403 },
+                CloseError::Rejected { .. }
+                | CloseError::Unauthorized { status: 403 }
+                | CloseError::Unavailable(_),
             ) => true,
-            PollError::Close(CloseError::Unavailable(_)) | PollError::OutOfTime => {
-                self.custom_fields.has_schema(of)
-            }
+            PollError::OutOfTime => self.custom_fields.has_schema(of),
             _ => false,
         };
         if may {

@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 use crate::close::object_type::{self, OBJECT_TYPES, ObjectType, Objects, USUAL_ACTIONS};
 use crate::close::webhook::SubscribedEvent;
 
-/// A name has no more characters. Close's longest has 34.
+/// Longest name, in bytes. Close's longest has 34.
 const MAX_NAME: usize = 100;
-/// A filter is no longer, in bytes: each event of its type bears it.
+/// Longest filter, in bytes; it is repeated in each event of its type.
 const MAX_FILTER: usize = 8_192;
 /// A subscription covers no more kinds of events. All that Close logs are fewer than 200.
 const MAX_EVENTS: usize = 500;
@@ -18,8 +18,8 @@ const MAX_EVENTS: usize = 500;
 /// What a name stands for. The later variants are the narrower ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Name<'a> {
-    /// What a resource of the hub has.
-    Resource(&'a str),
+    /// What a resource of the hub has; `events` has everything.
+    Resource(Objects),
     /// All types of a family: `activity`.
     Family(&'a str),
     /// A type: `activity.call`.
@@ -44,12 +44,17 @@ pub enum ObjectsError {
 /// Something is wrong with a filter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FilterError {
-    /// The member is called like nothing that is subscribed to.
+    /// The member's name covers no subscribed event.
     #[error(
-        "`{0}` is nothing that is subscribed to: expected names of event.objects, such as `lead` or `lead.updated`"
+        "`{0}` covers no event that is subscribed to: expected names as in event.objects, such as `lead` or `lead.updated`"
     )]
     NotSubscribed(String),
-    /// The filter is none.
+    /// Two members are for the same resource.
+    #[error(
+        "expected one filter for a resource, but `{0}` is another name of one that has a filter"
+    )]
+    Twice(String),
+    /// Not a filter.
     #[error(
         "expected a webhook filter of Close's, of at most {MAX_FILTER} bytes, in `{0}`, such as {{\"type\": \"field_accessor\", \"field\": \"data\", \"filter\": …}}"
     )]
@@ -59,8 +64,8 @@ pub enum FilterError {
 impl<'a> Name<'a> {
     /// Reads a name. Some families have types with two parts, so that `task.fax` is a type and `lead.fax` an action.
     fn parse(text: &'a str) -> Option<Self> {
-        if Objects::of_resource(text).is_some() {
-            return Some(Self::Resource(text));
+        if let Some(objects) = Objects::of_resource(text) {
+            return Some(Self::Resource(objects));
         }
         let parts: Vec<_> = text.split('.').collect();
         let is_sound = |part: &&str| {
@@ -104,9 +109,7 @@ impl<'a> Name<'a> {
 
     fn covers(self, object_type: &str, action: &str) -> bool {
         match self {
-            Self::Resource(name) => {
-                Objects::of_resource(name).is_some_and(|objects| objects.include(object_type))
-            }
+            Self::Resource(objects) => objects.include(object_type),
             Self::Family(family) => object_type::family(object_type) == family,
             Self::Type(of) => object_type == of,
             Self::Event(of, its) => object_type == of && action == its,
@@ -160,7 +163,9 @@ pub fn set_filters(
         };
         match name {
             Some(name) if covers(name) && is_filter(filter) => {
-                sound.insert(name, filter);
+                if sound.insert(name, filter).is_some() {
+                    errors.push(FilterError::Twice(text.clone()));
+                }
             }
             Some(name) if covers(name) => errors.push(FilterError::NoFilter(text.clone())),
             _ => errors.push(FilterError::NotSubscribed(text.clone())),
@@ -362,6 +367,7 @@ mod tests {
         let given = json!({
             "activity": filter("family"), "activity.call": filter("type"),
             "activity.call.answered": filter("event"), "accounts": filter("resource"),
+            "events": filter("everything"), "activities": filter("another name of the family"),
         });
         let found = filters(&given).unwrap();
         assert_eq!(found.len(), 4 + 5 + 3);
@@ -389,6 +395,10 @@ mod tests {
             FilterError::NotSubscribed("Lead".to_owned()),
             FilterError::NoFilter("activity".to_owned()),
         ];
+        assert_eq!(filters(&given), Err(expected.to_vec()));
+        let is_null = json!({"type": "is_null"});
+        let given = json!({"accounts": is_null, "leads": is_null});
+        let expected = [FilterError::Twice("leads".to_owned())];
         assert_eq!(filters(&given), Err(expected.to_vec()));
     }
 }

@@ -1,17 +1,17 @@
 //! The events that a subscription is asked for, without those that Close refuses.
 
+use std::collections::BTreeSet;
+
 use shared::close::error::CloseError;
 use shared::close::webhook::{self, SubscribedEvent};
 
-/// So often Close is asked again. There are 10 s for all.
-const MAX_REFUSALS: usize = 10;
+/// Refusals after which Close is asked again. The function has 10 s.
+const MAX_REFUSALS: usize = 12;
 
 /// Events, narrowed with each refusal that names some of them.
 #[derive(Debug)]
 pub struct Offer {
     events: Vec<SubscribedEvent>,
-    /// The types of those that were refused.
-    doubted: Vec<String>,
     refusals: usize,
 }
 
@@ -20,7 +20,6 @@ impl Offer {
     pub fn new(events: &[SubscribedEvent]) -> Self {
         Self {
             events: events.to_vec(),
-            doubted: Vec::new(),
             refusals: 0,
         }
     }
@@ -30,7 +29,8 @@ impl Offer {
         &self.events
     }
 
-    /// Leaves out the events that Close has refused by name; all of a type, the second time. Returns whether to ask again.
+    /// Leaves out the events that Close has refused by name, and the whole type unless the action is new: Close does not know the type
+    /// then, and would name its other events one by one. Returns whether to ask again.
     pub fn narrow(&mut self, error: &CloseError) -> bool {
         let CloseError::Rejected {
             status: 400,
@@ -40,18 +40,18 @@ impl Offer {
             return false;
         };
         let refused = webhook::refused(message, &self.events);
-        let types = refused.iter().filter_map(|at| self.events.get(*at));
-        let types: Vec<_> = types.map(|event| event.object_type.clone()).collect();
-        let is_out = |of: &String| types.contains(of) && self.doubted.contains(of);
+        let named = refused.iter().filter_map(|at| self.events.get(*at));
+        let named = named.filter(|event| !event.is_new_action());
+        let types: BTreeSet<_> = named.map(|event| event.object_type.as_str()).collect();
         let others = self.events.iter().enumerate();
-        let others =
-            others.filter(|(at, event)| !refused.contains(at) && !is_out(&event.object_type));
+        let others = others.filter(|(at, event)| {
+            !refused.contains(at) && !types.contains(event.object_type.as_str())
+        });
         let others: Vec<_> = others.map(|(_, event)| event.clone()).collect();
         if refused.is_empty() || others.is_empty() || self.refusals == MAX_REFUSALS {
             return false;
         }
         self.refusals += 1;
-        self.doubted.extend(types);
         self.events = others;
         true
     }
@@ -82,11 +82,12 @@ mod tests {
     }
 
     #[test]
-    fn what_close_refuses_is_left_out_and_the_whole_type_the_second_time() {
-        let mut offer = offer("group,task.voicemail");
+    fn what_close_refuses_is_left_out_with_its_type_unless_the_action_is_new() {
+        let mut offer = offer("group,group.disbanded,task.voicemail,task.lead");
+        assert!(offer.narrow(&refusal("Invalid: group.disbanded")));
+        assert_eq!(offer.events().len(), 11);
         assert!(offer.narrow(&refusal("Invalid: task.voicemail.completed")));
-        assert_eq!(offer.events().len(), 6);
-        assert!(offer.narrow(&refusal("Invalid: task.voicemail.created")));
+        assert!(offer.narrow(&refusal("Invalid: task.lead.completed")));
         assert_eq!(
             names(&offer),
             ["group.created", "group.deleted", "group.updated"]

@@ -1,5 +1,7 @@
 //! An instance's webhook subscription at Close.
 
+use std::collections::BTreeSet;
+
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use shared::close::client::Account;
@@ -9,6 +11,7 @@ use shared::close::webhook::{
 };
 use shared::instance::FormerSubscription;
 use shared::settings::{FieldError, Settings, field};
+use shared::warnings::Warnings;
 
 use crate::app::App;
 use crate::error::HandlerError;
@@ -28,6 +31,30 @@ pub enum Step<'a> {
     Cover(&'a [SubscribedEvent]),
     /// It is no longer wanted.
     Remove,
+}
+
+/// The ids of subscriptions that no API key of an instance may remove.
+#[derive(Debug, Default)]
+pub struct Staying(BTreeSet<String>);
+
+impl Staying {
+    /// Notes whether a removal has worked. What one key may not remove, another may.
+    fn note(&mut self, id: &str, is_gone: bool) {
+        if is_gone {
+            self.0.remove(id);
+        } else {
+            self.0.insert(id.to_owned());
+        }
+    }
+
+    /// Warns of each.
+    pub fn warn(&self, warnings: &mut Warnings) {
+        for id in &self.0 {
+            warnings.note("webhook", || {
+                format!("{id} stays at Close: no API key of this instance may remove the subscription; remove it with its user's key or an admin's")
+            });
+        }
+    }
 }
 
 /// The account that an instance's settings name.
@@ -66,7 +93,7 @@ pub async fn ids_at(
 }
 
 /// Removes a subscription. Returns whether Close has it no more: there is nothing to be done about one whose account has shut
-/// us out, or lets its user alone change it.
+/// us out, or lets only its creator change it.
 ///
 /// # Errors
 /// 503 where Close cannot be reached.
@@ -81,7 +108,7 @@ pub async fn remove(app: &App, account: Account<'_>, id: &str) -> Result<bool, H
     }
 }
 
-/// Removes a subscription, and whatever else posts to `url` but for the one to `keep`. Returns the ids of those that stay.
+/// Removes a subscription, and whatever else posts to `url` but for the one to `keep`. Notes those that stay.
 ///
 /// # Errors
 /// 503 where Close cannot be reached.
@@ -91,7 +118,8 @@ pub async fn remove_all(
     id: Option<&str>,
     url: &str,
     keep: Option<&str>,
-) -> Result<Vec<String>, HandlerError> {
+    staying: &mut Staying,
+) -> Result<(), HandlerError> {
     let listed = match app.close.webhooks(account).await {
         Err(error) if is_shut_out(&error) => Vec::new(),
         listed => listed.map_err(to_handler_error)?,
@@ -99,17 +127,13 @@ pub async fn remove_all(
     let others = listed.iter().filter(|one| one.url == url);
     let others = others.map(|one| one.id.as_str());
     let others = others.filter(|other| Some(*other) != id && Some(*other) != keep);
-    let mut staying = Vec::new();
     for id in id.into_iter().chain(others) {
-        if !remove(app, account, id).await? {
-            staying.push(id.to_owned());
-        }
+        staying.note(id, remove(app, account, id).await?);
     }
-    Ok(staying)
+    Ok(())
 }
 
-/// Removes a former subscription of an instance whose webhooks go to `url`, but not the one to `keep`. Returns the ids of those
-/// that stay.
+/// Removes a former subscription of an instance whose webhooks go to `url`, but not the one to `keep`. Notes those that stay.
 ///
 /// # Errors
 /// As [`remove_all`].
@@ -118,12 +142,13 @@ pub async fn remove_former(
     former: &FormerSubscription,
     url: &str,
     keep: Option<&str>,
-) -> Result<Vec<String>, HandlerError> {
+    staying: &mut Staying,
+) -> Result<(), HandlerError> {
     let account = Account {
         base_url: &former.base_url,
         api_key: &SecretString::from(former.api_key.as_str()),
     };
-    remove_all(app, account, Some(&former.id), url, keep).await
+    remove_all(app, account, Some(&former.id), url, keep, staying).await
 }
 
 /// Makes a subscription at Close, of the events that Close takes.
@@ -167,7 +192,7 @@ pub async fn cover(
 }
 
 /// Makes the subscription called `named` what is `wanted`, and removes whatever else posts to the same URL. Returns how the
-/// subscription is then, and the ids of those that stay beside it; where Close has not got it, nothing is removed.
+/// subscription is then, and notes those that stay beside it; where Close has not got it, nothing is removed.
 ///
 /// # Errors
 /// 400 where Close refuses the key or the subscription, 503 where it cannot be reached.
@@ -176,7 +201,8 @@ pub async fn ensure(
     account: Account<'_>,
     named: &str,
     wanted: &Wanted<'_>,
-) -> Result<Option<(Value, Vec<String>)>, HandlerError> {
+    staying: &mut Staying,
+) -> Result<Option<Value>, HandlerError> {
     let listed = app.close.webhooks(account).await;
     let listed = listed.map_err(to_handler_error)?;
     let same = listed.iter().find(|one| one.id == named);
@@ -197,13 +223,10 @@ pub async fn ensure(
         },
     };
     let is_stray = |one: &&ListedSubscription| one.url == wanted.url && one.id != named;
-    let mut staying = Vec::new();
     for stray in listed.iter().filter(is_stray) {
-        if !remove(app, account, &stray.id).await? {
-            staying.push(stray.id.clone());
-        }
+        staying.note(&stray.id, remove(app, account, &stray.id).await?);
     }
-    Ok(Some((shown, staying)))
+    Ok(Some(shown))
 }
 
 async fn set(
@@ -225,6 +248,8 @@ async fn set(
 
 /// The events that are wanted and that Close does not say to be covered, as `task.voicemail.created`.
 pub fn refused(wanted: &[SubscribedEvent], covered: &[ListedEvent]) -> Vec<String> {
+    // An answer that names no events says nothing of them.
+    let wanted = if covered.is_empty() { &[] } else { wanted };
     let missing = webhook::missing(wanted, covered).into_iter();
     let names = missing.map(|event| format!("{}.{}", event.object_type, event.action));
     names.collect()

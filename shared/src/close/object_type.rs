@@ -30,9 +30,11 @@ enum Path {
     Nowhere,
 }
 
-/// The Close objects that the hub has a resource of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The Close objects that the hub has a resource of, the broadest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Objects {
+    /// Every kind that Close logs.
+    All,
     /// `lead_…`
     Leads,
     /// `cont_…`
@@ -43,8 +45,6 @@ pub enum Objects {
     Tasks,
     /// `acti_…`
     Activities,
-    /// Every kind that Close logs.
-    All,
 }
 
 /// The hub's resources. The first of two names for the same objects is the hub's own.

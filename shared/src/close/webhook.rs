@@ -1,5 +1,7 @@
 //! Close's webhook subscriptions: the bodies of `/webhook/`.
 
+use std::collections::BTreeSet;
+
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -102,27 +104,40 @@ pub struct Wanted<'a> {
     pub status: Status,
 }
 
+impl SubscribedEvent {
+    /// Whether the table has the type, and not this action of it.
+    pub fn is_new_action(&self) -> bool {
+        let known = ObjectType::find(&self.object_type);
+        known.is_some_and(|known| !known.actions.contains(&self.action.as_str()))
+    }
+}
+
 impl ListedSubscription {
     /// Whether it is as it should be. Close lists events in an order of its own.
     pub fn is(&self, wanted: &Wanted<'_>) -> bool {
         self.url == wanted.url
             && self.status == wanted.status.as_str()
             && self.events.len() == wanted.events.len()
-            && missing(wanted.events, &self.events).is_empty()
+            && wanted.events.iter().all(|event| {
+                let mut listed = self.events.iter();
+                listed.any(|one| one.is(event) && one.has_filter_of(event))
+            })
     }
 }
 
 impl ListedEvent {
     fn is(&self, event: &SubscribedEvent) -> bool {
+        self.object_type == event.object_type && self.action == event.action
+    }
+
+    fn has_filter_of(&self, event: &SubscribedEvent) -> bool {
         let filter = self.extra_filter.as_deref();
         let filter = filter.and_then(|filter| json::tree(filter.get()).ok());
-        self.object_type == event.object_type
-            && self.action == event.action
-            && filter == event.extra_filter
+        filter == event.extra_filter
     }
 }
 
-/// The events of `wanted` that are not `covered`.
+/// The events of `wanted` that are not `covered`, whatever their filters, which Close may write in another way.
 pub fn missing<'a>(
     wanted: &'a [SubscribedEvent],
     covered: &[ListedEvent],
@@ -161,8 +176,8 @@ pub fn duplicates_of(message: &str) -> Vec<&str> {
     words.filter(|word| word.starts_with("whsub_")).collect()
 }
 
-/// The positions of the events that a refusal is about, if it says so: by their position, or by their names. None, where the
-/// refusal is about a filter, or names all of them, as a list of what Close takes would.
+/// The positions of the events that a refusal is about, if it says so: by position, or by name. Empty if the refusal is about a
+/// filter, or names most of the types, as a list of what Close takes does.
 pub fn refused(message: &str, events: &[SubscribedEvent]) -> Vec<usize> {
     if message.contains("filter") || !duplicates_of(message).is_empty() {
         return Vec::new();
@@ -170,12 +185,23 @@ pub fn refused(message: &str, events: &[SubscribedEvent]) -> Vec<usize> {
     let mut refused = positions(message);
     refused.retain(|position| *position < events.len());
     if refused.is_empty() {
-        refused = named(message, events);
-    }
-    if refused.len() == events.len() {
-        refused.clear();
+        refused = named(message, events, false);
+        if are_most(&refused, events) {
+            refused = named(message, events, true);
+        }
+        if are_most(&refused, events) {
+            refused.clear();
+        }
     }
     refused
+}
+
+/// Whether the events have more than half of all types.
+fn are_most(some: &[usize], events: &[SubscribedEvent]) -> bool {
+    let types: BTreeSet<_> = events.iter().map(|event| &event.object_type).collect();
+    let named = some.iter().filter_map(|at| events.get(*at));
+    let named: BTreeSet<_> = named.map(|event| &event.object_type).collect();
+    1 < types.len() && types.len() < 2 * named.len()
 }
 
 /// The positions that `{"field-errors": {"events": {"3": …}}}` names, where the errors of a list are by position.
@@ -193,9 +219,9 @@ fn positions(message: &str) -> Vec<usize> {
 }
 
 /// The events whose type a text names, and, of those, the ones whose action it names, if it does.
-fn named(message: &str, events: &[SubscribedEvent]) -> Vec<usize> {
+fn named(message: &str, events: &[SubscribedEvent], is_quoted: bool) -> Vec<usize> {
     let of_named_types: Vec<_> = (0..events.len())
-        .filter(|at| names_type(message, &events[*at]))
+        .filter(|at| names_type(message, &events[*at], is_quoted))
         .collect();
     let has_named_action = |at: &usize| names(message, &events[*at].action).next().is_some();
     if of_named_types.iter().any(has_named_action) {
@@ -208,16 +234,17 @@ fn named(message: &str, events: &[SubscribedEvent]) -> Vec<usize> {
 }
 
 /// Whether a text names the event's type, alone or with the event's action. `contact` and the like are words as well, which
-/// name the type only between quotes or with the action.
-fn names_type(message: &str, event: &SubscribedEvent) -> bool {
+/// name the type only between quotes or with the action; `must_quote` has all types be so.
+fn names_type(message: &str, event: &SubscribedEvent, must_quote: bool) -> bool {
     let object_type = event.object_type.as_str();
     let is_a_word = !object_type.contains(['.', '_']) && ObjectType::find(object_type).is_some();
-    names(message, object_type).any(|(before, after)| {
-        let is_quoted = || before.ends_with(QUOTES) && after.starts_with(QUOTES);
-        !is_a_word || is_quoted()
-    }) || names(message, &format!("{object_type}.{}", event.action))
-        .next()
-        .is_some()
+    let has = |name: &str, must_quote: bool| {
+        names(message, name).any(|(before, after)| {
+            !must_quote || before.ends_with(QUOTES) && after.starts_with(QUOTES)
+        })
+    };
+    let with_action = format!("{object_type}.{}", event.action);
+    has(object_type, is_a_word || must_quote) || has(&with_action, must_quote)
 }
 
 /// Where a text has `name` as a whole: what is before and what is behind.
@@ -276,6 +303,10 @@ mod tests {
                 &[3],
             ),
             ("Unknown: starship, task.voicemail", &[2, 3, 4]),
+            (
+                "'starship' is none of lead.created, contact.created, task.voicemail, starship",
+                &[4],
+            ),
             (r#"{"error": "\"contact\" is not known"}"#, &[1]),
             ("'lead' and `contact` are not known", &[0, 1]),
             ("contact.created is not known", &[1]),
@@ -286,7 +317,7 @@ mod tests {
                 &[],
             ),
             // All that Close takes.
-            (r#""lead", "contact", task.voicemail, starship"#, &[]),
+            (r#""lead", "contact", 'task.voicemail'"#, &[]),
             (
                 r#"{"field-errors": {"events": {"3": {"extra_filter": "no filter"}}}}"#,
                 &[],

@@ -17,8 +17,8 @@ const MAX_WAIT: SignedDuration = SignedDuration::from_hours(12);
 /// An open circuit counts so many attempts as failed: the next comes after 512 s, when the circuit is closed again.
 const SPARED: u32 = 3;
 
-/// So long a chain of messages and invocations goes on in the table, from where a tick begins a new one. Lambda ends a chain after
-/// about 16 without a word in a log, and a batch's chain is its longest, so that a busy queue would lengthen it on and on.
+/// Longer chains of messages and invocations continue in the table, where a tick starts a new chain. Lambda ends a chain after about
+/// 16 without a word in a log, and a batch may count as its longest chain, so that a busy queue lengthens chains on and on.
 const MAX_HOPS: u32 = 8;
 
 /// Whether a message waits in the table and not in the retry queue.

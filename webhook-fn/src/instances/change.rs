@@ -82,7 +82,7 @@ async fn change(
     let mut warnings = changed.warnings.clone();
     if view::has_subscription(&changed.instance, &changed.settings) {
         let settled = follow(app, call, &changed, concerns_close).await?;
-        settled.warn(&mut warnings);
+        settled.staying.warn(&mut warnings);
         view::set_webhook(&mut answer, settled.webhook);
     }
     view::set_warnings(&mut answer, warnings);
@@ -216,16 +216,7 @@ async fn prepare(
     let before = subscription::ids_at(app, account, &url).await?;
     let former =
         (!is_same_account(old_settings, settings)).then(|| subscription::account(old_settings));
-    // Of the same organization, but of a user whose subscriptions the new key may not change: only the old key can remove it.
-    // What the old key cannot do either leaves it as it is.
-    if let (Some(id), Some(former)) = (own, former)
-        && before.iter().any(|there| there == id)
-        && !subscription::remove(app, former, id).await?
-    {
-        return Ok(None);
-    }
-    let created = subscribe::create(app, account, old.id, &url, events, &before, former).await?;
-    Ok(Some(created))
+    subscribe::create(app, account, old.id, &url, events, &before, former).await
 }
 
 /// The subscription that is to go once the change is stored. Until then the instance names it, with the key that can remove it.
@@ -261,7 +252,7 @@ async fn follow(
             let id = instance.subscription_id.as_deref();
             Ok(Settled {
                 webhook: Some(subscription::unknown(id, &reason)),
-                staying: Vec::new(),
+                ..Settled::default()
             })
         }
         settled => settled.map_err(|error| unsettled(instance.id, error)),

@@ -106,6 +106,7 @@ async fn subscribe(
     let url = view::webhook_url(instance, &call.public_url);
     let account = account(settings);
     let created = subscribe::create(app, account, instance.id, &url, events, &[], None).await?;
+    let created = created.ok_or(TableError::Conflict)?;
     subscribe::adopt(instance, &created);
     instance.phase = Phase::Ready;
     subscribe::store(app, call, instance, settings, Some(&created)).await?;

@@ -8,12 +8,11 @@ use shared::warnings::Warnings;
 
 use super::change::MAX_TRIES;
 use super::find::find_any_by_account;
-use super::settle::warn_of_staying;
 use super::view;
 use crate::app::{App, Call};
 use crate::authorization::Credentials;
 use crate::error::HandlerError;
-use crate::subscription::{self, account};
+use crate::subscription::{self, Staying, account};
 
 /// Removes an instance with its subscription and all that polling knows of it. If it breaks off on the way, the same
 /// request ends it.
@@ -33,7 +32,7 @@ pub async fn delete(
     app.instances.delete(instance.id).await?;
     tracing::info!(instance.id = %instance.id, "removed");
     let (mut answer, mut warnings) = (json!({}), Warnings::default());
-    warn_of_staying(&staying, &mut warnings);
+    staying.warn(&mut warnings);
     view::set_warnings(&mut answer, warnings);
     Ok(answer)
 }
@@ -67,24 +66,23 @@ async fn retire(
     Err(HandlerError::Contended)
 }
 
-/// Removes the subscription and those it followed. What broke off may have left more, which their URL tells. Returns the ids of
-/// those that stay.
+/// Removes the subscription and those it followed. What broke off may have left more, which their URL tells. Returns what stays.
 async fn remove_subscriptions(
     app: &App,
     call: &Call<'_>,
     instance: &Instance,
-) -> Result<Vec<String>, HandlerError> {
+) -> Result<Staying, HandlerError> {
     let url = view::webhook_url(instance, &call.public_url);
-    let mut staying = Vec::new();
+    let mut staying = Staying::default();
     for former in &instance.former_subscriptions {
-        staying.extend(subscription::remove_former(app, former, &url, None).await?);
+        subscription::remove_former(app, former, &url, None, &mut staying).await?;
     }
     let Ok(settings) = Settings::parse(&instance.configuration, &Policy::of_stored()) else {
         return Ok(staying);
     };
     let id = instance.subscription_id.as_deref();
     if id.is_some() || settings.subscription.is_some() {
-        staying.extend(subscription::remove_all(app, account(&settings), id, &url, None).await?);
+        subscription::remove_all(app, account(&settings), id, &url, None, &mut staying).await?;
     }
     Ok(staying)
 }

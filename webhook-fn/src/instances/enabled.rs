@@ -74,7 +74,7 @@ async fn set(
             let settled = settle(app, call, new.id).await;
             let settled = settled.map_err(|error| unsettled(new.id, error))?;
             let mut warnings = Warnings::default();
-            settled.warn(&mut warnings);
+            settled.staying.warn(&mut warnings);
             view::set_webhook(&mut answer, settled.webhook);
             view::set_warnings(&mut answer, warnings);
         }

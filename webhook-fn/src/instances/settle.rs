@@ -7,22 +7,21 @@ use shared::instance::{Instance, Phase};
 use shared::instance_id::InstanceId;
 use shared::settings::{Policy, Settings};
 use shared::table::TableError;
-use shared::warnings::Warnings;
 
 use super::change::MAX_TRIES;
 use super::signature_keys::rotate;
 use super::{subscribe, view};
 use crate::app::{App, Call};
 use crate::error::HandlerError;
-use crate::subscription::{self, account};
+use crate::subscription::{self, Staying, account};
 
 /// What came of it.
 #[derive(Debug, Default)]
 pub struct Settled {
     /// How the subscription is, if there is one.
     pub webhook: Option<Value>,
-    /// The ids of subscriptions that no key of the instance may remove.
-    pub staying: Vec<String>,
+    /// What stays at Close beside it.
+    pub staying: Staying,
 }
 
 /// Makes an instance's subscription what the stored instance says: what is missing at Close is made, what is not wanted any
@@ -60,22 +59,6 @@ pub async fn settle_after(
 ) -> HandlerError {
     let settled = settle(app, call, id).await;
     subscribe::or_unsettled(id, error, settled.map(drop))
-}
-
-impl Settled {
-    /// Warns of what stays at Close.
-    pub fn warn(&self, warnings: &mut Warnings) {
-        warn_of_staying(&self.staying, warnings);
-    }
-}
-
-/// Warns of subscriptions that stay at Close.
-pub fn warn_of_staying(staying: &[String], warnings: &mut Warnings) {
-    for id in staying {
-        warnings.note("webhook", || {
-            format!("{id} stays at Close: no API key of this instance may remove the subscription; remove it with its user's key or an admin's")
-        });
-    }
 }
 
 /// What is stored, unless somebody else is making or removing it.
@@ -130,11 +113,8 @@ async fn bring(
             status,
         };
         if let Some(named) = named {
-            let ensured = subscription::ensure(app, account(settings), named, &wanted).await?;
-            if let Some((webhook, staying)) = ensured {
-                settled.webhook = Some(webhook);
-                settled.staying = staying;
-            }
+            let (account, staying) = (account(settings), &mut settled.staying);
+            settled.webhook = subscription::ensure(app, account, named, &wanted, staying).await?;
         }
         if settled.webhook.is_none() {
             return renew(app, call, instance, settings, &url, events).await;
@@ -144,8 +124,7 @@ async fn bring(
         return Ok(());
     }
     for former in &instance.former_subscriptions {
-        let staying = subscription::remove_former(app, former, &url, named).await?;
-        settled.staying.extend(staying);
+        subscription::remove_former(app, former, &url, named, &mut settled.staying).await?;
     }
     let new = Instance {
         former_subscriptions: Vec::new(),
@@ -175,7 +154,8 @@ async fn renew(
     let before = subscription::ids_at(app, account, url).await?;
     let created = subscribe::create(app, account, instance.id, url, events, &before, None).await;
     let created = match created {
-        Ok(created) => created,
+        Ok(Some(created)) => created,
+        Ok(None) => return Ok(()),
         Err(error) => return unless_overtaken(Err(error)),
     };
     let mut new = instance.clone();

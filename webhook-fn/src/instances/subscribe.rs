@@ -18,7 +18,8 @@ use crate::subscription::{self, account, to_handler_error};
 
 /// Has Close make a subscription of `url` for the instance `id`. One that Close has already, for the same URL and events, is
 /// replaced: its key is shown no more. `before` are the subscriptions that posted there already, and `former` is whose the
-/// instance's own is, where the instance's key is to be another.
+/// instance's own is, where the instance's key is to be another. Returns nothing where the instance's own is the same, and
+/// neither key may remove it.
 ///
 /// # Errors
 /// [`TableError::Conflict`] where the instance has got another subscription meanwhile; 400 where Close refuses the key or the
@@ -31,11 +32,15 @@ pub async fn create(
     events: &[SubscribedEvent],
     before: &[String],
     former: Option<Account<'_>>,
-) -> Result<CreatedSubscription, HandlerError> {
+) -> Result<Option<CreatedSubscription>, HandlerError> {
     let mut created = subscription::make(app, account, url, events).await;
     let duplicates = duplicates(&created);
     if !duplicates.is_empty() {
-        remove_duplicates(app, account, id, &duplicates, former).await?;
+        match remove_duplicates(app, account, id, &duplicates, former).await? {
+            Removed::All => {}
+            Removed::AllButOwn => return Ok(None),
+            Removed::NotAll => return created.map(Some).map_err(to_handler_error),
+        }
         created = subscription::make(app, account, url, events).await;
         if !self::duplicates(&created).is_empty() {
             // Somebody else makes one at the same time.
@@ -49,8 +54,16 @@ pub async fn create(
             let cleaned = remove_unnamed(app, account, id, url, before).await;
             Err(or_unsettled(id, error, cleaned))
         }
-        created => created,
+        created => created.map(Some),
     }
+}
+
+/// What became of the duplicates of a subscription.
+enum Removed {
+    All,
+    /// The instance's own stays, for neither key may remove it.
+    AllButOwn,
+    NotAll,
 }
 
 /// The subscriptions that Close names where it refuses another of the same URL and events.
@@ -67,7 +80,7 @@ async fn remove_duplicates(
     id: InstanceId,
     duplicates: &[&str],
     former: Option<Account<'_>>,
-) -> Result<(), HandlerError> {
+) -> Result<Removed, HandlerError> {
     let named = named(app, id).await?;
     for duplicate in duplicates {
         let is_own = named.as_deref() == Some(*duplicate);
@@ -76,9 +89,13 @@ async fn remove_duplicates(
             None if is_own => return Err(TableError::Conflict.into()),
             _ => account,
         };
-        subscription::remove(app, account, duplicate).await?;
+        match subscription::remove(app, account, duplicate).await? {
+            true => {}
+            false if is_own => return Ok(Removed::AllButOwn),
+            false => return Ok(Removed::NotAll),
+        }
     }
-    Ok(())
+    Ok(Removed::All)
 }
 
 /// Removes what posts to `url` now, did not do so `before`, and is not the instance's.
