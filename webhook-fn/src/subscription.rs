@@ -65,13 +65,16 @@ pub fn account(settings: &Settings) -> Account<'_> {
     }
 }
 
+/// Whether both speak to Close with one key at one address.
+pub fn is_same_account(one: &Settings, other: &Settings) -> bool {
+    one.base_url == other.base_url && one.api_key.expose_secret() == other.api_key.expose_secret()
+}
+
 /// Decides what is to be done at Close when `old` becomes `new`. `has_subscription` says whether there is one now.
 pub fn plan<'a>(old: &Settings, has_subscription: bool, new: &'a Settings) -> Step<'a> {
-    let is_same_account =
-        old.base_url == new.base_url && old.api_key.expose_secret() == new.api_key.expose_secret();
     match &new.subscription {
         None if has_subscription => Step::Remove,
-        Some(events) if !has_subscription || !is_same_account => Step::Create(events),
+        Some(events) if !has_subscription || !is_same_account(old, new) => Step::Create(events),
         Some(events) if old.subscription.as_ref() != Some(events) => Step::Cover(events),
         Some(_) | None => Step::Keep,
     }

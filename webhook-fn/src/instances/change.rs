@@ -11,14 +11,14 @@ use url::Url;
 
 use super::find::find_ready_by_account;
 use super::request::{self, Provision};
-use super::settle::{Settled, is_same_account, settle, settle_after};
+use super::settle::{Settled, settle, settle_after};
 use super::signature_keys::rotate;
 use super::subscribe::{self, unsettled};
 use super::view;
 use crate::app::{App, Call};
 use crate::authorization::Credentials;
 use crate::error::HandlerError;
-use crate::subscription::{self, Step, account};
+use crate::subscription::{self, Step, account, is_same_account};
 
 /// Whoever is overtaken so often by other changes is told to come back.
 pub(super) const MAX_TRIES: usize = 5;

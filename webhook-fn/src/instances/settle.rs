@@ -1,6 +1,5 @@
 //! The subscription at Close, brought to what is stored.
 
-use secrecy::ExposeSecret;
 use serde_json::Value;
 use shared::close::webhook::{Status, SubscribedEvent, Wanted};
 use shared::instance::{Instance, Phase};
@@ -13,7 +12,7 @@ use super::signature_keys::rotate;
 use super::{subscribe, view};
 use crate::app::{App, Call};
 use crate::error::HandlerError;
-use crate::subscription::{self, Staying, account};
+use crate::subscription::{self, Staying, account, is_same_account};
 
 /// What came of it.
 #[derive(Debug, Default)]
@@ -79,11 +78,6 @@ fn says_the_same(one: (&Instance, &Settings), other: (&Instance, &Settings)) -> 
         && one.disabled == other.disabled
         && settings.subscription == other_settings.subscription
         && is_same_account(settings, other_settings)
-}
-
-/// Whether both speak to Close with one key at one address.
-pub fn is_same_account(one: &Settings, other: &Settings) -> bool {
-    one.base_url == other.base_url && one.api_key.expose_secret() == other.api_key.expose_secret()
 }
 
 fn status(instance: &Instance) -> Status {
