@@ -136,25 +136,10 @@ fn fits_64_bits(number: &str) -> bool {
 
 impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor)
-    }
-}
-
-struct MembersVisitor;
-
-impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = Members<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
-        let mut members = HashMap::new();
-        while let Some((key, value)) = map.next_entry::<&RawValue, _>()? {
-            members.extend(string(key.get()).map(|key| (key, value)));
-        }
-        Ok(Members(members))
+        let Ordered(members) = Ordered::deserialize(deserializer)?;
+        let members = members.into_iter();
+        let members = members.filter_map(|(key, value)| Some((string(key)?, value)));
+        Ok(Self(members.collect()))
     }
 }
 

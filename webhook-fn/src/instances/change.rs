@@ -78,10 +78,14 @@ async fn change(
         Err(error) if concerns_close => return Err(undo(app, call, id, error).await),
         changed => changed?,
     };
-    let mut answer = view::to_json(&changed.instance, &changed.settings, &call.public_url);
-    let mut warnings = changed.warnings.clone();
-    if view::has_subscription(&changed.instance, &changed.settings) {
-        let settled = follow(app, call, &changed, concerns_close).await?;
+    let Changed {
+        instance,
+        settings,
+        mut warnings,
+    } = changed;
+    let mut answer = view::to_json(&instance, &settings, &call.public_url);
+    if view::has_subscription(&instance, &settings) {
+        let settled = follow(app, call, &instance, concerns_close).await?;
         settled.staying.warn(&mut warnings);
         view::set_webhook(&mut answer, settled.webhook);
     }
@@ -241,10 +245,9 @@ async fn undo(app: &App, call: &Call<'_>, id: &str, error: HandlerError) -> Hand
 async fn follow(
     app: &App,
     call: &Call<'_>,
-    changed: &Changed,
+    instance: &Instance,
     concerns_close: bool,
 ) -> Result<Settled, HandlerError> {
-    let instance = &changed.instance;
     match settle(app, call, instance.id).await {
         Err(error) if !concerns_close => {
             let reason = error.cause().unwrap_or_else(|| error.to_string());
