@@ -33,7 +33,7 @@ LISTS = {
     "custom_field/lead": {"_limit": 1},
     "user": {},
 }
-# What the tap calls them.
+# The tap's streams, each with the list or the log that it reads.
 STREAMS = {
     "activities": "activity",
     "custom_fields": "custom_field/lead",

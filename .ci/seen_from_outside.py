@@ -148,7 +148,7 @@ def alarmed(resources):
             if (metric, name) not in found:
                 yield f"{name}: no alarm watches {metric}"
     for name, _ in of_type(resources, "AWS::SQS::Queue"):
-        # What SQS itself moves to a queue, it does not count as sent.
+        # SQS counts a message as sent only if a client sent it, and not if a redrive policy moved it.
         is_target = any(name in references(queue.get("RedrivePolicy", {})) for _, queue in of_type(resources, "AWS::SQS::Queue"))
         metric = "ApproximateNumberOfMessagesVisible" if is_target else "NumberOfMessagesSent"
         if name.endswith(ENDS) and name != GIVEN_UP and (metric, name) not in found:

@@ -1,8 +1,8 @@
 //! A page of a search whose custom fields are too many for one request: read in batches, and put together.
 //!
-//! Every batch is the same search, for other fields. What a later batch does not show as the first one did, with the same id
-//! and `date_updated`, has changed in between, or shares its date with more than the page holds: it is to be read by itself,
-//! for it can be put together no more.
+//! Every batch is the same search, for other fields. A record is put together only if every batch shows it with the same id
+//! and `date_updated`. Any other record has changed in between, or shares its date with more records than the page holds: it is
+//! read by itself.
 
 use std::collections::HashMap;
 
@@ -13,19 +13,19 @@ use shared::close::page::Page;
 /// The keys of custom fields, quoted.
 const CUSTOM: &str = "\"custom.";
 
-/// What of a page was read.
+/// The batches of a page that were read so far.
 #[derive(Debug, Default)]
 pub struct Batches {
     first: Option<Page>,
     more: Vec<Batch>,
-    /// What was asked for.
+    /// The version of the selectors that they were read with.
     version: u32,
 }
 
 /// An object as it was: its id and its `date_updated`, as Close writes that.
 type Version = (String, String);
 
-/// What a later batch shows.
+/// The records of a later batch.
 type Batch = HashMap<Version, Box<RawValue>>;
 
 /// A page that was put together.
@@ -74,7 +74,8 @@ impl Batches {
     }
 }
 
-/// What only the first batch shows stays as it is, to the byte. What has neither id nor date cannot be read by itself.
+/// A record that only the first batch shows stays as it is, byte for byte. A record without an id or a date cannot be read by
+/// itself.
 fn join(mut page: Page, more: &[Batch]) -> Joined {
     let mut changed = Vec::new();
     if more.is_empty() {

@@ -16,18 +16,18 @@ use shared::watermark_table::{CUSTOM_FIELDS, Commit, StoredPosition, StoredResou
 /// beside 30.
 const BATCH: usize = 60;
 
-/// What a poll knows of custom fields.
+/// The schemas that a poll has, and how far Close takes their selectors.
 #[derive(Debug, Default)]
 pub struct CustomFields {
     schemas: Schemas,
     stored_at: Timestamp,
     is_changed: bool,
-    /// Counts the changes of what is asked for.
+    /// Counts the changes of the selectors.
     version: u32,
     types: HashMap<ObjectType, State>,
 }
 
-/// What a poll has found out about one type of objects.
+/// The state of one type's schema and selectors during a poll.
 #[derive(Debug, Clone, Copy)]
 struct State {
     /// The schema was asked for in this poll, and is not again.
