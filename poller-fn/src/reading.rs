@@ -112,7 +112,9 @@ impl<O: Outside> Worker<'_, O> {
                 Err(
                     error @ (PollError::OutOfTime
                     | PollError::Close(
-                        CloseError::Rejected { .. } | CloseError::Unauthorized { status: 403 },
+                        CloseError::Rejected { .. }
+                        | CloseError::Unauthorized { status: 403 }
+                        | CloseError::Unavailable(_),
                     )),
                 ) => {
                     tracing::warn!(instance.id = %self.instance.id, object.id = id, %error, "a record lacks custom fields");
@@ -158,11 +160,11 @@ impl<O: Outside> Worker<'_, O> {
     fn may_do_without(&mut self, of: ObjectType, error: &PollError) -> bool {
         let may = match error {
             PollError::Close(
-                CloseError::Rejected { .. }
-                | CloseError::Unauthorized { status: 403 }
-                | CloseError::Unavailable(_),
+                CloseError::Rejected { .. } | CloseError::Unauthorized { status: 403 },
             ) => true,
-            PollError::OutOfTime => self.custom_fields.has_schema(of),
+            PollError::Close(CloseError::Unavailable(_)) | PollError::OutOfTime => {
+                self.custom_fields.has_schema(of)
+            }
             _ => false,
         };
         if may {
