@@ -185,6 +185,40 @@ async fn what_changes_between_two_batches_is_read_by_itself_and_never_torn() {
 }
 
 #[tokio::test]
+async fn records_that_cannot_be_read_by_themselves_hold_up_no_page() {
+    let world = World::start().await;
+    let ids = fields(&world, 70);
+    let leads: Vec<_> = (0..3)
+        .map(|number| create(&world, values(&ids, "old"), 300 - number))
+        .collect();
+    // An object fails four times, and the next is not asked for any more.
+    let objects = RequestMatch::to("/lead/*").times(4);
+    world.close.fail(objects, Fault::status(503));
+    let id = world.polling(&["leads"]).await;
+    let mut first = world.close.hold(RequestMatch::to("/data/search/"));
+
+    let (summary, ()) = tokio::join!(world.poll(id), async {
+        first.reached(PATIENCE).await.unwrap();
+        for lead in &leads[1..] {
+            let edit = Change::at(ago(30)).quiet();
+            let edited = world
+                .organization
+                .edit_lead(lead, values(&ids, "new"), edit);
+            edited.unwrap();
+        }
+        first.release();
+    });
+
+    assert_eq!(
+        (&summary["published"], &summary["failed"]),
+        (&json!(3), &json!({}))
+    );
+    // As they were changed, once Close shows them again.
+    assert_eq!(world.poll(id).await["published"], 2);
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn batches_that_close_refuses_are_halved() {
     let world = World::start().await;
     let ids = fields(&world, 70);
