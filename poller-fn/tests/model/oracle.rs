@@ -4,8 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use poller_fn::poll::Summary;
+use serde_json::value::RawValue;
 use shared::backfill::{Backfill, Status};
+use shared::close::json::members;
 use shared::event::EventId;
+use shared::json;
 
 use crate::bus::{Key, Published};
 use crate::history::Of;
@@ -20,6 +23,7 @@ pub(crate) struct Done {
     ended: Timestamp,
     /// What it published may come again.
     is_excused: bool,
+    may_lack_fields: bool,
     summary: Option<Summary>,
     era: usize,
     /// What it was shown, did not stumble over, and has not published.
@@ -40,6 +44,7 @@ impl Done {
             started,
             ended: seat.world.now(),
             is_excused: seat.is_excused(),
+            may_lack_fields: seat.may_lack_fields(),
             summary,
             era: seat.era.get(),
             kept_back: kept_back.unwrap_or_default(),
@@ -116,7 +121,7 @@ pub(crate) fn check(world: &World, done: &[Done]) -> Result<(), String> {
     let owed = owed::all(world);
     let ledger = Ledger::new(&owed);
     let bus = world.bus.borrow();
-    ledger.check_true(&bus.changes)?;
+    ledger.check_true(&bus.changes, done)?;
     check_ids(&bus.changes)?;
     ledger.check_order(&bus.changes)?;
     ledger.check_repeats(&bus.changes, done)
@@ -143,12 +148,18 @@ impl<'a> Ledger<'a> {
     }
 
     /// Everything on the bus happened, is wanted, and is as Close shows it.
-    fn check_true(&self, changes: &[Published]) -> Result<(), String> {
+    fn check_true(&self, changes: &[Published], done: &[Done]) -> Result<(), String> {
+        let lacking = done.iter().filter(|done| done.may_lack_fields);
+        let lacking: HashSet<_> = lacking.map(|done| done.number).collect();
         let is_true = |change: &&Published| {
             let place = self.places.get(&change.key);
             place.is_some_and(|place| {
                 let mut ways = self.owed[*place].ways.iter();
-                ways.any(|(key, raw)| *key == change.key && *raw == change.raw)
+                ways.any(|(key, raw)| {
+                    let is_shown = *raw == change.raw
+                        || (lacking.contains(&change.poll) && is_part(&change.raw, raw));
+                    *key == change.key && is_shown
+                })
             })
         };
         match changes.iter().find(|change| !is_true(change)) {
@@ -200,6 +211,21 @@ impl<'a> Ledger<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether a record is a whole one, but for some of its custom fields.
+fn is_part(record: &str, whole: &str) -> bool {
+    let (Ok(record), Ok(whole)) = (json::raw(record), json::raw(whole)) else {
+        return false;
+    };
+    let (kept, all) = (members(&record), members(&whole));
+    let is_custom = |(key, _): &&(&str, &RawValue)| key.starts_with("\"custom.");
+    let find = |(key, value): &(&str, &RawValue)| {
+        let mut all = all.iter();
+        all.any(|(name, other)| name == key && other.get() == value.get())
+    };
+    let count = |members: &[(&str, &RawValue)]| members.iter().filter(|it| !is_custom(it)).count();
+    kept.iter().all(find) && count(&kept) == count(&all)
 }
 
 fn may_repeat(first: &Done, second: &Done) -> bool {

@@ -45,6 +45,8 @@ pub(crate) struct Seat {
     calls: Cell<usize>,
     has_crashed: Cell<bool>,
     is_excused: Cell<bool>,
+    /// Records that were to be looked up by themselves and were not.
+    missing: Cell<usize>,
     /// The refusals that have been, by their place in the plan.
     refusals: RefCell<HashSet<usize>>,
     pub(crate) reading: RefCell<Reading>,
@@ -62,6 +64,7 @@ impl Seat {
             calls: Cell::new(0),
             has_crashed: Cell::new(false),
             is_excused: Cell::new(false),
+            missing: Cell::new(0),
             refusals: RefCell::default(),
             reading: RefCell::new(Reading::new(started)),
             resources: RefCell::default(),
@@ -82,6 +85,11 @@ impl Seat {
     /// Whether what it published may have to be published again.
     pub(crate) fn is_excused(&self) -> bool {
         self.is_excused.get()
+    }
+
+    /// Whether what it published may lack custom fields: a record could not be looked up in time, or perhaps not at all.
+    pub(crate) fn may_lack_fields(&self) -> bool {
+        0 < self.missing.get() || !self.plan.faults.is_empty()
     }
 
     /// A call: it takes its time, does its work and is answered, unless its fault is otherwise.
@@ -342,8 +350,12 @@ impl Outside for Seat {
         path: &str,
     ) -> Result<Answer<Option<Box<RawValue>>>, CloseError> {
         let path = path.to_owned();
-        self.ask(move |world| Ok(world.close.borrow().object(&path, world.now())))
-            .await
+        self.missing.update(|count| count + 1);
+        let answer = self
+            .ask(move |world| Ok(world.close.borrow().object(&path, world.now())))
+            .await?;
+        self.missing.update(|count| count - 1);
+        Ok(answer)
     }
 
     async fn probe(&self, _: Account<'_>) -> Result<(), CloseError> {
