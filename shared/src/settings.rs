@@ -211,6 +211,14 @@ pub fn describe(errors: &[FieldError]) -> String {
 }
 
 impl Settings {
+    /// Reads the configuration of an instance that was checked when it was provisioned.
+    ///
+    /// # Errors
+    /// All that makes the configuration unreadable, each with its field.
+    pub fn stored(configuration: &Configuration) -> Result<Self, Vec<FieldError>> {
+        Self::parse(configuration, &Policy::of_stored())
+    }
+
     /// Reads a configuration.
     ///
     /// # Errors

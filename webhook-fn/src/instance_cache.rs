@@ -100,7 +100,7 @@ mod tests {
     use shared::configuration::Configuration;
     use shared::instance::Instance;
     use shared::instance_id::InstanceId;
-    use shared::settings::{Policy, Settings};
+    use shared::settings::Settings;
 
     use super::{CAPACITY, InstanceCache, Known, MAX_BYTES};
 
@@ -113,7 +113,7 @@ mod tests {
         configuration.set("username", "");
         let key = bytes - configuration.size();
         configuration.set("username", &"k".repeat(key));
-        let settings = Settings::parse(&configuration, &Policy::of_stored()).unwrap();
+        let settings = Settings::stored(&configuration).unwrap();
         let instance = Instance::new(id(number), "Test", configuration, Timestamp::UNIX_EPOCH);
         Arc::new(Known { instance, settings })
     }

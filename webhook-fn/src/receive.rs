@@ -12,7 +12,7 @@ use shared::event::{Channel, Event, EventId};
 use shared::event_bus::{Fate, Publication};
 use shared::instance::{Phase, PreviousKey};
 use shared::instance_id::InstanceId;
-use shared::settings::{Policy, Settings};
+use shared::settings::Settings;
 
 use crate::app::{App, Call};
 use crate::error::HandlerError;
@@ -128,8 +128,8 @@ async fn read_instance(app: &App, id: InstanceId) -> Result<Arc<Known>, HandlerE
         Phase::Ready if instance.disabled => return Err(HandlerError::Disabled(id)),
         Phase::Ready => {}
     }
-    let settings = Settings::parse(&instance.configuration, &Policy::of_stored())
-        .map_err(HandlerError::Configuration)?;
+    let settings =
+        Settings::stored(&instance.configuration).map_err(HandlerError::Configuration)?;
     let known = Arc::new(Known { instance, settings });
     app.cache.insert(Arc::clone(&known));
     Ok(known)

@@ -354,7 +354,7 @@ pub fn to_handler_error(error: CloseError) -> HandlerError {
 #[cfg(test)]
 mod tests {
     use shared::configuration::Configuration;
-    use shared::settings::{Policy, Settings};
+    use shared::settings::Settings;
 
     use super::{Step, plan};
 
@@ -369,7 +369,7 @@ mod tests {
         for (key, value) in basis.iter().chain(members) {
             configuration.set(key, value);
         }
-        Settings::parse(&configuration, &Policy::of_stored()).unwrap()
+        Settings::stored(&configuration).unwrap()
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use shared::configuration::Configuration;
 use shared::instance::Instance;
 use shared::instance_id::{InstanceId, MAX_INSTANCE_ID};
-use shared::settings::{Policy, Settings, field};
+use shared::settings::{Settings, field};
 
 use crate::owner::{self, body, subscribing};
 use crate::world::{API_KEY, Answer, World, ago, query};
@@ -155,7 +155,7 @@ async fn plant(stage: &Stage, more: &Value, disabled: bool) -> InstanceId {
     let id = InstanceId::try_from(fastrand::u64(1..MAX_INSTANCE_ID)).unwrap();
     let mut instance = Instance::new(id, "Test", configuration, ago(0));
     instance.disabled = disabled;
-    let settings = Settings::parse(&instance.configuration, &Policy::of_stored()).unwrap();
+    let settings = Settings::stored(&instance.configuration).unwrap();
     if let Some(events) = settings.subscription {
         let events = events.iter();
         let events = events.map(|event| (event.object_type.as_str(), event.action.as_str()));

@@ -6,7 +6,7 @@ use local_stack::close::organization::Organization;
 use reqwest::StatusCode;
 use serde_json::Value;
 use shared::instance::{Instance, Phase};
-use shared::settings::{Policy, Settings, field};
+use shared::settings::{Settings, field};
 
 use super::scenario::{OTHER_KEY, Request, Stage, to_text};
 use crate::subscription::{covered, names};
@@ -71,7 +71,7 @@ fn compare_one(stage: &Stage, instance: &Instance, subscriptions: &[Subscription
     ensure!(instance.phase == Phase::Ready, "it is {:?}", instance.phase);
     let formers = &instance.former_subscriptions;
     ensure!(formers.is_empty(), "it has {formers:?}");
-    let settings = Settings::parse(&instance.configuration, &Policy::of_stored()).unwrap();
+    let settings = Settings::stored(&instance.configuration).unwrap();
     let (events, id) = match (&settings.subscription, &instance.subscription_id) {
         (None, None) => return Ok(()),
         (Some(events), Some(id)) => (events, id),

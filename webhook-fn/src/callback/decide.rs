@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use shared::address;
 use shared::callback::CallbackState;
 use shared::instance::{Instance, Phase};
+use shared::settings::Settings;
 use shared::settings::callback::Callback;
-use shared::settings::{Policy, Settings};
 
 use super::deliver::Attempt;
 use super::message::{Message, Retry};
@@ -54,7 +54,7 @@ pub fn know(instance: Option<Instance>) -> Result<Known, Reason> {
     if instance.phase == Phase::Removing {
         return Err(Reason::UnknownInstance);
     }
-    let settings = Settings::parse(&instance.configuration, &Policy::of_stored());
+    let settings = Settings::stored(&instance.configuration);
     let settings = settings.map_err(|_| Reason::BadConfiguration)?;
     Ok(Known {
         state: instance.callback.of(instance.callback_since),

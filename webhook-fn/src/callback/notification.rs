@@ -212,7 +212,7 @@ mod tests {
     use serde_json::{Value, json};
     use shared::configuration::Configuration;
     use shared::json;
-    use shared::settings::{Policy, Settings};
+    use shared::settings::Settings;
 
     use super::body;
     use crate::callback::event::Published;
@@ -230,7 +230,7 @@ mod tests {
             configuration.set("event.vendor.type", "polling");
             configuration.set("event.poller.configuration", &resources.to_string());
         }
-        Settings::parse(&configuration, &Policy::of_stored()).unwrap()
+        Settings::stored(&configuration).unwrap()
     }
 
     fn message(channel: &str, object_type: &str, event_type: &str, rest: &str) -> String {

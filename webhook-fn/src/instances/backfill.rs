@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use shared::backfill::{Backfill, Status};
 use shared::instance::{Instance, Phase};
 use shared::poller_configuration::Resource;
-use shared::settings::{Policy, Settings};
+use shared::settings::Settings;
 use shared::table::TableError;
 
 use super::backfill_request::{self, Span};
@@ -68,8 +68,8 @@ fn check(
     last: Option<&Backfill>,
     now: Timestamp,
 ) -> Result<Span, HandlerError> {
-    let settings = Settings::parse(&instance.configuration, &Policy::of_stored())
-        .map_err(HandlerError::Configuration)?;
+    let settings =
+        Settings::stored(&instance.configuration).map_err(HandlerError::Configuration)?;
     let members = parse_object(body)?;
     let span = backfill_request::parse(&members, polled(instance, &settings)?, now)
         .map_err(HandlerError::Invalid)?;

@@ -4,7 +4,7 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 use shared::close::webhook::CreatedSubscription;
 use shared::instance::{FormerSubscription, Instance};
-use shared::settings::{FieldError, Policy, Settings, field};
+use shared::settings::{FieldError, Settings, field};
 use shared::table::TableError;
 use shared::warnings::Warnings;
 use url::Url;
@@ -122,8 +122,7 @@ async fn apply(
     provision: Provision,
     concerns_close: &mut bool,
 ) -> Result<Changed, HandlerError> {
-    let old_settings = Settings::parse(&old.configuration, &Policy::of_stored())
-        .map_err(HandlerError::Configuration)?;
+    let old_settings = Settings::stored(&old.configuration).map_err(HandlerError::Configuration)?;
     let Provision {
         name,
         tags,

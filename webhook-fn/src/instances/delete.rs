@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use shared::instance::{Instance, Phase};
-use shared::settings::{Policy, Settings};
+use shared::settings::Settings;
 use shared::table::TableError;
 use shared::warnings::Warnings;
 
@@ -77,7 +77,7 @@ async fn remove_subscriptions(
     for former in &instance.former_subscriptions {
         subscription::remove_former(app, former, &url, None, &mut staying).await?;
     }
-    let Ok(settings) = Settings::parse(&instance.configuration, &Policy::of_stored()) else {
+    let Ok(settings) = Settings::stored(&instance.configuration) else {
         return Ok(staying);
     };
     let id = instance.subscription_id.as_deref();

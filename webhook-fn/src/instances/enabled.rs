@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use shared::instance::Instance;
-use shared::settings::{Policy, Settings};
+use shared::settings::Settings;
 use shared::table::TableError;
 use shared::warnings::Warnings;
 
@@ -50,8 +50,7 @@ async fn set(
 ) -> Result<Value, HandlerError> {
     for _ in 0..MAX_TRIES {
         let old = find_ready(app, credentials, id).await?;
-        let settings = Settings::parse(&old.configuration, &Policy::of_stored())
-            .map_err(HandlerError::Configuration)?;
+        let settings = Settings::stored(&old.configuration).map_err(HandlerError::Configuration)?;
         let new = Instance {
             disabled,
             ..old.renewed()

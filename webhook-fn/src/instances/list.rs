@@ -6,7 +6,7 @@ use lambda_http::http::HeaderName;
 use serde_json::Value;
 use shared::instance::{Instance, Phase};
 use shared::instance_id::InstanceId;
-use shared::settings::{FieldError, Policy, Settings};
+use shared::settings::{FieldError, Settings};
 
 use super::{read, view};
 use crate::app::{App, Call};
@@ -131,7 +131,7 @@ async fn search(
 }
 
 fn show(instance: &Instance, call: &Call<'_>) -> Option<Value> {
-    match Settings::parse(&instance.configuration, &Policy::of_stored()) {
+    match Settings::stored(&instance.configuration) {
         Ok(settings) => Some(view::to_json(instance, &settings, &call.public_url)),
         Err(errors) => {
             tracing::error!(instance.id = %instance.id, errors = errors.len(), "an instance's configuration cannot be read");

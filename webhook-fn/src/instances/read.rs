@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use shared::instance::Phase;
-use shared::settings::{Policy, Settings};
+use shared::settings::Settings;
 
 use super::find::find;
 use super::view;
@@ -22,8 +22,8 @@ pub async fn read(
     id: &str,
 ) -> Result<Value, HandlerError> {
     let instance = find(app, credentials, id).await?;
-    let settings = Settings::parse(&instance.configuration, &Policy::of_stored())
-        .map_err(HandlerError::Configuration)?;
+    let settings =
+        Settings::stored(&instance.configuration).map_err(HandlerError::Configuration)?;
     let mut answer = view::to_json(&instance, &settings, &call.public_url);
     let former = instance.former_subscriptions.last();
     let webhook = match (&instance.subscription_id, former) {

@@ -4,7 +4,7 @@ use serde_json::Value;
 use shared::close::webhook::{Status, SubscribedEvent, Wanted};
 use shared::instance::{Instance, Phase};
 use shared::instance_id::InstanceId;
-use shared::settings::{Policy, Settings};
+use shared::settings::Settings;
 use shared::table::TableError;
 
 use super::change::MAX_TRIES;
@@ -66,8 +66,8 @@ async fn read(app: &App, id: InstanceId) -> Result<Option<(Instance, Settings)>,
     let Some(instance) = stored.filter(|stored| stored.phase == Phase::Ready) else {
         return Ok(None);
     };
-    let settings = Settings::parse(&instance.configuration, &Policy::of_stored())
-        .map_err(HandlerError::Configuration)?;
+    let settings =
+        Settings::stored(&instance.configuration).map_err(HandlerError::Configuration)?;
     Ok(Some((instance, settings)))
 }
 

@@ -115,7 +115,7 @@ static INSTANCE: LazyLock<(Instance, Settings)> = LazyLock::new(|| {
     };
     let mut configuration = Configuration::default();
     configuration.merge(members);
-    let settings = Settings::parse(&configuration, &Policy::of_stored());
+    let settings = Settings::stored(&configuration);
     let settings = settings.unwrap_or_else(|errors| panic!("{errors:?}"));
     let instance = Instance::new(id(), "Test", configuration, NOW);
     (instance, settings)
@@ -167,7 +167,7 @@ fn callback_headers(input: &[u8]) {
     let (instance, _) = &*INSTANCE;
     let mut configuration = instance.configuration.clone();
     configuration.set(field::CALLBACK_HEADERS, &lossy(input));
-    let _ = Settings::parse(&configuration, &Policy::of_stored());
+    let _ = Settings::stored(&configuration);
 }
 
 /// Any key of the configuration: the text before the first line end is the key.
@@ -179,7 +179,7 @@ fn configuration_value(input: &[u8]) {
     configuration.set(key, value);
     let strict = Settings::parse(&configuration, &Policy::default());
     if strict.is_ok() {
-        let again = Settings::parse(&configuration, &Policy::of_stored());
+        let again = Settings::stored(&configuration);
         assert!(again.is_ok(), "what is taken cannot be read again");
     }
 }
@@ -282,7 +282,7 @@ fn instance(input: &[u8]) {
         match result {
             Err(error) => assert_short(&error),
             Ok(provision) => {
-                let again = Settings::parse(&provision.configuration, &Policy::of_stored());
+                let again = Settings::stored(&provision.configuration);
                 assert!(again.is_ok(), "what is taken cannot be read again");
                 let mut instance =
                     Instance::new(id(), &provision.name, provision.configuration, NOW);
