@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use shared::instance::Instance;
 use shared::settings::{Policy, Settings};
 use webhook_fn::instance_cache::Known;
-use webhook_fn::receive::admit;
+use webhook_fn::webhook::receive::admit;
 
 use crate::owner::{Owner, delivery, stored_configuration};
 use crate::world::{API_KEY, SIGNATURE_KEY, World, sign, texts};

@@ -175,7 +175,7 @@ async fn all_that_is_wrong_with_the_environment_is_said_in_one_line() {
 async fn the_templates_routes_are_those_that_the_function_knows() {
     let world = World::start().await;
     // Each route of the function is documented by its method and path.
-    let source = include_str!("../../webhook-fn/src/route.rs");
+    let source = include_str!("../../webhook-fn/src/http/route.rs");
     let known: BTreeSet<_> = source
         .lines()
         .filter_map(|line| line.trim().strip_prefix("/// `")?.strip_suffix('`'))

@@ -14,7 +14,7 @@ use shared::settings::{FieldError, Settings, field};
 use shared::warnings::Warnings;
 
 use crate::app::App;
-use crate::error::HandlerError;
+use crate::http::error::HandlerError;
 use crate::offer::Offer;
 
 /// The status of a subscription that is not at Close.

@@ -12,10 +12,11 @@ use super::change::MAX_TRIES;
 use super::find::find_by_account;
 use super::request::parse_object;
 use super::view;
-use crate::app::{App, Call};
-use crate::authorization::Credentials;
-use crate::error::HandlerError;
-use crate::reply::Reply;
+use crate::app::App;
+use crate::http::authorization::Credentials;
+use crate::http::call::Call;
+use crate::http::error::HandlerError;
+use crate::http::reply::Reply;
 
 const ENABLE: &str = "it is disabled; enable it first, with PUT at its /enabled";
 const CONFIGURE: &str = "set event.notification.enabled to true, event.vendor.type to polling, and event.poller.configuration first";

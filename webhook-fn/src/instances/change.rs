@@ -15,9 +15,10 @@ use super::settle::{Settled, settle, settle_after};
 use super::signature_keys::rotate;
 use super::subscribe::{self, unsettled};
 use super::view;
-use crate::app::{App, Call};
-use crate::authorization::Credentials;
-use crate::error::HandlerError;
+use crate::app::App;
+use crate::http::authorization::Credentials;
+use crate::http::call::Call;
+use crate::http::error::HandlerError;
 use crate::subscription::{self, Step, account, is_same_account};
 
 /// Whoever is overtaken so often by other changes is told to come back.

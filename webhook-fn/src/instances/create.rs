@@ -11,9 +11,10 @@ use shared::table::TableError;
 use super::request::{self, Provision};
 use super::token::random_token;
 use super::{subscribe, view};
-use crate::app::{App, Call};
-use crate::authorization::{Credentials, hash_token};
-use crate::error::HandlerError;
+use crate::app::App;
+use crate::http::authorization::{Credentials, hash_token};
+use crate::http::call::Call;
+use crate::http::error::HandlerError;
 use crate::subscription::{self, account};
 
 /// The chance that an id is taken is one in a million even with ten billion instances.

@@ -9,9 +9,10 @@ use shared::warnings::Warnings;
 use super::change::MAX_TRIES;
 use super::find::find_any_by_account;
 use super::view;
-use crate::app::{App, Call};
-use crate::authorization::Credentials;
-use crate::error::HandlerError;
+use crate::app::App;
+use crate::http::authorization::Credentials;
+use crate::http::call::Call;
+use crate::http::error::HandlerError;
 use crate::subscription::{self, Staying, account};
 
 /// Removes an instance with its subscription and all that polling knows of it. If it breaks off on the way, the same

@@ -11,9 +11,10 @@ use super::find::find_ready;
 use super::settle::{settle, settle_after};
 use super::subscribe::unsettled;
 use super::view;
-use crate::app::{App, Call};
-use crate::authorization::Credentials;
-use crate::error::HandlerError;
+use crate::app::App;
+use crate::http::authorization::Credentials;
+use crate::http::call::Call;
+use crate::http::error::HandlerError;
 
 /// Lets an instance take webhooks and be polled again, and Close deliver to it.
 ///

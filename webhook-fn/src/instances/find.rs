@@ -3,8 +3,8 @@
 use shared::instance::{Instance, Phase};
 
 use crate::app::App;
-use crate::authorization::Credentials;
-use crate::error::HandlerError;
+use crate::http::authorization::Credentials;
+use crate::http::error::HandlerError;
 
 /// The instance `id`, unless it is being removed, for the account or the instance's own token.
 ///

@@ -9,10 +9,11 @@ use shared::instance_id::InstanceId;
 use shared::settings::{FieldError, Settings};
 
 use super::{read, view};
-use crate::app::{App, Call};
-use crate::authorization::Credentials;
-use crate::error::HandlerError;
-use crate::reply::Reply;
+use crate::app::App;
+use crate::http::authorization::Credentials;
+use crate::http::call::Call;
+use crate::http::error::HandlerError;
+use crate::http::reply::Reply;
 
 const DEFAULT_PAGE_SIZE: i32 = 100;
 /// More could be too large for an answer of Lambda's, 6 MB.

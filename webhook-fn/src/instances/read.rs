@@ -6,9 +6,10 @@ use shared::settings::Settings;
 
 use super::find::find;
 use super::view;
-use crate::app::{App, Call};
-use crate::authorization::Credentials;
-use crate::error::HandlerError;
+use crate::app::App;
+use crate::http::authorization::Credentials;
+use crate::http::call::Call;
+use crate::http::error::HandlerError;
 use crate::subscription::{self, account};
 
 /// Shows an instance, its secrets masked, and what Close says of its subscription.

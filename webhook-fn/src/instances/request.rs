@@ -9,7 +9,7 @@ use shared::warnings::Warnings;
 
 use super::callback_secrets::refuse_another_origin;
 use super::warnings::{self, CHANGEABLE};
-use crate::error::HandlerError;
+use crate::http::error::HandlerError;
 
 /// Larger bodies are nobody's instance.
 const MAX_BODY: usize = 256 * 1024;

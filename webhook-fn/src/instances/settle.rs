@@ -10,8 +10,9 @@ use shared::table::TableError;
 use super::change::MAX_TRIES;
 use super::signature_keys::rotate;
 use super::{subscribe, view};
-use crate::app::{App, Call};
-use crate::error::HandlerError;
+use crate::app::App;
+use crate::http::call::Call;
+use crate::http::error::HandlerError;
 use crate::subscription::{self, Staying, account, is_same_account};
 
 /// What came of it.

@@ -12,8 +12,9 @@ use shared::instance_id::InstanceId;
 use shared::settings::{Settings, field};
 use shared::table::TableError;
 
-use crate::app::{App, Call};
-use crate::error::HandlerError;
+use crate::app::App;
+use crate::http::call::Call;
+use crate::http::error::HandlerError;
 use crate::subscription::{self, account, to_handler_error};
 
 /// Has Close make a subscription of `url` for the instance `id`. One that Close has already, for the same URL and events, is

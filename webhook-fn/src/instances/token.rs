@@ -10,9 +10,10 @@ use shared::table::TableError;
 use super::change::MAX_TRIES;
 use super::find::find_ready;
 use super::signature_keys::rotate;
-use crate::app::{App, Call};
-use crate::authorization::{Credentials, hash_token};
-use crate::error::HandlerError;
+use crate::app::App;
+use crate::http::authorization::{Credentials, hash_token};
+use crate::http::call::Call;
+use crate::http::error::HandlerError;
 
 /// Gives an instance a new Element token and shows the token, this once. The old one is refused from then on.
 ///

@@ -31,15 +31,16 @@ use shared::poller_configuration::{self, Resource, urls};
 use shared::query_url::Query;
 use shared::settings::{Policy, Settings, field};
 use shared::warnings::MAX_WARNINGS;
-use webhook_fn::authorization::Credentials;
 use webhook_fn::callback::deliver::Attempt;
 use webhook_fn::callback::event::Published;
 use webhook_fn::callback::message::{Message, SqsEvent};
 use webhook_fn::callback::reason::Reason;
 use webhook_fn::callback::{decide, notification, schedule};
-use webhook_fn::error::HandlerError;
+use webhook_fn::http::authorization::Credentials;
+use webhook_fn::http::error::HandlerError;
+use webhook_fn::http::{gateway, route};
 use webhook_fn::instances::{backfill_request, request, view};
-use webhook_fn::{gateway, payload, route, signature};
+use webhook_fn::webhook::{payload, signature};
 
 use super::seeds;
 
@@ -142,7 +143,7 @@ fn api_gateway(input: &[u8]) {
         return;
     };
     if let Ok(request) = read(text) {
-        let request = Request::from(gateway::tame(request));
+        let request = Request::from(gateway::sanitize(request));
         let path = lambda_http::RequestExt::raw_http_path(&request);
         route::find(request.method(), path);
     }

@@ -11,24 +11,10 @@ use serde_json::value::RawValue;
 use shared::change::{Change, EventType, Identity, object_href};
 use shared::close::{entry, json, timestamp};
 
-/// The body is none of Close's.
-#[derive(Debug, thiserror::Error)]
-pub enum PayloadError {
-    /// Not JSON, or not in UTF-8.
-    #[error("expected JSON: {0}")]
-    NotJson(String),
-    /// JSON of something else.
-    #[error(
-        "expected a webhook of Close's, with an `event` object, or with `model`, `event` and `data`"
-    )]
-    NotAWebhook,
-    /// 2014's body without what says which object changed.
-    #[error("expected `data` to have {0}")]
-    NoObject(&'static str),
-}
+use crate::http::webhook_error::PayloadError;
 
 #[derive(Deserialize)]
-struct Body<'a> {
+struct WebhookBody<'a> {
     #[serde(borrow)]
     event: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -47,7 +33,8 @@ pub fn to_changes(body: &[u8], received: Timestamp) -> Result<Vec<Change>, Paylo
     let raw = shared::json::raw(text).map_err(|error| not_json(&error))?;
     let raw: Arc<RawValue> = Arc::from(raw);
     let mended = shared::json::mended(&raw);
-    let body: Body<'_> = shared::json::read(mended.get()).map_err(|_| PayloadError::NotAWebhook)?;
+    let body: WebhookBody<'_> =
+        shared::json::read(mended.get()).map_err(|_| PayloadError::NotAWebhook)?;
     match (body.event, body.model, body.data) {
         (Some(event), _, _) if entry::is_entry(event) => {
             Ok(vec![entry::to_change(event, Arc::clone(&raw), received)])

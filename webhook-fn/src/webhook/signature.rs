@@ -11,26 +11,10 @@ use lambda_http::http::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
+use crate::http::webhook_error::SignatureError;
+
 const HASH_HEADER: &str = "close-sig-hash";
 const TIMESTAMP_HEADER: &str = "close-sig-timestamp";
-
-/// The webhook is not proven to be Close's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum SignatureError {
-    /// A header is not there.
-    #[error(
-        "expected the headers {HASH_HEADER} and {TIMESTAMP_HEADER}: this instance takes signed webhooks only"
-    )]
-    Missing,
-    /// The hash is not 32 bytes of hex.
-    #[error("expected {HASH_HEADER} to be the hex of an HMAC-SHA256")]
-    Malformed,
-    /// Another key, or another body.
-    #[error(
-        "the signature does not match: check that the instance has the signature_key of this subscription"
-    )]
-    Mismatch,
-}
 
 /// The hash that the headers give, if they give one.
 ///

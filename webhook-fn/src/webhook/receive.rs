@@ -14,12 +14,13 @@ use shared::instance::{Phase, PreviousKey};
 use shared::instance_id::InstanceId;
 use shared::settings::Settings;
 
-use crate::app::{App, Call};
-use crate::error::HandlerError;
+use super::report::Tally;
+use super::{payload, signature};
+use crate::app::App;
+use crate::http::call::Call;
+use crate::http::error::HandlerError;
+use crate::http::webhook_error::SignatureError;
 use crate::instance_cache::{Known, Remembered};
-use crate::payload;
-use crate::report::Tally;
-use crate::signature::{self, SignatureError};
 
 /// What is left for the ledger and the answer when publishing has used up its time.
 const ANSWER_MARGIN: SignedDuration = SignedDuration::from_secs(3);

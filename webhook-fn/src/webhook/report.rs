@@ -4,7 +4,7 @@ use shared::event_bus::Counts;
 use shared::instance_id::InstanceId;
 use shared::metrics::{Measures, Metric};
 
-use crate::error::HandlerError;
+use crate::http::error::HandlerError;
 
 /// What became of one webhook.
 #[derive(Debug, Default)]

@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 use shared::instance::Instance;
 use subtle::ConstantTimeEq;
 
+use super::error::HandlerError;
 use crate::config::Config;
-use crate::error::HandlerError;
 
 /// The credentials in a request's `Authorization` header, by scheme. Every secret is kept, because each must be right.
 #[derive(Debug, Default)]

@@ -10,8 +10,7 @@ use shared::settings::{FieldError, MAX_ERRORS, describe};
 use shared::shortened::shortened;
 use shared::table::TableError;
 
-use crate::payload::PayloadError;
-use crate::signature::SignatureError;
+use super::webhook_error::{PayloadError, SignatureError};
 
 /// An answer's message has so many characters, which hold those of all errors that are shown.
 const MAX_MESSAGE: usize = 50_000;

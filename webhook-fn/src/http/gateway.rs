@@ -27,9 +27,9 @@ const ROOT: &str = "/";
 /// An answer in UTF-8. A bare `Response` may be in any encoding that its content type names, and the tables of all of them
 /// are a twentieth of the function.
 #[derive(Debug)]
-pub struct Answer(pub Response<Body>);
+pub struct Utf8Response(pub Response<Body>);
 
-impl IntoResponse for Answer {
+impl IntoResponse for Utf8Response {
     fn into_response(self) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
         Box::pin(ready(self.0))
     }
@@ -37,14 +37,16 @@ impl IntoResponse for Answer {
 
 /// Takes away what the client says of host and scheme, for which nobody here asks, encodes what a query must not have, and
 /// leads nowhere what makes no URL.
-pub fn tame(request: LambdaRequest) -> LambdaRequest {
+pub fn sanitize(request: LambdaRequest) -> LambdaRequest {
     match request {
-        LambdaRequest::ApiGatewayV2(request) => LambdaRequest::ApiGatewayV2(tame_request(request)),
+        LambdaRequest::ApiGatewayV2(request) => {
+            LambdaRequest::ApiGatewayV2(sanitize_request(request))
+        }
         other => other,
     }
 }
 
-fn tame_request(mut request: ApiGatewayV2httpRequest) -> ApiGatewayV2httpRequest {
+fn sanitize_request(mut request: ApiGatewayV2httpRequest) -> ApiGatewayV2httpRequest {
     request.headers.remove(header::HOST);
     request.headers.remove("x-forwarded-proto");
     let query = request.raw_query_string.as_deref().map(encode);
@@ -85,14 +87,14 @@ mod tests {
     use lambda_http::Request;
     use serde_json::json;
 
-    use super::{encode, tame};
+    use super::{encode, sanitize};
 
     fn request(host: &str, path: &str, query: &str) -> Request {
         let event = json!({
             "version": "2.0", "rawPath": path, "rawQueryString": query, "headers": {"host": "a b"},
             "requestContext": {"stage": "$default", "domainName": host, "http": {"method": "GET"}},
         });
-        tame(shared::json::read(&event.to_string()).unwrap()).into()
+        sanitize(shared::json::read(&event.to_string()).unwrap()).into()
     }
 
     #[test]
