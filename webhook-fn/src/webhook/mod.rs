@@ -1,6 +1,8 @@
 //! Close's webhooks: [`receive`] is the path, top to bottom.
 
+pub mod ledger;
 pub mod payload;
+pub mod recall;
 pub mod receive;
 pub mod report;
 pub mod signature;

@@ -1,7 +1,5 @@
 //! `POST /events/closeio/{encodedId}`: a webhook becomes events.
 
-use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,13 +7,12 @@ use lambda_http::http::HeaderMap;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use shared::event::{Channel, Event, EventId};
-use shared::event_bus::{Fate, Publication};
-use shared::instance::{Phase, PreviousKey};
+use shared::event_bus::Publication;
+use shared::instance::PreviousKey;
 use shared::instance_id::InstanceId;
-use shared::settings::Settings;
 
 use super::report::Tally;
-use super::{payload, signature};
+use super::{ledger, payload, recall, signature};
 use crate::app::App;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
@@ -27,8 +24,6 @@ const ANSWER_MARGIN: SignedDuration = SignedDuration::from_secs(3);
 /// Wrong signatures cost a read of the table no more often than this. Close retries after a minute at the earliest, so a new
 /// key is known by then.
 const REREAD_AFTER: Duration = Duration::from_secs(5);
-/// The ledger is a convenience: Close must not wait for it.
-const LEDGER_TIMEOUT: Duration = Duration::from_millis(1_200);
 
 /// Takes a webhook. 200 only when its events are on the bus, or were before.
 ///
@@ -43,47 +38,33 @@ pub async fn receive(
     let id = InstanceId::from_base64(encoded_id)?;
     tally.instance_id = Some(id);
     signature::hash(call.headers)?;
-    let events = admit_known(app, call, id).await?;
-    let ids: Vec<_> = events.iter().map(|event| event.id).collect();
 
-    let recorded = recorded(app, call, &ids).await;
-    let new: Vec<_> = events
-        .into_iter()
-        .filter(|event| !recorded.contains(&event.id))
-        .collect();
+    let decide = |known: &Known| admit(known, call.headers, call.body, call.clock.started());
+    let Remembered { known, age } = recall::recall(app, id).await?;
+    let events = match decide(&known) {
+        // The key may have been changed through another sandbox.
+        Err(HandlerError::Signature(SignatureError::Mismatch)) if REREAD_AFTER <= age => {
+            decide(&*recall::read(app, id).await?)?
+        }
+        admitted => admitted?,
+    };
+
+    let ids: Vec<_> = events.iter().map(|event| event.id).collect();
+    let new = leave_out_recorded(app, call, events, &ids).await;
     tally.duplicates = ids.len() - new.len();
-    for event in new.iter().filter(|event| event.change.is_unreadable) {
-        tally.unreadable += 1;
-        tracing::warn!(instance.id = %id, event.id = %event.id, "an entry of Close's event log cannot be read");
-    }
+    tally.unreadable = warn_of_unreadable(id, &new);
     if new.is_empty() {
         tracing::info!(instance.id = %id, events = ?ids, "a webhook came again");
         return Ok(json!({"duplicate": true}));
     }
+
     let publication = publish(app, call, &new).await;
     tally.counts = publication.counts();
-    record(app, call, &new, &publication).await;
+    ledger::record(app, call, &new, &publication).await;
     match publication.error() {
         Some(error) => Err(error.into()),
         None => Ok(json!({"events": ids})),
     }
-}
-
-/// Decides by what is remembered of the instance. Where the signature does not match, the table is read again, at most every
-/// [`REREAD_AFTER`]: the key may have been changed through another sandbox.
-async fn admit_known(
-    app: &App,
-    call: &Call<'_>,
-    id: InstanceId,
-) -> Result<Vec<Event>, HandlerError> {
-    let decide = |known: &Known| admit(known, call.headers, call.body, call.clock.started());
-    if let Some(Remembered { known, age }) = app.cache.get(id) {
-        match decide(&known) {
-            Err(HandlerError::Signature(SignatureError::Mismatch)) if REREAD_AFTER <= age => {}
-            decided => return decided,
-        }
-    }
-    decide(&*read_instance(app, id).await?)
 }
 
 /// Decides, without doing anything, which events a body becomes.
@@ -96,7 +77,7 @@ pub fn admit(
     body: &[u8],
     now: Timestamp,
 ) -> Result<Vec<Event>, HandlerError> {
-    let keys = signature_keys(known, now);
+    let keys = good_keys(known, now);
     if !keys.is_empty() {
         signature::verify(&keys, headers, body)?;
     }
@@ -105,7 +86,7 @@ pub fn admit(
     Ok(changes.into_iter().map(to_event).collect())
 }
 
-fn signature_keys(known: &Known, now: Timestamp) -> Vec<SecretString> {
+fn good_keys(known: &Known, now: Timestamp) -> Vec<SecretString> {
     let previous = PreviousKey::good(&known.instance.previous_keys, now)
         .map(|previous| previous.key.as_str().into());
     known
@@ -117,43 +98,29 @@ fn signature_keys(known: &Known, now: Timestamp) -> Vec<SecretString> {
         .collect()
 }
 
-/// The instance from the table, if it takes webhooks.
-async fn read_instance(app: &App, id: InstanceId) -> Result<Arc<Known>, HandlerError> {
-    let instance = app.instances.get(id).await?;
-    // Whatever was found, what was remembered is old: an instance that takes nothing any more is not to be taken for it.
-    app.cache.remove(id);
-    let instance = instance.ok_or(HandlerError::UnknownInstance(id))?;
-    match instance.phase {
-        Phase::Provisioning => return Err(HandlerError::Provisioning(id)),
-        Phase::Removing => return Err(HandlerError::UnknownInstance(id)),
-        Phase::Ready if instance.disabled => return Err(HandlerError::Disabled(id)),
-        Phase::Ready => {}
-    }
-    let settings =
-        Settings::stored(&instance.configuration).map_err(HandlerError::Configuration)?;
-    let known = Arc::new(Known { instance, settings });
-    app.cache.insert(Arc::clone(&known));
-    Ok(known)
+/// The events that are not on the bus yet, as far as the ledger knows.
+async fn leave_out_recorded(
+    app: &App,
+    call: &Call<'_>,
+    events: Vec<Event>,
+    ids: &[EventId],
+) -> Vec<Event> {
+    let recorded = ledger::recorded(app, call, ids).await;
+    let events = events.into_iter();
+    let new = events.filter(|event| !recorded.contains(&event.id));
+    new.collect()
 }
 
-/// A ledger that cannot be read knows nothing: better an event twice, with one id, than none.
-async fn recorded(app: &App, call: &Call<'_>, ids: &[EventId]) -> HashSet<EventId> {
-    match tokio::time::timeout(
-        LEDGER_TIMEOUT,
-        app.ledger.recorded(ids, call.clock.started()),
-    )
-    .await
-    {
-        Ok(Ok(recorded)) => recorded,
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "the ledger could not be read; publishing anyway");
-            HashSet::new()
-        }
-        Err(_elapsed) => {
-            tracing::warn!("the ledger did not answer in time; publishing anyway");
-            HashSet::new()
-        }
+/// Returns how many of the events are of an entry that cannot be read.
+fn warn_of_unreadable(id: InstanceId, events: &[Event]) -> usize {
+    let unreadable: Vec<_> = events
+        .iter()
+        .filter(|event| event.change.is_unreadable)
+        .collect();
+    for event in &unreadable {
+        tracing::warn!(instance.id = %id, event.id = %event.id, "an entry of Close's event log cannot be read");
     }
+    unreadable.len()
 }
 
 async fn publish(app: &App, call: &Call<'_>, events: &[Event]) -> Publication {
@@ -171,20 +138,4 @@ async fn publish(app: &App, call: &Call<'_>, events: &[Event]) -> Publication {
         "the events of a webhook were sent"
     );
     publication
-}
-
-/// Records what is on the bus, and nothing else. If that fails, the webhook is still done.
-async fn record(app: &App, call: &Call<'_>, events: &[Event], publication: &Publication) {
-    let fates = events.iter().zip(publication.fates());
-    let published = fates.filter(|(_, fate)| **fate == Fate::Published);
-    let ids = published.map(|(event, _)| event.id);
-    match tokio::time::timeout(LEDGER_TIMEOUT, app.ledger.record(ids, call.clock.started())).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "the ledger could not be written; a retry would publish again");
-        }
-        Err(_elapsed) => {
-            tracing::warn!("the ledger did not answer in time; a retry would publish again");
-        }
-    }
 }
