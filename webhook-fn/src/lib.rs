@@ -13,6 +13,5 @@ pub mod http;
 pub mod instance_cache;
 pub mod instances;
 pub mod ledger_table;
-pub mod offer;
 pub mod subscription;
 pub mod webhook;

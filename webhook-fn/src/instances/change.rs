@@ -19,7 +19,8 @@ use crate::app::App;
 use crate::http::authorization::Credentials;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
-use crate::subscription::{self, Step, account, is_same_account};
+use crate::subscription::plan::{self, Step, account, is_same_account};
+use crate::subscription::{at_close, describe};
 
 /// Whoever is overtaken so often by other changes is told to come back.
 pub(super) const MAX_TRIES: usize = 5;
@@ -141,7 +142,7 @@ async fn apply(
         new.callback_since = old.version + 1;
     }
     refuse_another_key(&new, &old_settings, &settings)?;
-    let step = subscription::plan(&old_settings, old.subscription_id.is_some(), &settings);
+    let step = plan::step(&old_settings, old.subscription_id.is_some(), &settings);
     *concerns_close |= step != Step::Keep;
     let created = prepare(app, call, &step, old, &old_settings, &settings).await?;
     let is_former = match &created {
@@ -212,14 +213,13 @@ async fn prepare(
     let own = old.subscription_id.as_deref();
     if let Some(id) = own
         // Another key may be one of the same organization's.
-        && subscription::cover(app, account, id, events).await?
+        && at_close::cover(app, account, id, events).await?
     {
         return Ok(None);
     }
     let url = view::webhook_url(old, &call.public_url);
-    let before = subscription::ids_at(app, account, &url).await?;
-    let former =
-        (!is_same_account(old_settings, settings)).then(|| subscription::account(old_settings));
+    let before = at_close::ids_at(app, account, &url).await?;
+    let former = (!is_same_account(old_settings, settings)).then(|| plan::account(old_settings));
     subscribe::create(app, account, old.id, &url, events, &before, former).await
 }
 
@@ -254,7 +254,7 @@ async fn follow(
             tracing::warn!(instance.id = %instance.id, reason, "the subscription at Close may differ from the instance's");
             let id = instance.subscription_id.as_deref();
             Ok(Settled {
-                webhook: Some(subscription::unknown(id, &reason)),
+                webhook: Some(describe::unknown(id, &reason)),
                 ..Settled::default()
             })
         }

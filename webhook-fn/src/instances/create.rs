@@ -15,7 +15,8 @@ use crate::app::App;
 use crate::http::authorization::{Credentials, hash_token};
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
-use crate::subscription::{self, account};
+use crate::subscription::describe;
+use crate::subscription::plan::account;
 
 /// The chance that an id is taken is one in a million even with ten billion instances.
 const MAX_DRAWS: usize = 5;
@@ -69,9 +70,9 @@ async fn provision(
         return Ok(None);
     };
     let created = subscribe(app, call, instance, settings, events).await?;
-    let refused = subscription::refused(events, &created.events);
+    let refused = describe::refused(events, &created.events);
     let status = Status::Active.as_str();
-    Ok(Some(subscription::described(&created.id, status, &refused)))
+    Ok(Some(describe::described(&created.id, status, &refused)))
 }
 
 async fn insert(

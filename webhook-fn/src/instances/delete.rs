@@ -13,7 +13,8 @@ use crate::app::App;
 use crate::http::authorization::Credentials;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
-use crate::subscription::{self, Staying, account};
+use crate::subscription::plan::account;
+use crate::subscription::removal::{self, Staying};
 
 /// Removes an instance with its subscription and all that polling knows of it. If it breaks off on the way, the same
 /// request ends it.
@@ -76,14 +77,14 @@ async fn remove_subscriptions(
     let url = view::webhook_url(instance, &call.public_url);
     let mut staying = Staying::default();
     for former in &instance.former_subscriptions {
-        subscription::remove_former(app, former, &url, None, &mut staying).await?;
+        removal::remove_former(app, former, &url, None, &mut staying).await?;
     }
     let Ok(settings) = Settings::stored(&instance.configuration) else {
         return Ok(staying);
     };
     let id = instance.subscription_id.as_deref();
     if id.is_some() || settings.subscription.is_some() {
-        subscription::remove_all(app, account(&settings), id, &url, None, &mut staying).await?;
+        removal::remove_all(app, account(&settings), id, &url, None, &mut staying).await?;
     }
     Ok(staying)
 }

@@ -10,7 +10,8 @@ use crate::app::App;
 use crate::http::authorization::Credentials;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
-use crate::subscription::{self, account};
+use crate::subscription::describe;
+use crate::subscription::plan::account;
 
 /// Shows an instance, its secrets masked, and what Close says of its subscription.
 ///
@@ -30,14 +31,14 @@ pub async fn read(
     let webhook = match (&instance.subscription_id, former) {
         (Some(id), _) => {
             let wanted = settings.subscription.as_deref().unwrap_or_default();
-            Some(subscription::describe(app, account(&settings), id, wanted).await)
+            Some(describe::describe(app, account(&settings), id, wanted).await)
         }
         // While it is being set up, there is none yet.
         (None, _) if settings.subscription.is_some() && instance.phase == Phase::Ready => {
-            Some(subscription::missing(None))
+            Some(describe::missing(None))
         }
         // It is not wanted any more, but there.
-        (None, Some(former)) => Some(subscription::describe_former(app, former).await),
+        (None, Some(former)) => Some(describe::describe_former(app, former).await),
         (None, None) => None,
     };
     view::set_webhook(&mut answer, webhook);

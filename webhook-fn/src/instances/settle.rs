@@ -13,7 +13,9 @@ use super::{subscribe, view};
 use crate::app::App;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
-use crate::subscription::{self, Staying, account, is_same_account};
+use crate::subscription::at_close;
+use crate::subscription::plan::{account, is_same_account};
+use crate::subscription::removal::{self, Staying};
 
 /// What came of it.
 #[derive(Debug, Default)]
@@ -109,7 +111,7 @@ async fn bring(
         };
         if let Some(named) = named {
             let (account, staying) = (account(settings), &mut settled.staying);
-            settled.webhook = subscription::ensure(app, account, named, &wanted, staying).await?;
+            settled.webhook = at_close::ensure(app, account, named, &wanted, staying).await?;
         }
         if settled.webhook.is_none() {
             return renew(app, call, instance, settings, &url, events).await;
@@ -119,7 +121,7 @@ async fn bring(
         return Ok(());
     }
     for former in &instance.former_subscriptions {
-        subscription::remove_former(app, former, &url, named, &mut settled.staying).await?;
+        removal::remove_former(app, former, &url, named, &mut settled.staying).await?;
     }
     let new = Instance {
         former_subscriptions: Vec::new(),
@@ -146,7 +148,7 @@ async fn renew(
     events: &[SubscribedEvent],
 ) -> Result<(), HandlerError> {
     let account = account(settings);
-    let before = subscription::ids_at(app, account, url).await?;
+    let before = at_close::ids_at(app, account, url).await?;
     let created = subscribe::create(app, account, instance.id, url, events, &before, None).await;
     let created = match created {
         Ok(Some(created)) => created,

@@ -15,7 +15,9 @@ use shared::table::TableError;
 use crate::app::App;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
-use crate::subscription::{self, account, to_handler_error};
+use crate::subscription::error::to_handler_error;
+use crate::subscription::plan::account;
+use crate::subscription::{at_close, removal};
 
 /// Has Close make a subscription of `url` for the instance `id`. One that Close has already, for the same URL and events, is
 /// replaced: its key is shown no more. `before` are the subscriptions that posted there already, and `former` is whose the
@@ -34,7 +36,7 @@ pub async fn create(
     before: &[String],
     former: Option<Account<'_>>,
 ) -> Result<Option<CreatedSubscription>, HandlerError> {
-    let mut created = subscription::make(app, account, url, events).await;
+    let mut created = at_close::make(app, account, url, events).await;
     let duplicates = duplicates(&created);
     if !duplicates.is_empty() {
         match remove_duplicates(app, account, id, &duplicates, former).await? {
@@ -42,7 +44,7 @@ pub async fn create(
             Removed::AllButOwn => return Ok(None),
             Removed::NotAll => return created.map(Some).map_err(to_handler_error),
         }
-        created = subscription::make(app, account, url, events).await;
+        created = at_close::make(app, account, url, events).await;
         if !self::duplicates(&created).is_empty() {
             // Somebody else makes one at the same time.
             return Err(TableError::Conflict.into());
@@ -90,7 +92,7 @@ async fn remove_duplicates(
             None if is_own => return Err(TableError::Conflict.into()),
             _ => account,
         };
-        match subscription::remove(app, account, duplicate).await? {
+        match removal::remove(app, account, duplicate).await? {
             true => {}
             false if is_own => return Ok(Removed::AllButOwn),
             false => return Ok(Removed::NotAll),
@@ -107,11 +109,11 @@ async fn remove_unnamed(
     url: &str,
     before: &[String],
 ) -> Result<(), HandlerError> {
-    let ids = subscription::ids_at(app, account, url).await?;
+    let ids = at_close::ids_at(app, account, url).await?;
     let named = named(app, id).await?;
     let is_new = |id: &&String| !before.contains(id) && Some(*id) != named.as_ref();
     for new in ids.iter().filter(is_new) {
-        subscription::remove(app, account, new).await?;
+        removal::remove(app, account, new).await?;
     }
     Ok(())
 }
@@ -161,9 +163,7 @@ async fn keep_or_remove(
 ) -> Result<(), HandlerError> {
     let removed = match named(app, id).await {
         Ok(Some(named)) if named == created.id => return Ok(()),
-        Ok(_) => subscription::remove(app, account, &created.id)
-            .await
-            .map(drop),
+        Ok(_) => removal::remove(app, account, &created.id).await.map(drop),
         Err(error) => Err(error.into()),
     };
     Err(or_unsettled(id, error, removed))

@@ -10,7 +10,7 @@ use shared::json;
 use shared::settings::{Settings, field};
 use shared::warnings::Warnings;
 
-use crate::subscription;
+use crate::subscription::describe;
 
 /// The instance as JSON, its secrets masked, with the URL that Close must post to, and, where there is something to say of
 /// them, how Close answers its polls, what the last one found, how its backfill stands and how its notifications fare.
@@ -85,7 +85,7 @@ pub fn set_webhook(answer: &mut Value, webhook: Option<Value>) {
     let Some(webhook) = webhook else {
         return;
     };
-    if webhook["status"] == subscription::MISSING {
+    if webhook["status"] == describe::MISSING {
         answer["valid"] = Value::Bool(false);
     }
     answer["webhook"] = webhook;

@@ -10,28 +10,23 @@ const MAX_REFUSALS: usize = 12;
 
 /// Events, narrowed with each refusal that names some of them.
 #[derive(Debug)]
-pub struct Offer {
+struct Offer {
     events: Vec<SubscribedEvent>,
     refusals: usize,
 }
 
 impl Offer {
     /// An offer of all of `events`.
-    pub fn new(events: &[SubscribedEvent]) -> Self {
+    fn new(events: &[SubscribedEvent]) -> Self {
         Self {
             events: events.to_vec(),
             refusals: 0,
         }
     }
 
-    /// What to ask for next.
-    pub fn events(&self) -> &[SubscribedEvent] {
-        &self.events
-    }
-
     /// Leaves out the events that Close has refused by name, and the whole type unless the action is new: Close does not know the type
     /// then, and would name its other events one by one. Returns whether to ask again.
-    pub fn narrow(&mut self, error: &CloseError) -> bool {
+    fn narrow(&mut self, error: &CloseError) -> bool {
         let CloseError::Rejected {
             status: 400,
             message,
@@ -57,6 +52,26 @@ impl Offer {
     }
 }
 
+/// Asks Close for `events`, and again without those that Close refuses by name.
+///
+/// # Errors
+/// As [`CloseError`] says, where Close refuses all of them or something else.
+pub async fn ask<T, F>(
+    events: &[SubscribedEvent],
+    ask: impl Fn(Vec<SubscribedEvent>) -> F,
+) -> Result<T, CloseError>
+where
+    F: Future<Output = Result<T, CloseError>>,
+{
+    let mut offer = Offer::new(events);
+    loop {
+        match ask(offer.events.clone()).await {
+            Err(error) if offer.narrow(&error) => {}
+            answered => return answered,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use shared::close::error::CloseError;
@@ -76,7 +91,7 @@ mod tests {
     }
 
     fn names(offer: &Offer) -> Vec<String> {
-        let events = offer.events().iter();
+        let events = offer.events.iter();
         let names = events.map(|event| format!("{}.{}", event.object_type, event.action));
         names.collect()
     }
@@ -85,7 +100,7 @@ mod tests {
     fn what_close_refuses_is_left_out_with_its_type_unless_the_action_is_new() {
         let mut offer = offer("group,group.disbanded,task.voicemail,task.lead");
         assert!(offer.narrow(&refusal("Invalid: group.disbanded")));
-        assert_eq!(offer.events().len(), 11);
+        assert_eq!(offer.events.len(), 11);
         assert!(offer.narrow(&refusal("Invalid: task.voicemail.completed")));
         assert!(offer.narrow(&refusal("Invalid: task.lead.completed")));
         assert_eq!(
@@ -102,7 +117,7 @@ mod tests {
         assert!(!offer.narrow(&CloseError::Unavailable(
             "task.voicemail.created".to_owned()
         )));
-        assert_eq!(offer.events().len(), 4);
+        assert_eq!(offer.events.len(), 4);
     }
 
     #[test]
