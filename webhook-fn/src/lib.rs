@@ -8,6 +8,7 @@
 pub mod app;
 pub mod callback;
 pub mod config;
+pub mod conflicts;
 pub mod handle;
 pub mod http;
 pub mod instance_cache;

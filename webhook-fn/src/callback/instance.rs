@@ -18,14 +18,13 @@ use super::message::Message;
 use super::outside::Outside;
 use super::reason::Reason;
 use super::{notification, schedule, signature};
+use crate::conflicts::Conflicts;
 
 /// An attempt that takes longer is slow.
 const SLOW: Duration = Duration::from_secs(2);
 /// Those that wait are counted so often while the attempts of others go on. It is less than the shortest wait: what comes again
 /// has been counted, and can be taken off.
 const COUNT_EVERY: Duration = Duration::from_secs(5);
-/// How often a note is made anew of what is stored then, where others have noted something meanwhile.
-const MAX_NOTES: usize = 5;
 
 struct Delivery<'a, O> {
     batch: Batch<'a, O>,
@@ -193,7 +192,8 @@ impl<O: Outside> Delivery<'_, O> {
     async fn try_note(&self, known: &Known, mut note: CallbackNote) -> Result<(), TableError> {
         let since = known.instance.callback_since;
         let mut stored = (known.instance.callback.clone(), since);
-        for _ in 0..MAX_NOTES {
+        let mut conflicts = Conflicts::default();
+        loop {
             let (state, of) = stored;
             if of != since {
                 // Another URL was set: the attempts say nothing of that.
@@ -215,8 +215,10 @@ impl<O: Outside> Delivery<'_, O> {
                 return Ok(());
             };
             stored = (instance.callback, instance.callback_since);
+            if !conflicts.retry() {
+                return Err(TableError::Conflict);
+            }
         }
-        Err(TableError::Conflict)
     }
 }
 

@@ -158,6 +158,11 @@ impl HandlerError {
         }
     }
 
+    /// Whether somebody else has changed what was read, so that nothing was written.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Table(TableError::Conflict))
+    }
+
     /// What the sender is told.
     pub fn body<'a>(&'a self, request_id: &'a str) -> ErrorBody<'a> {
         let errors = self.errors();

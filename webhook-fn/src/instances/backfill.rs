@@ -5,14 +5,13 @@ use shared::backfill::{Backfill, Status};
 use shared::instance::{Instance, Phase};
 use shared::poller_configuration::Resource;
 use shared::settings::Settings;
-use shared::table::TableError;
 
 use super::backfill_request::{self, Span};
-use super::change::MAX_TRIES;
 use super::find::find_by_account;
 use super::request::parse_object;
 use super::view;
 use crate::app::App;
+use crate::conflicts::Conflicts;
 use crate::http::authorization::Credentials;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
@@ -33,7 +32,8 @@ pub async fn backfill(
     id: &str,
 ) -> Result<Reply, HandlerError> {
     let (backfill_id, now) = (random_id()?, call.clock.started());
-    for _ in 0..MAX_TRIES {
+    let mut conflicts = Conflicts::default();
+    loop {
         let instance = find_by_account(app, credentials, id).await?;
         let span = match &instance.backfill {
             // Its insertion was done, but not answered.
@@ -41,21 +41,16 @@ pub async fn backfill(
             stored => check(call.body, &instance, stored.as_ref(), now)?,
         };
         let backfill = Backfill::new(&backfill_id, &span.resource, span.from, span.to, now);
-        match app
+        let stored = app
             .instances
             .request_backfill(instance.id, &backfill, now)
-            .await
-        {
-            // Something of what was checked is so no longer.
-            Err(TableError::Conflict) => {}
-            stored => {
-                stored?;
-                tracing::info!(instance.id = %instance.id, resource = backfill.resource, "a backfill was asked for");
-                return Ok(accepted(&backfill));
-            }
+            .await;
+        // On a conflict something of what was checked may be so no longer.
+        if conflicts.resolve(stored)?.is_some() {
+            tracing::info!(instance.id = %instance.id, resource = backfill.resource, "a backfill was asked for");
+            return Ok(accepted(&backfill));
         }
     }
-    Err(HandlerError::Contended)
 }
 
 fn accepted(backfill: &Backfill) -> Reply {

@@ -5,7 +5,6 @@ use serde_json::Value;
 use shared::close::webhook::CreatedSubscription;
 use shared::instance::{FormerSubscription, Instance};
 use shared::settings::{FieldError, Settings, field};
-use shared::table::TableError;
 use shared::warnings::Warnings;
 use url::Url;
 
@@ -16,14 +15,12 @@ use super::signature_keys::rotate;
 use super::subscribe::{self, unsettled};
 use super::view;
 use crate::app::App;
+use crate::conflicts::Conflicts;
 use crate::http::authorization::Credentials;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
 use crate::subscription::plan::{self, Step, account, is_same_account};
 use crate::subscription::{at_close, describe};
-
-/// Whoever is overtaken so often by other changes is told to come back.
-pub(super) const MAX_TRIES: usize = 5;
 
 /// A change that was stored.
 struct Changed {
@@ -104,16 +101,15 @@ async fn try_change(
     read: impl Fn(&Instance) -> Result<Provision, HandlerError>,
     concerns_close: &mut bool,
 ) -> Result<Changed, HandlerError> {
-    for _ in 0..MAX_TRIES {
+    let mut conflicts = Conflicts::default();
+    loop {
         let old = find_ready_by_account(app, credentials, id).await?;
         let provision = read(&old)?;
-        match apply(app, call, &old, provision, concerns_close).await {
-            // Somebody else was faster: what the request says is to be said of what is there now.
-            Err(HandlerError::Table(TableError::Conflict)) => {}
-            result => return result,
+        let changed = apply(app, call, &old, provision, concerns_close).await;
+        if let Some(changed) = conflicts.resolve(changed)? {
+            return Ok(changed);
         }
     }
-    Err(HandlerError::Contended)
 }
 
 /// Has Close take what the change means for the subscription, then stores the instance.
@@ -148,7 +144,7 @@ async fn apply(
     let is_former = match &created {
         Some(created) => {
             subscribe::adopt(&mut new, created);
-            // What Close has not under the same key is gone.
+            // With the same key the old subscription is gone at Close, or locked: that key could not remove it later either.
             !is_same_account(&old_settings, &settings)
         }
         None if step == Step::Remove => {

@@ -3,13 +3,12 @@
 use serde_json::{Value, json};
 use shared::instance::{Instance, Phase};
 use shared::settings::Settings;
-use shared::table::TableError;
 use shared::warnings::Warnings;
 
-use super::change::MAX_TRIES;
 use super::find::find_any_by_account;
 use super::view;
 use crate::app::App;
+use crate::conflicts::Conflicts;
 use crate::http::authorization::Credentials;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
@@ -45,7 +44,8 @@ async fn retire(
     credentials: &Credentials,
     id: &str,
 ) -> Result<Instance, HandlerError> {
-    for _ in 0..MAX_TRIES {
+    let mut conflicts = Conflicts::default();
+    loop {
         let old = find_any_by_account(app, credentials, id).await?;
         let retired = Instance {
             phase: Phase::Removing,
@@ -57,15 +57,10 @@ async fn retire(
             .replace(&retired, false, call.clock.now())
             .await;
         app.cache.remove(retired.id);
-        match stored {
-            Err(TableError::Conflict) => {}
-            stored => {
-                stored?;
-                return Ok(retired);
-            }
+        if conflicts.resolve(stored)?.is_some() {
+            return Ok(retired);
         }
     }
-    Err(HandlerError::Contended)
 }
 
 /// Removes the subscription and those it followed. What broke off may have left more, which their URL tells. Returns what stays.

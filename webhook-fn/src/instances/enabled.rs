@@ -3,15 +3,14 @@
 use serde_json::Value;
 use shared::instance::Instance;
 use shared::settings::Settings;
-use shared::table::TableError;
 use shared::warnings::Warnings;
 
-use super::change::MAX_TRIES;
 use super::find::find_ready;
 use super::settle::{settle, settle_after};
-use super::subscribe::unsettled;
+use super::subscribe::{store, unsettled};
 use super::view;
 use crate::app::App;
+use crate::conflicts::Conflicts;
 use crate::http::authorization::Credentials;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
@@ -49,37 +48,43 @@ async fn set(
     id: &str,
     disabled: bool,
 ) -> Result<Value, HandlerError> {
-    for _ in 0..MAX_TRIES {
+    let (instance, settings) = store_set(app, call, credentials, id, disabled).await?;
+    let mut answer = view::to_json(&instance, &settings, &call.public_url);
+    if view::has_subscription(&instance, &settings) {
+        let settled = settle(app, call, instance.id).await;
+        let settled = settled.map_err(|error| unsettled(instance.id, error))?;
+        let mut warnings = Warnings::default();
+        settled.staying.warn(&mut warnings);
+        view::set_webhook(&mut answer, settled.webhook);
+        view::set_warnings(&mut answer, warnings);
+    }
+    tracing::info!(instance.id = %instance.id, disabled, "enabled or disabled");
+    Ok(answer)
+}
+
+async fn store_set(
+    app: &App,
+    call: &Call<'_>,
+    credentials: &Credentials,
+    id: &str,
+    disabled: bool,
+) -> Result<(Instance, Settings), HandlerError> {
+    let mut conflicts = Conflicts::default();
+    loop {
         let old = find_ready(app, credentials, id).await?;
         let settings = Settings::stored(&old.configuration).map_err(HandlerError::Configuration)?;
         let new = Instance {
             disabled,
             ..old.renewed()
         };
-        let is_polled = settings.poller.is_some() && !disabled;
-        let stored = app
-            .instances
-            .replace(&new, is_polled, call.clock.now())
-            .await;
-        app.cache.remove(new.id);
-        match stored {
-            Err(TableError::Conflict) => continue,
-            Err(error) if view::has_subscription(&new, &settings) => {
-                return Err(settle_after(app, call, new.id, error.into()).await);
+        let stored = match store(app, call, &new, &settings, None).await {
+            Err(error) if !error.is_conflict() && view::has_subscription(&new, &settings) => {
+                Err(settle_after(app, call, new.id, error).await)
             }
-            stored => stored?,
+            stored => stored,
+        };
+        if conflicts.resolve(stored)?.is_some() {
+            return Ok((new, settings));
         }
-        let mut answer = view::to_json(&new, &settings, &call.public_url);
-        if view::has_subscription(&new, &settings) {
-            let settled = settle(app, call, new.id).await;
-            let settled = settled.map_err(|error| unsettled(new.id, error))?;
-            let mut warnings = Warnings::default();
-            settled.staying.warn(&mut warnings);
-            view::set_webhook(&mut answer, settled.webhook);
-            view::set_warnings(&mut answer, warnings);
-        }
-        tracing::info!(instance.id = %new.id, disabled, "enabled or disabled");
-        return Ok(answer);
     }
-    Err(HandlerError::Contended)
 }

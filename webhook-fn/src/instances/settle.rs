@@ -5,12 +5,11 @@ use shared::close::webhook::{Status, SubscribedEvent, Wanted};
 use shared::instance::{Instance, Phase};
 use shared::instance_id::InstanceId;
 use shared::settings::Settings;
-use shared::table::TableError;
 
-use super::change::MAX_TRIES;
 use super::signature_keys::rotate;
 use super::{subscribe, view};
 use crate::app::App;
+use crate::conflicts::Conflicts;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
 use crate::subscription::at_close;
@@ -34,11 +33,8 @@ pub struct Settled {
 /// 400 where Close refuses the key or the subscription, 409, 503.
 pub async fn settle(app: &App, call: &Call<'_>, id: InstanceId) -> Result<Settled, HandlerError> {
     let mut stored = read(app, id).await?;
-    let mut settled = Settled::default();
-    for _ in 0..MAX_TRIES {
-        let Some((instance, settings)) = stored else {
-            return Ok(settled);
-        };
+    let (mut settled, mut conflicts) = (Settled::default(), Conflicts::default());
+    while let Some((instance, settings)) = stored {
         bring(app, call, &instance, &settings, &mut settled).await?;
         stored = read(app, id).await?;
         let is_same = stored.as_ref().is_none_or(|(now, now_settings)| {
@@ -46,10 +42,13 @@ pub async fn settle(app: &App, call: &Call<'_>, id: InstanceId) -> Result<Settle
                 && says_the_same((&instance, &settings), (now, now_settings))
         });
         if is_same {
-            return Ok(settled);
+            break;
+        }
+        if !conflicts.retry() {
+            return Err(HandlerError::Contended);
         }
     }
-    Err(HandlerError::Contended)
+    Ok(settled)
 }
 
 /// The same after a write that failed, which may have been done. Returns the error, which says so where that fails, too.
@@ -133,7 +132,7 @@ async fn bring(
 /// Where somebody else was faster, what they have stored is looked at next.
 fn unless_overtaken(stored: Result<(), HandlerError>) -> Result<(), HandlerError> {
     match stored {
-        Err(HandlerError::Table(TableError::Conflict)) => Ok(()),
+        Err(error) if error.is_conflict() => Ok(()),
         stored => stored,
     }
 }

@@ -5,12 +5,13 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use shared::instance::Instance;
+use shared::instance_id::InstanceId;
 use shared::table::TableError;
 
-use super::change::MAX_TRIES;
 use super::find::find_ready;
 use super::signature_keys::rotate;
 use crate::app::App;
+use crate::conflicts::Conflicts;
 use crate::http::authorization::{Credentials, hash_token};
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
@@ -26,26 +27,37 @@ pub async fn replace(
     id: &str,
 ) -> Result<Value, HandlerError> {
     let token = random_token()?;
-    let hash = hash_token(&token);
-    for _ in 0..MAX_TRIES {
+    let id = store(app, call, credentials, id, &hash_token(&token)).await?;
+    tracing::info!(instance.id = %id, "token replaced");
+    Ok(json!({"id": id, "token": token.expose_secret()}))
+}
+
+async fn store(
+    app: &App,
+    call: &Call<'_>,
+    credentials: &Credentials,
+    id: &str,
+    hash: &str,
+) -> Result<InstanceId, HandlerError> {
+    let mut conflicts = Conflicts::default();
+    loop {
         let old = find_ready(app, credentials, id).await?;
         let mut instance = Instance {
-            token_hash: hash.clone(),
+            token_hash: hash.to_owned(),
             ..old.clone()
         };
         rotate(&old, &mut instance, call.clock.now());
         let stored = app.instances.replace_token(&instance).await;
         app.cache.remove(instance.id);
-        match stored {
+        let stored = match stored {
             // The first attempt was done but not answered, so the old token opens nothing any more.
-            Err(TableError::Conflict) if has_hash(app, &instance, &hash).await? => {}
-            Err(TableError::Conflict) => continue,
-            stored => stored?,
+            Err(TableError::Conflict) if has_hash(app, &instance, hash).await? => Ok(()),
+            stored => stored,
+        };
+        if conflicts.resolve(stored)?.is_some() {
+            return Ok(instance.id);
         }
-        tracing::info!(instance.id = %instance.id, "token replaced");
-        return Ok(json!({"id": instance.id, "token": token.expose_secret()}));
     }
-    Err(HandlerError::Contended)
 }
 
 async fn has_hash(app: &App, instance: &Instance, hash: &str) -> Result<bool, TableError> {
