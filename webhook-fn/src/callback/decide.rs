@@ -7,7 +7,7 @@ use shared::instance::{Instance, Phase};
 use shared::settings::Settings;
 use shared::settings::callback::Callback;
 
-use super::deliver::Attempt;
+use super::attempt::Attempt;
 use super::message::{Message, Retry};
 use super::reason::Reason;
 use super::schedule;
@@ -143,7 +143,7 @@ mod tests {
     use shared::instance::{Instance, Phase};
 
     use super::{Known, Outcome, Plan, know, outcome, plan};
-    use crate::callback::deliver::Attempt;
+    use crate::callback::attempt::Attempt;
     use crate::callback::message::{Message, Retry};
     use crate::callback::reason::Reason;
 

@@ -8,7 +8,9 @@ use shared::clock::Clock;
 use shared::json;
 use shared::metrics::Measures;
 
-use super::app::{App, Batch, deliver};
+use super::app::App;
+use super::batch::Batch;
+use super::deliver::deliver;
 use super::message::{Message, SqsEvent};
 use super::release::release;
 use super::report;

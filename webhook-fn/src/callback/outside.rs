@@ -6,12 +6,10 @@ use shared::instance::Instance;
 use shared::instance_id::InstanceId;
 use shared::table::TableError;
 
-use super::app::App;
-use super::deliver::{self, Attempt, Request};
+use super::attempt::{Attempt, Request};
 use super::message::{Message, Retry};
-use super::queues::{QueueError, Queued};
+use super::queues::QueueError;
 use super::reason::Reason;
-use super::schedule;
 use super::waits_table::{Waiting, WaitingCursor, WaitingPage};
 
 /// The tables, the queues and the receivers.
@@ -84,82 +82,4 @@ pub enum PassOnError {
     /// Into the table of those that wait.
     #[error(transparent)]
     Table(#[from] TableError),
-}
-
-impl Outside for App {
-    async fn instance(&self, id: InstanceId) -> Result<Option<Instance>, TableError> {
-        self.instances.get(id).await
-    }
-
-    async fn note(&self, id: InstanceId, change: &CallbackChange) -> Result<(), TableError> {
-        self.instances.note_callback(id, change).await
-    }
-
-    async fn post(&self, request: Request<'_>, now: Timestamp) -> Attempt {
-        deliver::send(&self.http, request, now).await
-    }
-
-    async fn put_off(
-        &self,
-        message: &Message,
-        id: InstanceId,
-        retry: &Retry,
-        reason: Reason,
-        now: Timestamp,
-    ) -> Result<(), PassOnError> {
-        let delay = retry.due.duration_since(now);
-        if schedule::waits_in_table(message, delay) {
-            return Ok(self.waits.insert(message, id, retry, reason).await?);
-        }
-        let queued = Queued {
-            instance_id: id,
-            body: &message.body,
-            attempts: retry.attempts,
-            first_failure: Some(retry.first_failure),
-            reason: Some(&reason.to_string()),
-            delay,
-        };
-        Ok(self.queues.retry(&queued).await?)
-    }
-
-    async fn divert(&self, message: &Message, id: InstanceId) -> Result<(), PassOnError> {
-        let queued = Queued {
-            instance_id: id,
-            body: &message.body,
-            attempts: 0,
-            first_failure: None,
-            reason: None,
-            delay: SignedDuration::ZERO,
-        };
-        Ok(self.queues.retry(&queued).await?)
-    }
-
-    async fn give_up(&self, message: &Message, reason: Reason) -> Result<(), PassOnError> {
-        Ok(self.queues.give_up(message, reason).await?)
-    }
-
-    async fn due(
-        &self,
-        shard: u64,
-        until: Timestamp,
-        after: Option<WaitingCursor>,
-    ) -> Result<WaitingPage, TableError> {
-        self.waits.due(shard, until, after).await
-    }
-
-    async fn release(&self, waiting: &Waiting, delay: SignedDuration) -> Result<(), PassOnError> {
-        let queued = Queued {
-            instance_id: waiting.instance_id,
-            body: &waiting.body,
-            attempts: waiting.attempts,
-            first_failure: Some(waiting.first_failure),
-            reason: Some(&waiting.reason),
-            delay,
-        };
-        Ok(self.queues.retry(&queued).await?)
-    }
-
-    async fn remove(&self, waiting: &Waiting) -> Result<(), TableError> {
-        self.waits.remove(waiting).await
-    }
 }

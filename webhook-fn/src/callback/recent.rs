@@ -7,7 +7,7 @@ use std::time::Duration;
 use shared::instance_id::InstanceId;
 use tokio::time::Instant;
 
-use super::deliver::Attempt;
+use super::attempt::Attempt;
 use super::reason::Reason;
 
 /// Shorter than the first wait, so that a retry is an attempt again. In that time a sandbox can go through hundreds of a dead
@@ -61,7 +61,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::{REMEMBERED_FOR, Recent};
-    use crate::callback::deliver::Attempt;
+    use crate::callback::attempt::Attempt;
     use crate::callback::reason::Reason;
 
     fn failed(reason: Reason) -> Attempt {

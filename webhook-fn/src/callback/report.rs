@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use shared::instance_id::InstanceId;
 use shared::metrics::{Measures, Metric};
 
-use super::app::{Ended, Fate, Handled};
+use super::disposition::{Ended, Fate, Handled};
 use super::release::Released;
 
 /// The metrics of each instance's notifications, and of messages that are nobody's. What is kept is measured when it comes
@@ -51,7 +51,7 @@ mod tests {
     use shared::metrics::{Measures, Metric};
 
     use super::{measures, of_tick};
-    use crate::callback::app::{Ended, Fate};
+    use crate::callback::disposition::{Ended, Fate};
     use crate::callback::message::Message;
     use crate::callback::release::Released;
 

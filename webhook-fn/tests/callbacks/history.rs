@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use webhook_fn::callback::deliver::Attempt;
+use webhook_fn::callback::attempt::Attempt;
 use webhook_fn::callback::reason::Reason;
 
 /// What a receiver answers in, unless it is slow.

@@ -5,7 +5,7 @@ use shared::callback::{CallbackChange, OPEN_FOR};
 use shared::instance::Instance;
 use shared::instance_id::InstanceId;
 use shared::table::TableError;
-use webhook_fn::callback::deliver::{Attempt, Request};
+use webhook_fn::callback::attempt::{Attempt, Request};
 use webhook_fn::callback::message::{Message, Retry};
 use webhook_fn::callback::outside::{Outside, PassOnError};
 use webhook_fn::callback::queues::MAX_DELAY;

@@ -9,7 +9,8 @@ use shared::clock::Clock;
 use tokio::runtime::Builder;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{Instant, sleep, sleep_until};
-use webhook_fn::callback::app::{Batch, deliver};
+use webhook_fn::callback::batch::Batch;
+use webhook_fn::callback::deliver::deliver;
 use webhook_fn::callback::recent::Recent;
 use webhook_fn::callback::release::release;
 

@@ -13,7 +13,7 @@ use shared::instance::Instance;
 use shared::instance_id::InstanceId;
 use shared::table::TableError;
 use tokio::time::sleep;
-use webhook_fn::callback::deliver::{Attempt, Request};
+use webhook_fn::callback::attempt::{Attempt, Request};
 use webhook_fn::callback::message::{Message, Retry};
 use webhook_fn::callback::outside::{Outside, PassOnError};
 use webhook_fn::callback::reason::Reason;

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use shared::instance_id::InstanceId;
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use webhook_fn::callback::deliver::Attempt;
+use webhook_fn::callback::attempt::Attempt;
 use webhook_fn::callback::message::Message;
 use webhook_fn::callback::reason::Reason;
 

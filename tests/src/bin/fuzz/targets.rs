@@ -31,7 +31,7 @@ use shared::poller_configuration::{self, Resource, urls};
 use shared::query_url::Query;
 use shared::settings::{Policy, Settings, field};
 use shared::warnings::MAX_WARNINGS;
-use webhook_fn::callback::deliver::Attempt;
+use webhook_fn::callback::attempt::Attempt;
 use webhook_fn::callback::event::Published;
 use webhook_fn::callback::message::{Message, SqsEvent};
 use webhook_fn::callback::reason::Reason;

@@ -8,17 +8,17 @@ use jiff::Timestamp;
 use shared::callback::CallbackNote;
 use shared::instance_id::InstanceId;
 use shared::settings::callback::Callback;
-use shared::table::TableError;
 use tokio::time::{Instant, timeout};
 
-use super::app::{Batch, Ended, Fate, Notice};
+use super::attempt::{Attempt, Request};
+use super::batch::{Batch, Notice};
 use super::decide::{self, Known, Outcome, Plan};
-use super::deliver::{Attempt, Request};
+use super::disposition::{self, Ended, Fate};
 use super::message::Message;
+use super::note::{self, to_note, waiting};
 use super::outside::Outside;
 use super::reason::Reason;
 use super::{notification, schedule, signature};
-use crate::conflicts::Conflicts;
 
 /// An attempt that takes longer is slow.
 const SLOW: Duration = Duration::from_secs(2);
@@ -57,10 +57,10 @@ pub async fn deliver_to<'a, O: Outside>(
     };
     let handling = join_all(notices.iter().map(|notice| delivery.handle(notice)));
     let handled = delivery.count_meanwhile(handling).await;
-    log(id, &handled);
+    disposition::log(id, &handled);
     if let Ok(known) = &known {
         let note = to_note(&handled, delivery.is_slow.get(), delivery.waiting.take());
-        delivery.note(known, note).await;
+        note::store(batch, known, note).await;
     }
     ended(notices, handled.into_iter().map(|(_, fate)| fate))
 }
@@ -124,7 +124,7 @@ impl<O: Outside> Delivery<'_, O> {
                 waiting,
                 ..CallbackNote::default()
             };
-            self.note(known, note).await;
+            note::store(self.batch, known, note).await;
         }
     }
 
@@ -157,7 +157,7 @@ impl<O: Outside> Delivery<'_, O> {
             is_slow: true,
             ..CallbackNote::default()
         };
-        join(posting, self.note(known, note)).await.0
+        join(posting, note::store(self.batch, known, note)).await.0
     }
 
     /// A message is deleted from its queue only when it is in another one, if that is where it goes.
@@ -178,45 +178,6 @@ impl<O: Outside> Delivery<'_, O> {
             Err(error) => {
                 tracing::error!(message.id, %error, "a notification could not be passed on; it comes again");
                 Fate::Kept
-            }
-        }
-    }
-
-    /// If it cannot be noted, the notifications are where they should be all the same.
-    async fn note(&self, known: &Known, note: CallbackNote) {
-        if let Err(error) = self.try_note(known, note).await {
-            tracing::warn!(instance.id = %self.id, %error, "how a callback fares could not be noted");
-        }
-    }
-
-    async fn try_note(&self, known: &Known, mut note: CallbackNote) -> Result<(), TableError> {
-        let since = known.instance.callback_since;
-        let mut stored = (known.instance.callback.clone(), since);
-        let mut conflicts = Conflicts::default();
-        loop {
-            let (state, of) = stored;
-            if of != since {
-                // Another URL was set: the attempts say nothing of that.
-                note = CallbackNote {
-                    waiting: note.waiting,
-                    ..CallbackNote::default()
-                };
-            }
-            let now = self.batch.clock.now();
-            let Some(change) = state.change(of, note.clone(), now) else {
-                return Ok(());
-            };
-            match self.batch.outside.note(self.id, &change).await {
-                Err(TableError::Conflict) => {}
-                noted => return noted,
-            }
-            let Some(instance) = self.batch.outside.instance(self.id).await? else {
-                tracing::info!(instance.id = %self.id, "the instance was removed");
-                return Ok(());
-            };
-            stored = (instance.callback, instance.callback_since);
-            if !conflicts.retry() {
-                return Err(TableError::Conflict);
             }
         }
     }
@@ -242,51 +203,4 @@ fn request<'a>(
 /// From -1 to 1.
 fn random() -> f64 {
     2.0 * fastrand::f64() - 1.0
-}
-
-/// One line for all that were not delivered.
-fn log(id: InstanceId, handled: &[(Outcome, Fate)]) {
-    let reason = handled.iter().rev().find_map(|(outcome, _)| match outcome {
-        Outcome::Delivered | Outcome::Diverted => None,
-        Outcome::Again(_, reason) | Outcome::Dead(reason) => Some(reason),
-    });
-    let Some(reason) = reason else {
-        return;
-    };
-    let count = |fate: Fate| handled.iter().filter(|(_, found)| *found == fate).count();
-    let (retried, dead) = (count(Fate::Again), count(Fate::Dead));
-    if dead == 0 {
-        tracing::info!(instance.id = %id, retried, %reason, "notifications failed and wait for another attempt");
-    } else {
-        tracing::warn!(instance.id = %id, retried, dead, %reason, "notifications were given up");
-    }
-}
-
-/// Notifications that wait now and did not before, less those that wait no more.
-fn waiting(message: &Message, fate: Fate) -> i64 {
-    let waited = 0 < message.attempts;
-    match fate {
-        Fate::Again if !waited => 1,
-        Fate::Delivered | Fate::Dead if waited => -1,
-        _ => 0,
-    }
-}
-
-fn to_note(handled: &[(Outcome, Fate)], is_slow: bool, waiting: i64) -> CallbackNote {
-    let mut note = CallbackNote {
-        waiting,
-        is_slow,
-        ..CallbackNote::default()
-    };
-    for (outcome, _) in handled {
-        match outcome {
-            Outcome::Delivered => note.is_delivered = true,
-            Outcome::Again(_, reason) | Outcome::Dead(reason) if reason.is_the_callbacks() => {
-                note.failure = Some(reason.to_string());
-                note.is_gone |= *reason == Reason::Gone;
-            }
-            _ => {}
-        }
-    }
-    note
 }
