@@ -14,13 +14,33 @@ use super::schedule;
 
 /// Whose notifications are delivered.
 #[derive(Debug)]
-pub struct Known {
+pub struct Recipient {
     /// As it is stored.
     pub instance: Instance,
     /// What its configuration means.
     pub settings: Settings,
     /// How its callback URL has fared.
     pub state: CallbackState,
+}
+
+impl Recipient {
+    /// Reads a stored instance.
+    ///
+    /// # Errors
+    /// Where there is none, or none that works.
+    pub fn read(instance: Option<Instance>) -> Result<Self, Reason> {
+        let instance = instance.ok_or(Reason::UnknownInstance)?;
+        if instance.phase == Phase::Removing {
+            return Err(Reason::UnknownInstance);
+        }
+        let settings = Settings::stored(&instance.configuration);
+        let settings = settings.map_err(|_| Reason::BadConfiguration)?;
+        Ok(Self {
+            state: instance.callback.of(instance.callback_since),
+            instance,
+            settings,
+        })
+    }
 }
 
 /// What to do with a notification.
@@ -45,34 +65,16 @@ pub enum Outcome {
     Dead(Reason),
 }
 
-/// Reads a stored instance.
-///
-/// # Errors
-/// Where there is none, or none that works.
-pub fn know(instance: Option<Instance>) -> Result<Known, Reason> {
-    let instance = instance.ok_or(Reason::UnknownInstance)?;
-    if instance.phase == Phase::Removing {
-        return Err(Reason::UnknownInstance);
-    }
-    let settings = Settings::stored(&instance.configuration);
-    let settings = settings.map_err(|_| Reason::BadConfiguration)?;
-    Ok(Known {
-        state: instance.callback.of(instance.callback_since),
-        instance,
-        settings,
-    })
-}
-
 /// What to do with a notification of an instance. `random` is from -1 to 1.
 pub fn plan<'a>(
-    known: &'a Known,
+    recipient: &'a Recipient,
     message: &Message,
     allow_loopback: bool,
     now: Timestamp,
     random: f64,
 ) -> Plan<'a> {
-    let state = &known.state;
-    let callback = match destination(known, allow_loopback) {
+    let state = &recipient.state;
+    let callback = match destination(recipient, allow_loopback) {
         Ok(callback) => callback,
         Err(reason) => return Plan::Without(Outcome::Dead(reason)),
     };
@@ -88,11 +90,15 @@ pub fn plan<'a>(
     }
 }
 
-fn destination(known: &Known, allow_loopback: bool) -> Result<&Callback, Reason> {
-    let callback = known.settings.callback.as_ref().ok_or(Reason::NoCallback)?;
+fn destination(recipient: &Recipient, allow_loopback: bool) -> Result<&Callback, Reason> {
+    let callback = recipient
+        .settings
+        .callback
+        .as_ref()
+        .ok_or(Reason::NoCallback)?;
     let is_public =
         callback.url.scheme() == "https" && !address::names_no_public_address(&callback.url);
-    if known.state.gone {
+    if recipient.state.gone {
         Err(Reason::Gone)
     } else if !is_public && !allow_loopback {
         Err(Reason::AddressNotAllowed)
@@ -142,7 +148,7 @@ mod tests {
     use shared::configuration::Configuration;
     use shared::instance::{Instance, Phase};
 
-    use super::{Known, Outcome, Plan, know, outcome, plan};
+    use super::{Outcome, Plan, Recipient, outcome, plan};
     use crate::callback::attempt::Attempt;
     use crate::callback::message::{Message, Retry};
     use crate::callback::reason::Reason;
@@ -163,10 +169,10 @@ mod tests {
         Instance::new(20_931.try_into().unwrap(), "Test", configuration, NOW)
     }
 
-    fn known(url: &str, state: CallbackState) -> Known {
+    fn recipient(url: &str, state: CallbackState) -> Recipient {
         let mut instance = instance(url);
         instance.callback = state;
-        know(Some(instance)).unwrap()
+        Recipient::read(Some(instance)).unwrap()
     }
 
     /// A message of the first queue, or one of the retry queue after so many failures.
@@ -182,8 +188,8 @@ mod tests {
         }
     }
 
-    fn planned(known: &Known, attempts: Option<u32>) -> Result<String, Outcome> {
-        match plan(known, &message(attempts), false, NOW, 0.0) {
+    fn planned(recipient: &Recipient, attempts: Option<u32>) -> Result<String, Outcome> {
+        match plan(recipient, &message(attempts), false, NOW, 0.0) {
             Plan::Post(callback) => Ok(callback.url.to_string()),
             Plan::Without(outcome) => Err(outcome),
         }
@@ -202,16 +208,22 @@ mod tests {
 
     #[test]
     fn an_instance_must_be_there_and_work() {
-        assert_eq!(know(None).unwrap_err(), Reason::UnknownInstance);
+        assert_eq!(Recipient::read(None).unwrap_err(), Reason::UnknownInstance);
         let mut removing = instance(URL);
         removing.phase = Phase::Removing;
-        assert_eq!(know(Some(removing)).unwrap_err(), Reason::UnknownInstance);
+        assert_eq!(
+            Recipient::read(Some(removing)).unwrap_err(),
+            Reason::UnknownInstance
+        );
         let mut broken = instance(URL);
         broken.configuration.set("event.vendor.type", "pull");
-        assert_eq!(know(Some(broken)).unwrap_err(), Reason::BadConfiguration);
+        assert_eq!(
+            Recipient::read(Some(broken)).unwrap_err(),
+            Reason::BadConfiguration
+        );
         let mut disabled = instance(URL);
         disabled.disabled = true;
-        assert!(know(Some(disabled)).is_ok());
+        assert!(Recipient::read(Some(disabled)).is_ok());
     }
 
     #[test]
@@ -220,9 +232,9 @@ mod tests {
         instance
             .configuration
             .set("event.notification.enabled", "false");
-        let known = know(Some(instance)).unwrap();
+        let recipient = Recipient::read(Some(instance)).unwrap();
         let dead = Outcome::Dead(Reason::NoCallback);
-        assert_eq!(planned(&known, None), Err(dead));
+        assert_eq!(planned(&recipient, None), Err(dead));
     }
 
     #[test]
@@ -233,11 +245,11 @@ mod tests {
         };
         for attempts in [None, Some(1)] {
             let dead = Outcome::Dead(Reason::Gone);
-            assert_eq!(planned(&known(URL, gone.clone()), attempts), Err(dead));
+            assert_eq!(planned(&recipient(URL, gone.clone()), attempts), Err(dead));
             let mut other = instance(URL);
             other.callback = gone.clone();
             other.callback_since = 2;
-            let other = know(Some(other)).unwrap();
+            let other = Recipient::read(Some(other)).unwrap();
             assert_eq!(planned(&other, attempts), Ok(URL.to_owned()));
         }
     }
@@ -253,12 +265,15 @@ mod tests {
             first_failure: NOW,
             due: later(512),
         };
-        let open = known(URL, state(later(1)));
+        let open = recipient(URL, state(later(1)));
         let spared = Err(Outcome::Again(retry, Reason::CircuitOpen));
         assert_eq!(planned(&open, None), spared);
         assert_eq!(planned(&open, Some(0)), spared);
         assert_eq!(planned(&open, Some(1)), Ok(URL.to_owned()));
-        assert_eq!(planned(&known(URL, state(NOW)), None), Ok(URL.to_owned()));
+        assert_eq!(
+            planned(&recipient(URL, state(NOW)), None),
+            Ok(URL.to_owned())
+        );
     }
 
     #[test]
@@ -267,11 +282,14 @@ mod tests {
             slow_until: Some(until),
             ..CallbackState::default()
         };
-        let slow = known(URL, state(later(1)));
+        let slow = recipient(URL, state(later(1)));
         assert_eq!(planned(&slow, None), Err(Outcome::Diverted));
         assert_eq!(planned(&slow, Some(0)), Ok(URL.to_owned()));
         assert_eq!(planned(&slow, Some(1)), Ok(URL.to_owned()));
-        assert_eq!(planned(&known(URL, state(NOW)), None), Ok(URL.to_owned()));
+        assert_eq!(
+            planned(&recipient(URL, state(NOW)), None),
+            Ok(URL.to_owned())
+        );
     }
 
     #[test]
@@ -281,10 +299,10 @@ mod tests {
             "https://[fd00::1]/",
             "http://app.example.com/",
         ] {
-            let known = known(url, CallbackState::default());
+            let recipient = recipient(url, CallbackState::default());
             let dead = Outcome::Dead(Reason::AddressNotAllowed);
-            assert_eq!(planned(&known, None), Err(dead), "{url}");
-            let allowed = plan(&known, &message(None), true, NOW, 0.0);
+            assert_eq!(planned(&recipient, None), Err(dead), "{url}");
+            let allowed = plan(&recipient, &message(None), true, NOW, 0.0);
             assert!(matches!(allowed, Plan::Post(_)), "{url}");
         }
     }

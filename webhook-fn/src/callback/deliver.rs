@@ -6,7 +6,7 @@ use futures_util::future::{join, join_all};
 use shared::instance_id::InstanceId;
 
 use super::batch::{Batch, Notice};
-use super::disposition::{Ended, Fate, Handled};
+use super::disposition::{Disposition, Ended, Handled};
 use super::event::Published;
 use super::instance_delivery::deliver_to;
 use super::message::Message;
@@ -42,19 +42,19 @@ fn sort_out(messages: &[Message]) -> (BTreeMap<InstanceId, Vec<Notice<'_>>>, Vec
 
 async fn give_up<'a, O: Outside>(batch: Batch<'_, O>, message: &'a Message) -> Ended<'a> {
     let reason = Reason::NotAnEvent;
-    let fate = match batch.outside.give_up(message, reason).await {
+    let disposition = match batch.outside.give_up(message, reason).await {
         Ok(()) => {
             tracing::warn!(message.id, %reason, "a message was given up");
-            Fate::Dead
+            Disposition::Dead
         }
         Err(error) => {
             tracing::error!(message.id, %error, "a message could not be given up");
-            Fate::Kept
+            Disposition::Kept
         }
     };
     Ended {
         message,
         published: None,
-        fate,
+        disposition,
     }
 }

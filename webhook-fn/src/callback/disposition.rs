@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use shared::instance_id::InstanceId;
 
 use super::decide::Outcome;
-use super::message::{Answer, Message};
+use super::message::{BatchResponse, Message};
 
 /// Where a message went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum Disposition {
     /// To its callback URL.
     Delivered,
     /// To wait for another attempt.
@@ -29,7 +29,7 @@ pub struct Ended<'a> {
     /// When its event was published, if it is one.
     pub published: Option<Timestamp>,
     /// Where it went.
-    pub fate: Fate,
+    pub disposition: Disposition,
 }
 
 /// What became of the messages of a batch.
@@ -43,20 +43,26 @@ pub struct Handled<'a> {
 
 impl Handled<'_> {
     /// What SQS is told: what could not be done stays in its queue.
-    pub fn answer(&self) -> Answer {
-        let kept = self.ended().filter(|ended| ended.fate == Fate::Kept);
-        Answer::keeping(kept.map(|ended| ended.message.id.clone()))
+    pub fn answer(&self) -> BatchResponse {
+        let kept = self
+            .ended()
+            .filter(|ended| ended.disposition == Disposition::Kept);
+        BatchResponse::keeping(kept.map(|ended| ended.message.id.clone()))
     }
 
     /// Logs how many went where.
     pub fn log(&self) {
-        let count = |fate: Fate| self.ended().filter(|ended| ended.fate == fate).count();
+        let count = |disposition: Disposition| {
+            self.ended()
+                .filter(|ended| ended.disposition == disposition)
+                .count()
+        };
         tracing::info!(
-            delivered = count(Fate::Delivered),
-            retried = count(Fate::Again),
-            diverted = count(Fate::Diverted),
-            dead = count(Fate::Dead),
-            kept = count(Fate::Kept),
+            delivered = count(Disposition::Delivered),
+            retried = count(Disposition::Again),
+            diverted = count(Disposition::Diverted),
+            dead = count(Disposition::Dead),
+            kept = count(Disposition::Kept),
             "a batch of notifications was handled"
         );
     }
@@ -68,7 +74,7 @@ impl Handled<'_> {
 }
 
 /// Logs one line for all notifications of an instance that were not delivered.
-pub fn log(id: InstanceId, handled: &[(Outcome, Fate)]) {
+pub fn log(id: InstanceId, handled: &[(Outcome, Disposition)]) {
     let reason = handled.iter().rev().find_map(|(outcome, _)| match outcome {
         Outcome::Delivered | Outcome::Diverted => None,
         Outcome::Again(_, reason) | Outcome::Dead(reason) => Some(reason),
@@ -76,8 +82,13 @@ pub fn log(id: InstanceId, handled: &[(Outcome, Fate)]) {
     let Some(reason) = reason else {
         return;
     };
-    let count = |fate: Fate| handled.iter().filter(|(_, found)| *found == fate).count();
-    let (retried, dead) = (count(Fate::Again), count(Fate::Dead));
+    let count = |disposition: Disposition| {
+        handled
+            .iter()
+            .filter(|(_, found)| *found == disposition)
+            .count()
+    };
+    let (retried, dead) = (count(Disposition::Again), count(Disposition::Dead));
     if dead == 0 {
         tracing::info!(instance.id = %id, retried, %reason, "notifications failed and wait for another attempt");
     } else {

@@ -22,16 +22,16 @@ struct Envelope<'a> {
 #[derive(Debug)]
 pub struct Published<'a> {
     /// The event.
-    pub event: Event<'a>,
+    pub event: Detail<'a>,
     /// When EventBridge took it, in whole seconds, the same on every delivery and after a replay; of a message that somebody
     /// sent without that, the date of the change.
     pub time: Timestamp,
 }
 
-/// One change of one instance.
+/// One change of one instance: the `detail` of the record.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Event<'a> {
+pub struct Detail<'a> {
     /// The same on every delivery.
     pub id: EventId,
     /// Whose.
@@ -73,7 +73,7 @@ impl<'a> Published<'a> {
         if envelope.source != SOURCE {
             return None;
         }
-        let event: Event<'a> = json::read(envelope.detail.get()).ok()?;
+        let event: Detail<'a> = json::read(envelope.detail.get()).ok()?;
         Some(Self {
             time: envelope.time.unwrap_or(event.date),
             event,

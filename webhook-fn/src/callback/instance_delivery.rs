@@ -12,8 +12,8 @@ use tokio::time::{Instant, timeout};
 
 use super::attempt::{Attempt, Request};
 use super::batch::{Batch, Notice};
-use super::decide::{self, Known, Outcome, Plan};
-use super::disposition::{self, Ended, Fate};
+use super::decide::{self, Outcome, Plan, Recipient};
+use super::disposition::{self, Disposition, Ended};
 use super::message::Message;
 use super::note::{self, to_note, waiting};
 use super::outside::Outside;
@@ -29,7 +29,7 @@ const COUNT_EVERY: Duration = Duration::from_secs(5);
 struct Delivery<'a, O> {
     batch: Batch<'a, O>,
     id: InstanceId,
-    known: Result<&'a Known, Reason>,
+    recipient: Result<&'a Recipient, Reason>,
     is_slow: Cell<bool>,
     /// Notifications that wait now and did not before, less those that wait no more, which is not noted yet.
     waiting: Cell<i64>,
@@ -41,63 +41,72 @@ pub async fn deliver_to<'a, O: Outside>(
     id: InstanceId,
     notices: &[Notice<'a>],
 ) -> Vec<Ended<'a>> {
-    let known = match batch.outside.instance(id).await {
-        Ok(instance) => decide::know(instance),
+    let recipient = match batch.outside.instance(id).await {
+        Ok(instance) => Recipient::read(instance),
         Err(error) => {
             tracing::error!(instance.id = %id, %error, "an instance could not be read; its notifications come again");
-            return ended(notices, std::iter::repeat(Fate::Kept));
+            return ended(notices, std::iter::repeat(Disposition::Kept));
         }
     };
     let delivery = Delivery {
         batch,
         id,
-        known: known.as_ref().map_err(|reason| *reason),
+        recipient: recipient.as_ref().map_err(|reason| *reason),
         is_slow: Cell::new(false),
         waiting: Cell::new(0),
     };
     let handling = join_all(notices.iter().map(|notice| delivery.handle(notice)));
     let handled = delivery.count_meanwhile(handling).await;
     disposition::log(id, &handled);
-    if let Ok(known) = &known {
+    if let Ok(recipient) = &recipient {
         let note = to_note(&handled, delivery.is_slow.get(), delivery.waiting.take());
-        note::store(batch, known, note).await;
+        note::store(batch, recipient, note).await;
     }
-    ended(notices, handled.into_iter().map(|(_, fate)| fate))
+    ended(
+        notices,
+        handled.into_iter().map(|(_, disposition)| disposition),
+    )
 }
 
-fn ended<'a>(notices: &[Notice<'a>], fates: impl Iterator<Item = Fate>) -> Vec<Ended<'a>> {
-    let ended = notices.iter().zip(fates).map(|(notice, fate)| Ended {
-        message: notice.message,
-        published: Some(notice.published.time),
-        fate,
-    });
+fn ended<'a>(
+    notices: &[Notice<'a>],
+    dispositions: impl Iterator<Item = Disposition>,
+) -> Vec<Ended<'a>> {
+    let ended = notices
+        .iter()
+        .zip(dispositions)
+        .map(|(notice, disposition)| Ended {
+            message: notice.message,
+            published: Some(notice.published.time),
+            disposition,
+        });
     ended.collect()
 }
 
 impl<O: Outside> Delivery<'_, O> {
-    async fn handle(&self, notice: &Notice<'_>) -> (Outcome, Fate) {
+    async fn handle(&self, notice: &Notice<'_>) -> (Outcome, Disposition) {
         let Batch {
             allow_loopback,
             clock,
             ..
         } = self.batch;
         let message = notice.message;
-        let outcome = match self.known {
+        let outcome = match self.recipient {
             Err(reason) => Outcome::Dead(reason),
-            Ok(known) => {
-                match decide::plan(known, message, allow_loopback, clock.now(), random()) {
+            Ok(recipient) => {
+                match decide::plan(recipient, message, allow_loopback, clock.now(), random()) {
                     Plan::Without(outcome) => outcome,
                     Plan::Post(callback) => {
-                        let attempt = self.attempt(known, callback, notice).await;
+                        let attempt = self.attempt(recipient, callback, notice).await;
                         decide::outcome(attempt, message, clock.now(), random())
                     }
                 }
             }
         };
-        let fate = self.pass_on(message, outcome).await;
-        let waiting = self.waiting.get() + waiting(message, fate);
+        let disposition = self.pass_on(message, outcome).await;
+        let waiting = self.waiting.get() + waiting(message, disposition);
         self.waiting.set(waiting);
-        (outcome, fate)
+        (outcome, disposition)
     }
 
     /// Notes how many more wait while attempts go on.
@@ -117,35 +126,40 @@ impl<O: Outside> Delivery<'_, O> {
 
     async fn count(&self) {
         let waiting = self.waiting.take();
-        if let Ok(known) = self.known
+        if let Ok(recipient) = self.recipient
             && waiting != 0
         {
             let note = CallbackNote {
                 waiting,
                 ..CallbackNote::default()
             };
-            note::store(self.batch, known, note).await;
+            note::store(self.batch, recipient, note).await;
         }
     }
 
     /// The last attempt is always made. Another is not where one at the same URL has just timed out.
-    async fn attempt(&self, known: &Known, callback: &Callback, notice: &Notice<'_>) -> Attempt {
+    async fn attempt(
+        &self,
+        recipient: &Recipient,
+        callback: &Callback,
+        notice: &Notice<'_>,
+    ) -> Attempt {
         let Batch { recent, clock, .. } = self.batch;
         let is_last = schedule::is_last(notice.message.attempts);
-        let since = known.instance.callback_since;
+        let since = recipient.instance.callback_since;
         let recalled = recent.recall(self.id, since, Instant::now());
         if let Some(attempt) = recalled.filter(|_| !is_last) {
             return attempt;
         }
-        let request = request(known, callback, notice, clock.now());
+        let request = request(recipient, callback, notice, clock.now());
         let posting = self.batch.outside.post(request, clock.now());
-        let attempt = self.time(known, posting).await;
+        let attempt = self.time(recipient, posting).await;
         recent.remember(self.id, since, attempt, Instant::now());
         attempt
     }
 
     /// Notes that the URL is slow while the attempt goes on: other batches then leave its first attempts to the retry queue.
-    async fn time(&self, known: &Known, posting: impl Future<Output = Attempt>) -> Attempt {
+    async fn time(&self, recipient: &Recipient, posting: impl Future<Output = Attempt>) -> Attempt {
         let mut posting = std::pin::pin!(posting);
         if let Ok(attempt) = timeout(SLOW, &mut posting).await {
             return attempt;
@@ -157,41 +171,46 @@ impl<O: Outside> Delivery<'_, O> {
             is_slow: true,
             ..CallbackNote::default()
         };
-        join(posting, note::store(self.batch, known, note)).await.0
+        join(posting, note::store(self.batch, recipient, note))
+            .await
+            .0
     }
 
     /// A message is deleted from its queue only when it is in another one, if that is where it goes.
-    async fn pass_on(&self, message: &Message, outcome: Outcome) -> Fate {
+    async fn pass_on(&self, message: &Message, outcome: Outcome) -> Disposition {
         let Batch { outside, clock, .. } = self.batch;
-        let (passed_on, fate) = match outcome {
-            Outcome::Delivered => (Ok(()), Fate::Delivered),
+        let (passed_on, disposition) = match outcome {
+            Outcome::Delivered => (Ok(()), Disposition::Delivered),
             Outcome::Again(retry, reason) => {
                 let now = clock.now();
                 let put_off = outside.put_off(message, self.id, &retry, reason, now);
-                (put_off.await, Fate::Again)
+                (put_off.await, Disposition::Again)
             }
-            Outcome::Diverted => (outside.divert(message, self.id).await, Fate::Diverted),
-            Outcome::Dead(reason) => (outside.give_up(message, reason).await, Fate::Dead),
+            Outcome::Diverted => (
+                outside.divert(message, self.id).await,
+                Disposition::Diverted,
+            ),
+            Outcome::Dead(reason) => (outside.give_up(message, reason).await, Disposition::Dead),
         };
         match passed_on {
-            Ok(()) => fate,
+            Ok(()) => disposition,
             Err(error) => {
                 tracing::error!(message.id, %error, "a notification could not be passed on; it comes again");
-                Fate::Kept
+                Disposition::Kept
             }
         }
     }
 }
 
 fn request<'a>(
-    known: &Known,
+    recipient: &Recipient,
     callback: &'a Callback,
     notice: &Notice<'_>,
     now: Timestamp,
 ) -> Request<'a> {
     let published = &notice.published;
-    let body = notification::body(published, &known.settings);
-    let keys = signature::keys(&known.instance, now);
+    let body = notification::body(published, &recipient.settings);
+    let keys = signature::keys(&recipient.instance, now);
     let signature = signature::headers(callback, &keys, published.event.id, now, body.as_bytes());
     Request {
         callback,

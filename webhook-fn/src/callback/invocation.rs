@@ -26,7 +26,7 @@ enum Invocation {
 }
 
 #[derive(Deserialize)]
-struct Envelope {
+struct ScheduledEvent {
     #[serde(rename = "detail-type")]
     detail_type: String,
 }
@@ -98,8 +98,8 @@ fn parse(payload: &RawValue) -> Result<Invocation, UnknownInvocation> {
     if let Ok(batch) = json::read(payload.get()) {
         return Ok(Invocation::Deliver(batch));
     }
-    match json::read::<Envelope>(payload.get()) {
-        Ok(envelope) if envelope.detail_type == SCHEDULED => Ok(Invocation::Release),
+    match json::read::<ScheduledEvent>(payload.get()) {
+        Ok(event) if event.detail_type == SCHEDULED => Ok(Invocation::Release),
         _ => Err(UnknownInvocation),
     }
 }

@@ -75,7 +75,7 @@ pub struct Retry {
 /// The messages of a batch that stay in their queue; the others are deleted.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Answer {
+pub struct BatchResponse {
     batch_item_failures: Vec<Failure>,
 }
 
@@ -110,7 +110,7 @@ impl Message {
     }
 }
 
-impl Answer {
+impl BatchResponse {
     /// The answer that keeps these messages.
     pub fn keeping(ids: impl IntoIterator<Item = String>) -> Self {
         let failure = |item_identifier| Failure { item_identifier };
@@ -155,7 +155,7 @@ fn to_time(millis: &str) -> Option<Timestamp> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{Answer, Message, SqsEvent};
+    use super::{BatchResponse, Message, SqsEvent};
 
     const RETRY_QUEUE: &str = "https://sqs.eu-central-1.amazonaws.com/123456789012/retries";
 
@@ -242,11 +242,11 @@ mod tests {
 
     #[test]
     fn what_stays_is_named() {
-        let answer = Answer::keeping(["m1".to_owned()]);
+        let answer = BatchResponse::keeping(["m1".to_owned()]);
         assert_eq!(answer.kept().collect::<Vec<_>>(), ["m1"]);
         let answer = serde_json::to_string(&answer).unwrap();
         assert_eq!(answer, r#"{"batchItemFailures":[{"itemIdentifier":"m1"}]}"#);
-        let none = serde_json::to_string(&Answer::default()).unwrap();
+        let none = serde_json::to_string(&BatchResponse::default()).unwrap();
         assert_eq!(none, r#"{"batchItemFailures":[]}"#);
     }
 }

@@ -4,29 +4,29 @@ use shared::callback::CallbackNote;
 use shared::table::TableError;
 
 use super::batch::Batch;
-use super::decide::{Known, Outcome};
-use super::disposition::Fate;
+use super::decide::{Outcome, Recipient};
+use super::disposition::Disposition;
 use super::message::Message;
 use super::outside::Outside;
 use super::reason::Reason;
 use crate::conflicts::Conflicts;
 
 /// Notes how a callback fares. If it cannot be noted, the notifications are where they should be all the same.
-pub async fn store<O: Outside>(batch: Batch<'_, O>, known: &Known, note: CallbackNote) {
-    if let Err(error) = try_note(batch, known, note).await {
-        let id = known.instance.id;
+pub async fn store<O: Outside>(batch: Batch<'_, O>, recipient: &Recipient, note: CallbackNote) {
+    if let Err(error) = try_note(batch, recipient, note).await {
+        let id = recipient.instance.id;
         tracing::warn!(instance.id = %id, %error, "how a callback fares could not be noted");
     }
 }
 
 async fn try_note<O: Outside>(
     batch: Batch<'_, O>,
-    known: &Known,
+    recipient: &Recipient,
     mut note: CallbackNote,
 ) -> Result<(), TableError> {
-    let id = known.instance.id;
-    let since = known.instance.callback_since;
-    let mut stored = (known.instance.callback.clone(), since);
+    let id = recipient.instance.id;
+    let since = recipient.instance.callback_since;
+    let mut stored = (recipient.instance.callback.clone(), since);
     let mut conflicts = Conflicts::default();
     loop {
         let (state, of) = stored;
@@ -57,17 +57,17 @@ async fn try_note<O: Outside>(
 }
 
 /// Notifications that wait now and did not before, less those that wait no more.
-pub fn waiting(message: &Message, fate: Fate) -> i64 {
+pub fn waiting(message: &Message, disposition: Disposition) -> i64 {
     let waited = 0 < message.attempts;
-    match fate {
-        Fate::Again if !waited => 1,
-        Fate::Delivered | Fate::Dead if waited => -1,
+    match disposition {
+        Disposition::Again if !waited => 1,
+        Disposition::Delivered | Disposition::Dead if waited => -1,
         _ => 0,
     }
 }
 
 /// The note of a batch in which notifications were handled so.
-pub fn to_note(handled: &[(Outcome, Fate)], is_slow: bool, waiting: i64) -> CallbackNote {
+pub fn to_note(handled: &[(Outcome, Disposition)], is_slow: bool, waiting: i64) -> CallbackNote {
     let mut note = CallbackNote {
         waiting,
         is_slow,

@@ -16,7 +16,7 @@ use shared::instance_id::InstanceId;
 use shared::json;
 use shared::settings::Settings;
 
-use super::event::{Event, Published};
+use super::event::{Detail, Published};
 
 /// Accounts, companies and users were numbers.
 const NOBODY: u32 = 1;
@@ -34,13 +34,13 @@ struct Notification<'a> {
     topic: String,
     action: &'static str,
     id: String,
-    message: Message<'a>,
+    message: NotificationMessage<'a>,
     user: &'static str,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Message<'a> {
+struct NotificationMessage<'a> {
     element_key: &'a str,
     account_id: u32,
     event_id: String,
@@ -52,12 +52,12 @@ struct Message<'a> {
     instance_tags: &'a [String],
     raw: Raw<'a>,
     user_id: u32,
-    events: [Change<'a>; 1],
+    events: [NotificationEvent<'a>; 1],
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Change<'a> {
+struct NotificationEvent<'a> {
     date: String,
     element_key: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,7 +70,7 @@ struct Change<'a> {
 
 /// What Close sent: a webhook's body as it came, or a record that was polled, under the name of its resource.
 struct Raw<'a> {
-    event: &'a Event<'a>,
+    event: &'a Detail<'a>,
     /// `raw`, or what `rawText` holds, which is JSON too, once half of a surrogate pair is a character.
     json: Option<Cow<'a, RawValue>>,
     /// Where it was polled, and when.
@@ -97,11 +97,11 @@ pub fn body(published: &Published<'_>, settings: &Settings) -> String {
 }
 
 fn message<'a>(
-    event: &'a Event<'a>,
+    event: &'a Detail<'a>,
     resource: &'a str,
     poll_date: Option<Timestamp>,
-) -> Message<'a> {
-    Message {
+) -> NotificationMessage<'a> {
+    NotificationMessage {
         element_key: &event.element_key,
         account_id: NOBODY,
         event_id: event.id.to_string(),
@@ -112,11 +112,11 @@ fn message<'a>(
         instance_tags: &event.instance_tags,
         raw: raw(event, resource, poll_date),
         user_id: NOBODY,
-        events: [change(event, resource, poll_date)],
+        events: [notification_event(event, resource, poll_date)],
     }
 }
 
-fn raw<'a>(event: &'a Event<'a>, resource: &'a str, poll_date: Option<Timestamp>) -> Raw<'a> {
+fn raw<'a>(event: &'a Detail<'a>, resource: &'a str, poll_date: Option<Timestamp>) -> Raw<'a> {
     let text = event.raw_text.as_deref();
     let from_text = text.and_then(|text| json::read(text).ok());
     Raw {
@@ -126,12 +126,12 @@ fn raw<'a>(event: &'a Event<'a>, resource: &'a str, poll_date: Option<Timestamp>
     }
 }
 
-fn change<'a>(
-    event: &'a Event<'a>,
+fn notification_event<'a>(
+    event: &'a Detail<'a>,
     object_type: &'a str,
     poll_date: Option<Timestamp>,
-) -> Change<'a> {
-    Change {
+) -> NotificationEvent<'a> {
+    NotificationEvent {
         date: to_seconds(event.date),
         element_key: &event.element_key,
         poll_date: poll_date.map(to_seconds),
@@ -175,7 +175,7 @@ fn action(event_type: EventType) -> &'static str {
 }
 
 /// The event's id was a decimal number: 63 bits of ours, which fit a signed one.
-fn decimal_id(event: &Event<'_>) -> String {
+fn decimal_id(event: &Detail<'_>) -> String {
     let mut bytes = [0; 8];
     bytes.copy_from_slice(&event.id.0[..8]);
     (u64::from_be_bytes(bytes) >> 1).to_string()

@@ -16,10 +16,10 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(5);
 
 /// Attempts that need not be made again at once: a URL that did not answer in time, or that is gone.
 #[derive(Debug, Default)]
-pub struct Recent(Mutex<HashMap<InstanceId, Ended>>);
+pub struct Recent(Mutex<HashMap<InstanceId, RecentAttempt>>);
 
 #[derive(Debug)]
-struct Ended {
+struct RecentAttempt {
     since: u64,
     attempt: Attempt,
     until: Instant,
@@ -29,8 +29,8 @@ impl Recent {
     /// How an attempt would end at the URL that was set with `since`.
     pub fn recall(&self, id: InstanceId, since: u64, now: Instant) -> Option<Attempt> {
         let attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let ended = attempts.get(&id)?;
-        (now < ended.until && ended.since == since).then_some(ended.attempt)
+        let recent = attempts.get(&id)?;
+        (now < recent.until && recent.since == since).then_some(recent.attempt)
     }
 
     /// Remembers how an attempt at the URL that was set with `since` has ended, if that tells of others.
@@ -46,13 +46,13 @@ impl Recent {
             return;
         }
         let mut attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        attempts.retain(|_, ended| now < ended.until);
-        let ended = Ended {
+        attempts.retain(|_, recent| now < recent.until);
+        let recent = RecentAttempt {
             since,
             attempt,
             until: now + REMEMBERED_FOR,
         };
-        attempts.insert(id, ended);
+        attempts.insert(id, recent);
     }
 }
 

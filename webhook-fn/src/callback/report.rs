@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use shared::instance_id::InstanceId;
 use shared::metrics::{Measures, Metric};
 
-use super::disposition::{Ended, Fate, Handled};
+use super::disposition::{Disposition, Ended, Handled};
 use super::release::Released;
 
 /// The metrics of each instance's notifications, and of messages that are nobody's. What is kept is measured when it comes
@@ -26,12 +26,17 @@ pub fn of_tick(released: &Released, is_complete: bool) -> Measures {
 }
 
 fn measures(id: Option<InstanceId>, ended: &[Ended<'_>], now: Timestamp) -> Measures {
-    let count = |fate: Fate| ended.iter().filter(|ended| ended.fate == fate).count();
+    let count = |disposition: Disposition| {
+        ended
+            .iter()
+            .filter(|ended| ended.disposition == disposition)
+            .count()
+    };
     let mut measures = Measures::of_instance(id);
-    measures.count(Metric::CallbacksDelivered, count(Fate::Delivered));
-    measures.count(Metric::CallbacksPutOff, count(Fate::Again));
-    measures.count(Metric::CallbacksDiverted, count(Fate::Diverted));
-    measures.count(Metric::CallbacksGivenUp, count(Fate::Dead));
+    measures.count(Metric::CallbacksDelivered, count(Disposition::Delivered));
+    measures.count(Metric::CallbacksPutOff, count(Disposition::Again));
+    measures.count(Metric::CallbacksDiverted, count(Disposition::Diverted));
+    measures.count(Metric::CallbacksGivenUp, count(Disposition::Dead));
     if let Some(lag) = lag(ended, now) {
         measures.set(Metric::CallbackLagSeconds, lag);
     }
@@ -40,7 +45,9 @@ fn measures(id: Option<InstanceId>, ended: &[Ended<'_>], now: Timestamp) -> Meas
 
 /// How long ago the event was published that has waited longest of those that are delivered.
 fn lag(ended: &[Ended<'_>], now: Timestamp) -> Option<u64> {
-    let delivered = ended.iter().filter(|ended| ended.fate == Fate::Delivered);
+    let delivered = ended
+        .iter()
+        .filter(|ended| ended.disposition == Disposition::Delivered);
     let published = delivered.filter_map(|ended| ended.published).min()?;
     u64::try_from(now.duration_since(published).as_secs()).ok()
 }
@@ -51,7 +58,7 @@ mod tests {
     use shared::metrics::{Measures, Metric};
 
     use super::{measures, of_tick};
-    use crate::callback::disposition::{Ended, Fate};
+    use crate::callback::disposition::{Disposition, Ended};
     use crate::callback::message::Message;
     use crate::callback::release::Released;
 
@@ -68,11 +75,11 @@ mod tests {
         }
     }
 
-    fn ended(message: &Message, seconds: i64, fate: Fate) -> Ended<'_> {
+    fn ended(message: &Message, seconds: i64, disposition: Disposition) -> Ended<'_> {
         Ended {
             message,
             published: Some(NOW - SignedDuration::from_secs(seconds)),
-            fate,
+            disposition,
         }
     }
 
@@ -80,14 +87,14 @@ mod tests {
     fn the_lag_is_that_of_what_was_delivered_and_published_first() {
         let message = message();
         let ended = [
-            (10, Fate::Delivered),
-            (70, Fate::Delivered),
-            (500, Fate::Again),
-            (600, Fate::Diverted),
-            (900, Fate::Dead),
-            (40, Fate::Kept),
+            (10, Disposition::Delivered),
+            (70, Disposition::Delivered),
+            (500, Disposition::Again),
+            (600, Disposition::Diverted),
+            (900, Disposition::Dead),
+            (40, Disposition::Kept),
         ]
-        .map(|(seconds, fate)| ended(&message, seconds, fate));
+        .map(|(seconds, disposition)| ended(&message, seconds, disposition));
         let id = 20_931.try_into().unwrap();
         let mut expected = Measures::of_instance(Some(id));
         expected.count(Metric::CallbacksDelivered, 2);
@@ -101,7 +108,7 @@ mod tests {
     #[test]
     fn what_comes_again_is_not_measured() {
         let message = message();
-        let found = measures(None, &[ended(&message, 10, Fate::Kept)], NOW);
+        let found = measures(None, &[ended(&message, 10, Disposition::Kept)], NOW);
         assert_eq!(found, Measures::default());
     }
 

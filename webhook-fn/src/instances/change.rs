@@ -9,7 +9,7 @@ use shared::warnings::Warnings;
 use url::Url;
 
 use super::find::find_ready_by_account;
-use super::request::{self, Provision};
+use super::request::{self, CheckedRequest};
 use super::settle::{Settled, settle, settle_after};
 use super::signature_keys::rotate;
 use super::subscribe::{self, unsettled};
@@ -68,7 +68,7 @@ async fn change(
     call: &Call<'_>,
     credentials: &Credentials,
     id: &str,
-    read: impl Fn(&Instance) -> Result<Provision, HandlerError>,
+    read: impl Fn(&Instance) -> Result<CheckedRequest, HandlerError>,
 ) -> Result<Value, HandlerError> {
     // Whether the subscription is to change.
     let mut concerns_close = false;
@@ -98,7 +98,7 @@ async fn try_change(
     call: &Call<'_>,
     credentials: &Credentials,
     id: &str,
-    read: impl Fn(&Instance) -> Result<Provision, HandlerError>,
+    read: impl Fn(&Instance) -> Result<CheckedRequest, HandlerError>,
     concerns_close: &mut bool,
 ) -> Result<Changed, HandlerError> {
     let mut conflicts = Conflicts::default();
@@ -117,11 +117,11 @@ async fn apply(
     app: &App,
     call: &Call<'_>,
     old: &Instance,
-    provision: Provision,
+    provision: CheckedRequest,
     concerns_close: &mut bool,
 ) -> Result<Changed, HandlerError> {
     let old_settings = Settings::stored(&old.configuration).map_err(HandlerError::Configuration)?;
-    let Provision {
+    let CheckedRequest {
         name,
         tags,
         configuration,

@@ -8,7 +8,7 @@ use shared::instance_id::{InstanceId, MAX_INSTANCE_ID};
 use shared::settings::Settings;
 use shared::table::TableError;
 
-use super::request::{self, Provision};
+use super::request::{self, CheckedRequest};
 use super::token::random_token;
 use super::{subscribe, view};
 use crate::app::App;
@@ -32,7 +32,7 @@ pub async fn create(
     credentials: &Credentials,
 ) -> Result<Value, HandlerError> {
     credentials.require_account(&app.config)?;
-    let Provision {
+    let CheckedRequest {
         name,
         tags,
         configuration,

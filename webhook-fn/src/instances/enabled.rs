@@ -48,7 +48,7 @@ async fn set(
     id: &str,
     disabled: bool,
 ) -> Result<Value, HandlerError> {
-    let (instance, settings) = store_set(app, call, credentials, id, disabled).await?;
+    let (instance, settings) = store_enabled(app, call, credentials, id, disabled).await?;
     let mut answer = view::to_json(&instance, &settings, &call.public_url);
     if view::has_subscription(&instance, &settings) {
         let settled = settle(app, call, instance.id).await;
@@ -62,7 +62,7 @@ async fn set(
     Ok(answer)
 }
 
-async fn store_set(
+async fn store_enabled(
     app: &App,
     call: &Call<'_>,
     credentials: &Credentials,

@@ -26,7 +26,7 @@ const NEXT_HEADER: HeaderName = HeaderName::from_static("elements-next-page-toke
 
 /// The query of a listing.
 #[derive(Debug, PartialEq, Eq)]
-struct Query {
+struct ListQuery {
     page_size: i32,
     after: Option<InstanceId>,
     tags: Vec<String>,
@@ -68,7 +68,7 @@ pub async fn list(
     })
 }
 
-fn parse(call: &Call<'_>) -> Result<Query, HandlerError> {
+fn parse(call: &Call<'_>) -> Result<ListQuery, HandlerError> {
     let mut errors = Vec::new();
     let page_size = match call.query.first("pageSize").map(str::parse) {
         None => DEFAULT_PAGE_SIZE,
@@ -95,7 +95,7 @@ fn parse(call: &Call<'_>) -> Result<Query, HandlerError> {
     let tags = call.query.all("tags[]").unwrap_or_default();
     let tags = tags.into_iter().map(str::to_owned).collect();
     if errors.is_empty() {
-        Ok(Query {
+        Ok(ListQuery {
             page_size,
             after,
             tags,
@@ -113,7 +113,7 @@ fn parse_token(token: &str) -> Option<InstanceId> {
 /// Goes on through the table until something fits.
 async fn search(
     app: &App,
-    query: Query,
+    query: ListQuery,
 ) -> Result<(Vec<Instance>, Option<InstanceId>), HandlerError> {
     let mut after = query.after;
     for _ in 0..MAX_PAGES {

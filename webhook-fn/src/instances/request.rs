@@ -25,7 +25,7 @@ const ELEMENT_KEY: &str = "closeio";
 
 /// A checked request.
 #[derive(Debug)]
-pub struct Provision {
+pub struct CheckedRequest {
     /// The instance's name.
     pub name: String,
     /// Its labels; its name where none are given.
@@ -56,7 +56,7 @@ pub fn parse(
     body: &[u8],
     policy: &Policy,
     old: Option<&Instance>,
-) -> Result<Provision, HandlerError> {
+) -> Result<CheckedRequest, HandlerError> {
     let members = parse_object(body)?;
     let mut draft = Draft::default();
     warnings::warn_of_members(&members, &mut draft.warnings);
@@ -76,7 +76,7 @@ pub fn parse_patch(
     body: &[u8],
     policy: &Policy,
     old: &Instance,
-) -> Result<Provision, HandlerError> {
+) -> Result<CheckedRequest, HandlerError> {
     let members = parse_object(body)?;
     let mut draft = Draft {
         configuration: old.configuration.clone(),
@@ -141,7 +141,7 @@ impl Draft {
     }
 }
 
-fn finish(draft: Draft, policy: &Policy) -> Result<Provision, HandlerError> {
+fn finish(draft: Draft, policy: &Policy) -> Result<CheckedRequest, HandlerError> {
     let Draft {
         name,
         tags,
@@ -166,7 +166,7 @@ fn finish(draft: Draft, policy: &Policy) -> Result<Provision, HandlerError> {
             warnings::warn_of_objects(&configuration, &mut warnings);
             configuration.set(field::BASE_URL, &settings.base_url);
             warnings::warn_of_resources(&configuration, &settings, &mut warnings);
-            Ok(Provision {
+            Ok(CheckedRequest {
                 name,
                 tags,
                 configuration,

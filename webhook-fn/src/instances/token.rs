@@ -27,12 +27,12 @@ pub async fn replace(
     id: &str,
 ) -> Result<Value, HandlerError> {
     let token = random_token()?;
-    let id = store(app, call, credentials, id, &hash_token(&token)).await?;
+    let id = store_token(app, call, credentials, id, &hash_token(&token)).await?;
     tracing::info!(instance.id = %id, "token replaced");
     Ok(json!({"id": id, "token": token.expose_secret()}))
 }
 
-async fn store(
+async fn store_token(
     app: &App,
     call: &Call<'_>,
     credentials: &Credentials,
