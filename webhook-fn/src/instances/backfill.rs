@@ -8,7 +8,7 @@ use shared::settings::Settings;
 
 use super::backfill_request::{self, Span};
 use super::find::find_by_account;
-use super::request::parse_object;
+use super::members::parse_object;
 use super::view;
 use crate::app::App;
 use crate::conflicts::Conflicts;

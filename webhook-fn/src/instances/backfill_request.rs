@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use shared::poller_configuration::Resource;
 use shared::settings::{EXPECTED_TIME, FieldError, parse_time};
 
-use super::request::is_label;
+use super::members::is_label;
 
 const RESOURCE: &str = "resource";
 const FROM: &str = "from";

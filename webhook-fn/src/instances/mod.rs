@@ -1,5 +1,6 @@
 //! The instance API, a file a verb.
 
+pub mod apply;
 pub mod backfill;
 pub mod backfill_request;
 pub mod callback_secrets;
@@ -9,6 +10,7 @@ pub mod delete;
 pub mod enabled;
 pub mod find;
 pub mod list;
+pub mod members;
 pub mod read;
 pub mod request;
 pub mod settle;

@@ -39,7 +39,7 @@ use webhook_fn::callback::{decide, notification, schedule};
 use webhook_fn::http::authorization::Credentials;
 use webhook_fn::http::error::HandlerError;
 use webhook_fn::http::{gateway, route};
-use webhook_fn::instances::{backfill_request, request, view};
+use webhook_fn::instances::{backfill_request, members, request, view};
 use webhook_fn::webhook::{payload, signature};
 
 use super::seeds;
@@ -302,7 +302,7 @@ fn instance(input: &[u8]) {
             }
         }
     }
-    if let Ok(members) = request::parse_object(input) {
+    if let Ok(members) = members::parse_object(input) {
         let resources = settings.poller.as_ref().map(|poller| &poller.resources[..]);
         let span = backfill_request::parse(&members, resources.unwrap_or_default(), NOW);
         if let Err(errors) = span {
