@@ -67,6 +67,12 @@ mod tests {
     const HEADERS: &str = "event.notification.callback.headers";
     const PASSWORD: &str = "event.notification.basic.password";
     const KEY: &str = "event.notification.signature.key";
+    const OWN: &str = "https://app.example.com/hook";
+    const ALL: [&str; 3] = [
+        "configuration.event.notification.callback.headers",
+        "configuration.event.notification.basic.password",
+        "configuration.event.notification.signature.key",
+    ];
 
     fn members(value: Value) -> Map<String, Value> {
         match value {
@@ -92,13 +98,6 @@ mod tests {
         let errors = refuse_another_origin(&old, &given, &new).into_iter();
         errors.map(|error| error.field).collect()
     }
-
-    const OWN: &str = "https://app.example.com/hook";
-    const ALL: [&str; 3] = [
-        "configuration.event.notification.callback.headers",
-        "configuration.event.notification.basic.password",
-        "configuration.event.notification.signature.key",
-    ];
 
     #[test]
     fn another_scheme_host_or_port_is_another_origin() {
