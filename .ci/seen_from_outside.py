@@ -53,7 +53,7 @@ DAY = 86_400
 @cache
 def emitted() -> dict[str, set[str]]:
     """The metrics that each function emits, as its source names them."""
-    known = re.search(r"pub enum Metric \{(.*?)\n\}", (ROOT / "shared/src/metrics.rs").read_text(), re.DOTALL)
+    known = re.search(r"pub enum Metric \{(.*?)\n\}", (ROOT / "shared/src/function/metrics.rs").read_text(), re.DOTALL)
     known = set(re.findall(r"^    (\w+),$", known[1], re.MULTILINE))
     found = {}
     for service, (folder, other) in SOURCES.items():

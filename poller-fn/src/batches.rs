@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 
 use serde_json::value::RawValue;
-use shared::close::json;
 use shared::close::page::Page;
+use shared::json::path;
 
 /// The keys of custom fields, quoted.
 const CUSTOM: &str = "\"custom.";
@@ -96,14 +96,14 @@ fn join(mut page: Page, more: &[Batch]) -> Joined {
 }
 
 fn merged(record: &RawValue, more: &[&RawValue]) -> Box<RawValue> {
-    let own: Vec<_> = json::members(record);
+    let own: Vec<_> = path::members(record);
     let is_new = |key: &str| key.starts_with(CUSTOM) && own.iter().all(|(own, _)| *own != key);
-    let members = more.iter().flat_map(|record| json::members(record));
-    json::extended(record, members.filter(|(key, _)| is_new(key)))
+    let members = more.iter().flat_map(|record| path::members(record));
+    path::extended(record, members.filter(|(key, _)| is_new(key)))
 }
 
 fn version(record: &RawValue) -> Option<Version> {
-    let text = |key| json::text_at(record, key);
+    let text = |key| path::text_at(record, key);
     Some((text("id")?, text("date_updated")?))
 }
 

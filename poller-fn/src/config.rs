@@ -2,10 +2,11 @@
 
 use std::num::NonZeroU32;
 
-use shared::env::{ConfigError, Reader};
-use shared::event_bus::DEFAULT_MAX_BYTES;
-use shared::metrics::DEFAULT_NAMESPACE;
-use shared::settings::Policy;
+use shared::close::base_url::BaseUrls;
+use shared::event::bus::DEFAULT_MAX_BYTES;
+use shared::function::env::{ConfigError, Reader};
+use shared::function::metrics::DEFAULT_NAMESPACE;
+use shared::instance::policy::Policy;
 
 const DEFAULT_DISPATCH_PER_SECOND: NonZeroU32 = NonZeroU32::new(200).unwrap();
 
@@ -53,7 +54,7 @@ impl Config {
                 .unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
             // A stored instance was checked when it was provisioned: callbacks are no longer in question.
             policy: Policy {
-                close_base_urls: reader.list("CLOSE_BASE_URLS"),
+                base_urls: BaseUrls::new(reader.list("CLOSE_BASE_URLS")),
                 any_base_url: false,
                 ..Policy::of_stored()
             },

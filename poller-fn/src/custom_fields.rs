@@ -8,9 +8,9 @@ use serde_json::value::RawValue;
 use shared::close::custom_fields::{Schema, Schemas, selector_of_id};
 use shared::close::page::Page;
 use shared::close::search::{ObjectType, Selectors};
-use shared::poller_configuration::fields::paths;
-use shared::poller_configuration::{Resource, Source};
-use shared::watermark_table::{CUSTOM_FIELDS, Commit, StoredPosition, StoredResource};
+use shared::polling::paths::paths;
+use shared::polling::resource::{Resource, Source};
+use shared::store::watermarks::{CUSTOM_FIELDS, Commit, StoredPosition, StoredResource};
 
 /// Selectors of custom fields in one request, beside about 20 others. Source: a connector in production asks Close for 60
 /// beside 30.
@@ -208,8 +208,9 @@ mod tests {
     use serde_json::value::to_raw_value;
     use shared::close::page::Page;
     use shared::close::search::{ObjectType, Selectors};
-    use shared::poller_configuration::{Resource, parse};
-    use shared::watermark_table::StoredResource;
+    use shared::polling::configuration::parse;
+    use shared::polling::resource::Resource;
+    use shared::store::watermarks::StoredResource;
 
     use super::CustomFields;
 

@@ -8,10 +8,12 @@ use futures_util::future::join_all;
 use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use serde_json::json;
-use shared::clock::Clock;
-use shared::event::Entry;
-use shared::instance_table::{DISPATCH_LEASE, Due, SHARDS};
-use shared::table::TableError;
+use shared::event::entry::PutEventsEntry;
+use shared::function::clock::Clock;
+
+use shared::store::error::TableError;
+use shared::store::instances::attributes::SHARDS;
+use shared::store::instances::due::Due;
 use tokio::time::{Instant, sleep_until};
 
 use crate::invocation::{POLL_REQUESTED, Poller, SOURCE};
@@ -20,6 +22,8 @@ use crate::invocation::{POLL_REQUESTED, Poller, SOURCE};
 const MAX_TICK: Duration = Duration::from_secs(50);
 /// How long one call is repeated for what EventBridge did not take; those of the others would be late.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long an instance that was dispatched waits to be dispatched again, should its poll never begin.
+const DISPATCH_LEASE: Duration = Duration::from_mins(5);
 /// Requests in one call, which is what a `PutEvents` call holds.
 const BATCH: usize = 10;
 /// Batches under way at once: a thousand polls a second, if one takes a tenth of a second for its two calls one after the
@@ -46,7 +50,7 @@ struct Pace {
 }
 
 /// Puts a `poll.requested` on the bus for each instance that is due, then defers the instance: the poll itself sets its
-/// next time when it ends, and one that never begins is asked for again after [`DISPATCH_LEASE`]. Some batches are under
+/// next time when it ends, and one that never begins is asked for again after 5 minutes. Some batches are under
 /// way at once, so that the configured rate is reached however long a call takes, within reason.
 ///
 /// Returns what it did, also where it failed: that is when the table does not answer.
@@ -131,7 +135,7 @@ fn longest_wait(due: &[Due], clock: &Clock) -> u64 {
 /// Returns how many were asked for. Those that EventBridge did not take stay due.
 async fn request_polls(poller: &Poller, clock: &Clock, batch: &[Due], deadline: Instant) -> usize {
     let entry = |due: &Due| {
-        Entry::new(
+        PutEventsEntry::new(
             SOURCE,
             POLL_REQUESTED,
             clock.now(),

@@ -1,9 +1,9 @@
 //! Why a poll, or the poll of one resource, stopped.
 
 use shared::close::error::CloseError;
-use shared::event_bus::PublishError;
-use shared::settings::{FieldError, describe};
-use shared::table::TableError;
+use shared::event::bus::PublishError;
+use shared::polling::field_error::{FieldError, describe};
+use shared::store::error::TableError;
 
 /// A poll did not come to its end.
 #[derive(Debug, thiserror::Error)]

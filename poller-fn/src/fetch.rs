@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::value::RawValue;
-use shared::clock::Clock;
 use shared::close::client::{Account, Answer};
 use shared::close::error::CloseError;
 use shared::close::page::{Page, Request};
+use shared::function::clock::Clock;
 use tokio::time::Instant;
 
 use crate::error::PollError;

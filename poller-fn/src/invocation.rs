@@ -8,15 +8,15 @@ use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use shared::clock::Clock;
 use shared::close::client::CloseClient;
 use shared::close::error::CloseError;
-use shared::event_bus::EventBus;
-use shared::instance_id::InstanceId;
-use shared::instance_table::InstanceTable;
+use shared::event::bus::EventBus;
+use shared::function::clock::Clock;
+use shared::function::metrics::{Measures, Metrics, Service};
+use shared::instance::id::InstanceId;
 use shared::json;
-use shared::metrics::{Measures, Metrics, Service};
-use shared::watermark_table::WatermarkTable;
+use shared::store::instances::InstanceTable;
+use shared::store::watermarks::WatermarkTable;
 
 use crate::config::Config;
 use crate::dispatch::dispatch;
@@ -85,7 +85,7 @@ impl Poller {
     /// When the TLS library cannot be set up.
     pub fn new(config: Config, aws: &SdkConfig) -> Result<Self, CloseError> {
         Ok(Self {
-            close: CloseClient::new(CLOSE_TIMEOUT, config.policy.clone())?,
+            close: CloseClient::new(CLOSE_TIMEOUT, config.policy.base_urls.clone())?,
             instances: InstanceTable::new(aws, config.instances_table.clone()),
             watermarks: WatermarkTable::new(aws, config.watermarks_table.clone()),
             bus: EventBus::new(aws, config.event_bus_name.clone(), config.event_max_bytes),

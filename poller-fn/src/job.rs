@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
-use shared::backfill::{Backfill, Status};
-use shared::change::Change;
-use shared::close::entry;
 use shared::close::object_type::Objects;
-use shared::event::{Event, EventId};
-use shared::event_bus::Fate;
-use shared::poller_configuration::{Resource, Source};
-use shared::watermark_table::{Commit, StoredResource};
+use shared::event::Event;
+use shared::event::bus::Fate;
+use shared::event::change::Change;
+use shared::event::id::EventId;
+use shared::event::log_entry;
+use shared::instance::backfill::{Backfill, Status};
+use shared::polling::resource::{Resource, Source};
+use shared::store::watermarks::{Commit, StoredResource};
 
 use crate::batches::Batches;
 use crate::error::PollError;
@@ -194,7 +195,7 @@ impl<'a> Target<'a> {
     /// Reads a record, or an entry of the event log. `resolved` is the record as the resource's paths find it.
     pub fn read(&self, record: &Arc<RawValue>, resolved: &RawValue, until: Timestamp) -> Reading {
         let change = if self.is_logged() {
-            entry::to_change(record, Arc::clone(record), until)
+            log_entry::to_change(record, Arc::clone(record), until)
         } else {
             let read = (Arc::clone(record), resolved);
             record::to_change(read, self.resource, self.began_at, until)
@@ -212,7 +213,7 @@ impl<'a> Target<'a> {
     /// may hide later what the event's id was made of, and what the condition judged.
     pub fn seen_id(&self, record: &RawValue, event: &Event) -> EventId {
         if self.is_logged() {
-            entry::version(record).unwrap_or(event.id)
+            log_entry::version(record).unwrap_or(event.id)
         } else {
             event.id
         }
@@ -262,7 +263,7 @@ impl<'a> Target<'a> {
         if !self.is_logged() || self.resource.query.objects == Objects::All {
             return Some(Cow::Borrowed(record));
         }
-        entry::object(record).map(Cow::Owned)
+        log_entry::object(record).map(Cow::Owned)
     }
 }
 
@@ -270,8 +271,8 @@ impl<'a> Target<'a> {
 mod tests {
     use serde_json::json;
     use serde_json::value::to_raw_value;
-    use shared::poller_configuration::parse;
-    use shared::watermark_table::StoredResource;
+    use shared::polling::configuration::parse;
+    use shared::store::watermarks::StoredResource;
 
     use super::{Reading, Target};
 

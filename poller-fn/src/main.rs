@@ -7,8 +7,8 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use poller_fn::config::Config;
 use poller_fn::invocation::{self, Poller};
 use serde_json::value::RawValue;
-use shared::env::Reader;
-use shared::{aws, logging};
+use shared::function::env::Reader;
+use shared::function::{aws, logging};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use serde_json::json;
-use shared::clock::Clock;
-use shared::event::Entry;
-use shared::health::Health;
+use shared::event::entry::PutEventsEntry;
+use shared::function::clock::Clock;
 use shared::instance::Instance;
-use shared::instance_table::Lease;
+use shared::instance::health::Health;
+use shared::store::instances::lease::Lease;
 use tokio::time::Instant;
 
 use crate::error::PollError;
@@ -98,6 +98,6 @@ async fn say(
     clock: &Clock,
 ) -> bool {
     tracing::warn!(detail_type, %detail, "said on the bus");
-    let entry = Entry::new(SOURCE, detail_type, clock.now(), detail);
+    let entry = PutEventsEntry::new(SOURCE, detail_type, clock.now(), detail);
     outside.notify(entry, Instant::now() + TIMEOUT).await
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use shared::health::{Health, MAX_REFUSALS};
-use shared::instance_id::InstanceId;
+use shared::instance::health::{Health, MAX_REFUSALS};
+use shared::instance::id::InstanceId;
 
 use crate::error::PollError;
 use crate::schedule::next_poll;
@@ -153,7 +153,7 @@ mod tests {
 
     use jiff::{SignedDuration, Timestamp};
     use shared::close::error::CloseError;
-    use shared::health::Health;
+    use shared::instance::health::Health;
 
     use super::Outcome;
     use crate::error::PollError;

@@ -10,14 +10,15 @@ use serde_json::value::RawValue;
 use shared::close::client::{Account, Answer};
 use shared::close::error::CloseError;
 use shared::close::page::{Page, Request};
-use shared::event::{Entry, Event};
-use shared::event_bus::Publication;
-use shared::health::Health;
-use shared::instance_id::InstanceId;
-use shared::instance_table::{Acquired, Lease};
-use shared::last_poll::LastPoll;
-use shared::table::TableError;
-use shared::watermark_table::{Commit, StoredResource};
+use shared::event::Event;
+use shared::event::bus::Publication;
+use shared::event::entry::PutEventsEntry;
+use shared::instance::health::Health;
+use shared::instance::id::InstanceId;
+use shared::instance::last_poll::LastPoll;
+use shared::store::error::TableError;
+use shared::store::instances::lease::{Acquired, Lease};
+use shared::store::watermarks::{Commit, StoredResource};
 use tokio::time::Instant;
 
 use crate::invocation::Poller;
@@ -91,7 +92,7 @@ pub trait Outside {
     fn publish(&self, events: &[Event], deadline: Instant) -> impl Future<Output = Publication>;
 
     /// Publishes what the poller itself has to say. Returns whether it is on the bus.
-    fn notify(&self, entry: Entry, deadline: Instant) -> impl Future<Output = bool>;
+    fn notify(&self, entry: PutEventsEntry, deadline: Instant) -> impl Future<Output = bool>;
 }
 
 impl Outside for Poller {
@@ -161,7 +162,7 @@ impl Outside for Poller {
         self.bus.publish(events, deadline).await
     }
 
-    async fn notify(&self, entry: Entry, deadline: Instant) -> bool {
+    async fn notify(&self, entry: PutEventsEntry, deadline: Instant) -> bool {
         let accepted = self.bus.publish_entries(&[entry], deadline).await;
         !accepted.is_empty()
     }

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use shared::backfill::{Backfill, Status};
 use shared::instance::Instance;
-use shared::instance_table::Lease;
-use shared::poller_configuration::Resource;
-use shared::settings::Poller;
-use shared::watermark_table::{CUSTOM_FIELDS, Commit, StoredResource};
+use shared::instance::backfill::{Backfill, Status};
+use shared::instance::settings::Polling;
+use shared::polling::resource::Resource;
+use shared::store::instances::lease::Lease;
+use shared::store::watermarks::{CUSTOM_FIELDS, Commit, StoredResource};
 
 use crate::error::PollError;
 use crate::job::Target;
@@ -20,7 +20,7 @@ type Stored = HashMap<String, StoredResource>;
 /// The resources as they are polled now.
 pub fn targets<'a>(
     instance: &Instance,
-    polling: &'a Poller,
+    polling: &'a Polling,
     mut stored: Stored,
 ) -> Vec<Target<'a>> {
     let start = polling.start.unwrap_or(instance.created_date);
@@ -47,7 +47,7 @@ pub async fn tidy(
     outside: &impl Outside,
     lease: &Lease,
     instance: &Instance,
-    polling: &Poller,
+    polling: &Polling,
     stored: &Stored,
 ) -> Result<(), PollError> {
     let wanted = pending(instance);

@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use shared::clock::Clock;
 use shared::close::client::Account;
-use shared::health::Health;
+use shared::function::clock::Clock;
 use shared::instance::Instance;
-use shared::instance_id::InstanceId;
-use shared::instance_table::{Acquired, Lease};
-use shared::last_poll::LastPoll;
-use shared::settings::{FieldError, Policy, Settings};
-use shared::table::TableError;
-use shared::watermark_table::{CUSTOM_FIELDS, Commit};
+use shared::instance::health::Health;
+use shared::instance::id::InstanceId;
+use shared::instance::last_poll::LastPoll;
+use shared::instance::policy::Policy;
+use shared::instance::settings::Settings;
+use shared::polling::field_error::FieldError;
+use shared::store::error::TableError;
+use shared::store::instances::lease::{Acquired, Lease};
+use shared::store::watermarks::{CUSTOM_FIELDS, Commit};
 
 use crate::custom_fields::CustomFields;
 use crate::error::PollError;
@@ -151,7 +153,7 @@ async fn begin<O: Outside>(
 impl<O: Outside> Poll<'_, O> {
     async fn run(mut self, policy: &Policy) -> (Summary, Result<(), PollError>) {
         let settings = Settings::parse(&self.instance.configuration, policy);
-        let poller = settings.as_ref().ok().and_then(|it| it.poller.as_ref());
+        let poller = settings.as_ref().ok().and_then(|it| it.polling.as_ref());
         let interval = poller.map_or(DEFAULT_INTERVAL, |poller| poller.interval);
         let result = self.poll(settings).await;
         if let Err(error) = &result {
@@ -170,7 +172,7 @@ impl<O: Outside> Poll<'_, O> {
         // The poll that suspended the instance could not say so. Once Close answers again, nobody would.
         notice::of_suspension(self.outside, self.instance, &mut self.health, self.clock).await?;
         let settings = &settings.map_err(PollError::Configuration)?;
-        let Some(polling) = &settings.poller else {
+        let Some(polling) = &settings.polling else {
             return Ok(());
         };
         let account = Account {

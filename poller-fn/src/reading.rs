@@ -1,9 +1,9 @@
 //! How a poll reads the next unit of a job: page by page, and a page in batches where it has many custom fields.
 
-use shared::change::object_href;
 use shared::close::error::CloseError;
 use shared::close::page::{Page, Request};
 use shared::close::search::{ObjectType, Search};
+use shared::event::change::object_href;
 use tokio::time::Instant;
 
 use crate::batches::Joined;

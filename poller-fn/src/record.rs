@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::value::RawValue;
-use shared::change::{Change, EventType, Identity, object_href};
-use shared::close::{json, timestamp};
-use shared::poller_configuration::{Resource, Source};
+use shared::close::timestamp;
+use shared::event::change::{Change, EventType, Identity, object_href};
+use shared::json::path;
+use shared::polling::resource::{Resource, Source};
 
 /// Where every object of Close's has its own id, by which changes are told apart, and the date that counts.
 const ID: &str = "id";
@@ -20,12 +21,12 @@ const DEFAULT_TASK_KIND: &str = "lead";
 
 /// Close's own date of a record or of an entry of the event log; nothing moves by any other.
 pub fn date_updated(record: &RawValue) -> Option<Timestamp> {
-    timestamp::parse(&json::text_at(record, DATE_UPDATED)?)
+    timestamp::parse(&path::text_at(record, DATE_UPDATED)?)
 }
 
 /// When Close says that a record was created. It never changes.
 pub fn date_created(record: &RawValue) -> Option<Timestamp> {
-    timestamp::parse(&json::text_at(record, DATE_CREATED)?)
+    timestamp::parse(&path::text_at(record, DATE_CREATED)?)
 }
 
 /// Reads a record as a change. One made after `watermark`, where this poll began, is new to whoever follows.
@@ -38,12 +39,12 @@ pub fn to_change(
     now: Timestamp,
 ) -> Change {
     let object_type = object_type(&record, resource);
-    let (own_id, date) = (json::text_at(&record, ID), date_updated(&record));
+    let (own_id, date) = (path::text_at(&record, ID), date_updated(&record));
     let identity = match own_id.as_ref().and(date) {
         Some(_) => Identity::Date,
         None => Identity::of_bytes(&record),
     };
-    let object_id = json::text_at(resolved, &resource.id_field).or_else(|| own_id.clone());
+    let object_id = path::text_at(resolved, &resource.id_field).or_else(|| own_id.clone());
     let object_id = object_id.unwrap_or_default();
     let own_id = own_id.unwrap_or_else(|| object_id.clone());
     let action = if is_new(resolved, resource, watermark) {
@@ -72,7 +73,7 @@ fn object_type(record: &RawValue, resource: &Resource) -> String {
         Source::Search(object_type) => object_type.as_str().to_owned(),
         Source::Opportunities => "opportunity".to_owned(),
         Source::Tasks | Source::EventLog => {
-            let kind = json::text_at(record, TASK_KIND);
+            let kind = path::text_at(record, TASK_KIND);
             format!("task.{}", kind.as_deref().unwrap_or(DEFAULT_TASK_KIND))
         }
     }
@@ -97,8 +98,8 @@ mod tests {
     use jiff::Timestamp;
     use serde_json::value::to_raw_value;
     use serde_json::{Value, json};
-    use shared::change::{Change, EventType, Identity};
-    use shared::poller_configuration::parse;
+    use shared::event::change::{Change, EventType, Identity};
+    use shared::polling::configuration::parse;
 
     use super::to_change;
 

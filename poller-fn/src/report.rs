@@ -1,10 +1,10 @@
 //! What is seen of the function's work from outside: a line in the log, and metrics.
 
 use jiff::SignedDuration;
-use shared::event_bus::Counts;
-use shared::health::Health;
-use shared::instance_id::InstanceId;
-use shared::metrics::{Measures, Metric};
+use shared::event::bus::Counts;
+use shared::function::metrics::{Measures, Metric};
+use shared::instance::health::Health;
+use shared::instance::id::InstanceId;
 
 use crate::dispatch;
 use crate::error::PollError;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use shared::instance_id::InstanceId;
+use shared::instance::id::InstanceId;
 
 /// The first moment after `start` on the instance's own grid: multiples of `interval`, shifted by a phase that its id
 /// decides, so that instances of one interval spread over it. Ids are drawn at random, so the remainder is hash enough.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use jiff::Timestamp;
-use shared::event::EventId;
+use shared::event::id::EventId;
 
 /// Ids in one chunk: 24 KB, rewritten at each commit while it grows.
 const CHUNK: usize = 1_000;
@@ -175,7 +175,7 @@ fn decode(bytes: &[u8]) -> (EventId, i64) {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use shared::event::EventId;
+    use shared::event::id::EventId;
 
     use super::{CAPACITY, CHUNK, Seen};
 

@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use shared::event::EventId;
-use shared::poller_configuration::{Resource, Source};
-use shared::watermark_table::{Commit, StoredPosition, StoredResource};
+use shared::event::id::EventId;
+use shared::polling::resource::{Resource, Source};
+use shared::store::watermarks::{Commit, StoredPosition, StoredResource};
 
 use crate::seen::Seen;
 
@@ -271,9 +271,9 @@ pub fn overlap(resource: &Resource) -> Duration {
 #[cfg(test)]
 mod tests {
     use jiff::{SignedDuration, Timestamp};
-    use shared::event::EventId;
-    use shared::poller_configuration::parse;
-    use shared::watermark_table::{Commit, StoredPosition, StoredResource};
+    use shared::event::id::EventId;
+    use shared::polling::configuration::parse;
+    use shared::store::watermarks::{Commit, StoredPosition, StoredResource};
 
     use super::{LOG_OVERLAP, SEARCH_OVERLAP, Verdict, Watermark, overlap};
 

@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
-use shared::backfill::Status;
-use shared::clock::Clock;
-use shared::close::{json, object_type};
-use shared::event::{Channel, Event, EventId};
-use shared::event_bus::Fate;
+use shared::close::object_type;
+use shared::event::bus::Fate;
+use shared::event::id::EventId;
+use shared::event::{Channel, Event};
+use shared::function::clock::Clock;
 use shared::instance::Instance;
-use shared::instance_table::Lease;
-use shared::last_poll::LastPoll;
-use shared::settings::Settings;
+use shared::instance::backfill::Status;
+use shared::instance::last_poll::LastPoll;
+use shared::instance::settings::Settings;
+use shared::json::path;
+use shared::store::instances::lease::Lease;
 use tokio::time::Instant;
 
 use crate::custom_fields::CustomFields;
@@ -236,7 +238,7 @@ impl<O: Outside> Worker<'_, O> {
         let Some(object) = target.judged(record) else {
             return;
         };
-        let leads = |path: &str| fields.knows(resource, path) || json::at(&object, path).is_some();
+        let leads = |path: &str| fields.knows(resource, path) || path::at(&object, path).is_some();
         self.found.carries(&target.name, leads);
     }
 

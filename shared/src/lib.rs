@@ -1,41 +1,21 @@
-//! What both functions of closeio-events use.
+//! What the functions of closeio-events share, in rooms. Each room uses only those above it.
 //!
-//! Pure modules decide and do no I/O: [`event`], [`change`], [`instance`], [`health`], [`backfill`], [`callback`],
-//! [`instance_id`], [`address`], [`configuration`], [`settings`], [`json`], [`http_time`], [`last_poll`],
-//! [`nearest`], [`warnings`],
-//! [`poller_configuration`], [`query_url`], [`ceql`], [`date_pattern`] and all of [`close`] but its client.
-//! Adapters do: [`event_bus`] speaks to EventBridge, [`instance_table`] and [`watermark_table`] to DynamoDB,
-//! [`close::client`] to Close. [`mod@env`] is the only module that reads the environment and [`clock`] the only one that
-//! reads the time.
+//! - [`json`] and [`text`]: foreign text, read safely.
+//! - [`close`]: Close's API, its wire and its client.
+//! - [`polling`]: what an instance polls, as its owner configured it.
+//! - [`instance`]: a connection to one Close organization, its settings and its state.
+//! - [`function`]: what a Lambda function needs: environment, clock, logging, metrics, AWS.
+//! - [`event`]: a change and its event, and [`event::bus`], which publishes it.
+//! - [`store`]: the tables in DynamoDB.
+//!
+//! Three adapters do I/O: [`event::bus`], [`store`] and [`close::client`]. Only [`function::env`] reads the environment, and only
+//! [`function::clock`] the time.
 
-pub mod address;
-pub mod aws;
-pub mod backfill;
-pub mod callback;
-pub mod ceql;
-pub mod change;
-pub mod clock;
 pub mod close;
-pub mod configuration;
-pub mod date_pattern;
-pub mod env;
 pub mod event;
-pub mod event_bus;
-pub mod health;
-pub mod http_time;
+pub mod function;
 pub mod instance;
-pub mod instance_id;
-pub mod instance_table;
 pub mod json;
-pub mod last_poll;
-pub mod logging;
-pub mod metrics;
-pub mod nearest;
-pub mod objects;
-pub mod poller_configuration;
-pub mod query_url;
-pub mod settings;
-pub mod shortened;
-pub mod table;
-pub mod warnings;
-pub mod watermark_table;
+pub mod polling;
+pub mod store;
+pub mod text;

@@ -10,7 +10,7 @@ use local_stack::queue::message::Message;
 use local_stack::queue::state::Depth;
 use serde_dynamo::to_attribute_value;
 use serde_json::{Value, json};
-use shared::callback::CallbackState;
+use shared::instance::callback_state::CallbackState;
 
 use crate::metrics::CALLBACK;
 use crate::world::{PATIENCE, World, ago};

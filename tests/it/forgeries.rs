@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use shared::instance::Instance;
-use shared::settings::{Policy, Settings};
+use shared::instance::policy::Policy;
+use shared::instance::settings::Settings;
 use webhook_fn::instance_cache::Known;
 use webhook_fn::webhook::receive::admit;
 

@@ -3,7 +3,7 @@
 use local_stack::fault::{Calls, Failure, Fault};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use shared::instance_id::{InstanceId, MAX_INSTANCE_ID};
+use shared::instance::id::{InstanceId, MAX_INSTANCE_ID};
 
 use crate::world::{API_KEY, Answer, World};
 

@@ -3,10 +3,10 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use shared::configuration::Configuration;
 use shared::instance::Instance;
-use shared::instance_id::InstanceId;
-use shared::settings::field;
+use shared::instance::configuration::Configuration;
+use shared::instance::id::InstanceId;
+use shared::instance::settings::field;
 
 use crate::world::{Answer, PATIENCE, World, sign};
 

@@ -10,7 +10,7 @@ use local_stack::close::faults::{Fault as CloseFault, RequestMatch};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shared::instance::Instance;
-use shared::settings::Settings;
+use shared::instance::settings::Settings;
 use tokio::task::JoinSet;
 
 use crate::owner::{Owner, body, count, deliver_signed, delivery, subscribing};

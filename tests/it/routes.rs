@@ -152,7 +152,7 @@ impl Table<'_> {
     }
 
     async fn webhook(&mut self, id: u64, case: &str, body: &str) {
-        let encoded = shared::instance_id::InstanceId::try_from(id)
+        let encoded = shared::instance::id::InstanceId::try_from(id)
             .unwrap()
             .to_base64();
         self.add(

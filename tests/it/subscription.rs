@@ -31,7 +31,7 @@ pub(crate) fn covered(subscription: &Value) -> BTreeSet<String> {
 
 /// What a subscription to `objects` should cover.
 pub(crate) fn covering(objects: Option<&str>) -> BTreeSet<String> {
-    names(&shared::objects::events(objects).unwrap())
+    names(&shared::instance::settings::objects::events(objects).unwrap())
 }
 
 /// Events as [`covered`] names them.

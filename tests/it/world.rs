@@ -19,9 +19,9 @@ use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use shared::configuration::Configuration;
 use shared::instance::Instance;
-use shared::instance_table::InstanceTable;
+use shared::instance::configuration::Configuration;
+use shared::store::instances::InstanceTable;
 
 use crate::{counts, privileges};
 

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use aws_types::SdkConfig;
-use shared::aws;
+use shared::function::aws;
 
 use crate::access::ACCOUNT_KEY;
 use crate::ids::REGION;

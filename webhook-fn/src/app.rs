@@ -5,10 +5,10 @@ use std::time::Duration;
 use aws_types::SdkConfig;
 use shared::close::client::CloseClient;
 use shared::close::error::CloseError;
-use shared::event_bus::EventBus;
-use shared::instance_table::InstanceTable;
-use shared::metrics::{Metrics, Service};
-use shared::watermark_table::WatermarkTable;
+use shared::event::bus::EventBus;
+use shared::function::metrics::{Metrics, Service};
+use shared::store::instances::InstanceTable;
+use shared::store::watermarks::WatermarkTable;
 
 use crate::config::Config;
 use crate::instance_cache::InstanceCache;
@@ -45,7 +45,7 @@ impl App {
     /// When the TLS library cannot be set up.
     pub fn new(config: Config, aws: &SdkConfig) -> Result<Self, CloseError> {
         Ok(Self {
-            close: CloseClient::new(CLOSE_TIMEOUT, config.policy.clone())?,
+            close: CloseClient::new(CLOSE_TIMEOUT, config.policy.base_urls.clone())?,
             instances: InstanceTable::new(aws, config.instances_table.clone()),
             cache: InstanceCache::default(),
             watermarks: WatermarkTable::new(aws, config.watermarks_table.clone()),

@@ -1,10 +1,11 @@
 //! The function's settings.
 
 use secrecy::SecretString;
-use shared::env::{ConfigError, Reader};
-use shared::event_bus::DEFAULT_MAX_BYTES;
-use shared::metrics::DEFAULT_NAMESPACE;
-use shared::settings::{Origin, Policy};
+use shared::close::base_url::BaseUrls;
+use shared::event::bus::DEFAULT_MAX_BYTES;
+use shared::function::env::{ConfigError, Reader};
+use shared::function::metrics::DEFAULT_NAMESPACE;
+use shared::instance::policy::{Origin, Policy};
 
 /// The environment of `webhook-fn`.
 #[derive(Debug)]
@@ -57,7 +58,7 @@ impl Config {
             user_secret: reader.secret("USER_SECRET"),
             organization_secret: reader.secret("ORGANIZATION_SECRET"),
             policy: Policy {
-                close_base_urls: reader.list("CLOSE_BASE_URLS"),
+                base_urls: BaseUrls::new(reader.list("CLOSE_BASE_URLS")),
                 callbacks_enabled: reader.parsed("CALLBACKS_ENABLED", true, "true or false"),
                 local_callbacks: reader.parsed("CALLBACK_ALLOW_LOOPBACK", false, "true or false"),
                 any_base_url: false,

@@ -37,7 +37,7 @@ impl Conflicts {
 
 #[cfg(test)]
 mod tests {
-    use shared::table::TableError;
+    use shared::store::error::TableError;
 
     use super::{Conflicts, MAX_TRIES};
     use crate::http::error::HandlerError;

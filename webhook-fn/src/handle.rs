@@ -5,9 +5,9 @@ use std::convert::Infallible;
 use lambda_http::http::{HeaderName, StatusCode, header};
 use lambda_http::{Body, Request, RequestExt, Response};
 use serde::Serialize;
-use shared::clock::Clock;
-use shared::metrics::Measures;
-use shared::shortened::shortened;
+use shared::function::clock::Clock;
+use shared::function::metrics::Measures;
+use shared::text::shortened::shortened;
 
 use crate::app::App;
 use crate::http::authorization::Credentials;

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use shared::instance::Instance;
-use shared::instance_id::InstanceId;
-use shared::settings::Settings;
+use shared::instance::id::InstanceId;
+use shared::instance::settings::Settings;
 use tokio::time::Instant;
 
 /// A change made through another sandbox takes this long to be noticed by this one.
@@ -97,10 +97,10 @@ mod tests {
     use std::sync::Arc;
 
     use jiff::Timestamp;
-    use shared::configuration::Configuration;
     use shared::instance::Instance;
-    use shared::instance_id::InstanceId;
-    use shared::settings::Settings;
+    use shared::instance::configuration::Configuration;
+    use shared::instance::id::InstanceId;
+    use shared::instance::settings::Settings;
 
     use super::{CAPACITY, InstanceCache, Known, MAX_BYTES};
 

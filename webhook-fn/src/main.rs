@@ -2,8 +2,8 @@
 
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Error, LambdaEvent, Request, Service, lambda_runtime, service_fn};
-use shared::env::Reader;
-use shared::{aws, logging};
+use shared::function::env::Reader;
+use shared::function::{aws, logging};
 use webhook_fn::app::App;
 use webhook_fn::config::Config;
 use webhook_fn::handle;

@@ -7,10 +7,10 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use shared::close::entry;
 use shared::close::event_log::{LogPage, PAGE_SIZE};
 use shared::close::page::{Page, Request};
 use shared::close::span::{RESOLUTION, Span};
+use shared::event::log_entry;
 
 use super::window::MAX_EXPIRIES;
 use super::windows::Windows;
@@ -246,7 +246,8 @@ fn is_bottom(window: Span, page: &Page) -> bool {
 /// shows it: Close may have hidden its data since.
 fn ascending(mut newest_first: Unit) -> Unit {
     let mut known = HashSet::new();
-    newest_first.retain(|entry| entry::version(entry).is_none_or(|version| known.insert(version)));
+    newest_first
+        .retain(|entry| log_entry::version(entry).is_none_or(|version| known.insert(version)));
     newest_first.reverse();
     sorted(newest_first)
 }

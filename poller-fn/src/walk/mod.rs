@@ -12,10 +12,10 @@ pub mod windows;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
-use shared::ceql::push_down;
 use shared::close::list::Listed;
 use shared::close::page::{Page, Request};
-use shared::poller_configuration::{Resource, Source};
+use shared::polling::ceql::push_down;
+use shared::polling::resource::{Resource, Source};
 
 use crate::error::PollError;
 use crate::record;
@@ -174,7 +174,7 @@ pub(crate) mod tests {
     use serde_json::json;
     use serde_json::value::{RawValue, to_raw_value};
     use shared::close::page::Page;
-    use shared::poller_configuration::parse;
+    use shared::polling::configuration::parse;
 
     use super::{Unit, Walk};
     use crate::record;

@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use shared::close::json;
-use shared::event::{Entry, Event, EventId};
-use shared::event_bus::Fate;
+use shared::event::Event;
+use shared::event::bus::Fate;
+use shared::event::entry::PutEventsEntry;
+use shared::event::id::EventId;
+use shared::json::path;
 
 /// What a poll may hold between two publications: a thousand records, and a page of them more.
 const MAX_UNIT: usize = 1_050;
@@ -20,7 +22,7 @@ pub(crate) struct Bus {
     /// The ids of both.
     done: HashSet<EventId>,
     /// What the poller itself had to say, and when.
-    pub(crate) notices: Vec<(Timestamp, Entry)>,
+    pub(crate) notices: Vec<(Timestamp, PutEventsEntry)>,
 }
 
 /// A change on the bus.
@@ -80,7 +82,7 @@ impl Bus {
     }
 
     /// Takes what the poller itself has to say.
-    pub(crate) fn say(&mut self, notice: Entry, now: Timestamp) {
+    pub(crate) fn say(&mut self, notice: PutEventsEntry, now: Timestamp) {
         self.notices.push((now, notice));
     }
 
@@ -115,7 +117,7 @@ impl Key {
     fn of(event: &Event) -> Self {
         let change = &event.change;
         if change.is_unreadable {
-            return Self::unreadable(&json::text_at(&change.raw, "id").unwrap_or_default());
+            return Self::unreadable(&path::text_at(&change.raw, "id").unwrap_or_default());
         }
         Self::new(
             &change.object_type,

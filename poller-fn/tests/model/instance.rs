@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use shared::configuration::Configuration;
 use shared::instance::Instance;
-use shared::instance_id::InstanceId;
+use shared::instance::configuration::Configuration;
+use shared::instance::id::InstanceId;
 
 use crate::history::{Condition, Polled, Setup};
 use crate::world::epoch;

@@ -12,15 +12,19 @@ use shared::close::error::CloseError;
 use shared::close::list::{List, Listed};
 use shared::close::page::{Page, Request};
 use shared::close::search::{Search, Selectors};
-use shared::close::{entry, json, timestamp};
-use shared::event::{Entry, Event, EventId};
-use shared::event_bus::{Fate, Publication};
-use shared::health::Health;
-use shared::instance_id::InstanceId;
-use shared::instance_table::{Acquired, Lease};
-use shared::last_poll::LastPoll;
-use shared::table::TableError;
-use shared::watermark_table::{Commit, StoredResource};
+use shared::close::timestamp;
+use shared::event::Event;
+use shared::event::bus::{Fate, Publication};
+use shared::event::entry::PutEventsEntry;
+use shared::event::id::EventId;
+use shared::event::log_entry;
+use shared::instance::health::Health;
+use shared::instance::id::InstanceId;
+use shared::instance::last_poll::LastPoll;
+use shared::json::path;
+use shared::store::error::TableError;
+use shared::store::instances::lease::{Acquired, Lease};
+use shared::store::watermarks::{Commit, StoredResource};
 use tokio::time::{Instant, sleep};
 
 use crate::close::{self, MAX_LIMIT, TICK};
@@ -153,8 +157,8 @@ impl Mutated<'_> {
         };
         for record in &mut page.data {
             let (Some(id), Some(date)) = (
-                json::text_at(record, "id"),
-                json::member(record, "date_updated").map(ToOwned::to_owned),
+                path::text_at(record, "id"),
+                path::member(record, "date_updated").map(ToOwned::to_owned),
             ) else {
                 continue;
             };
@@ -164,20 +168,20 @@ impl Mutated<'_> {
             }
             let dates = self.dates.borrow();
             let date = dates.get(&id).unwrap_or(&date);
-            let members = json::members(record).into_iter();
+            let members = path::members(record).into_iter();
             let members = members.map(|(key, value)| match key {
                 r#""date_updated""# => (key, &**date),
                 _ => (key, value),
             });
-            *record = json::extended(&empty, members);
+            *record = path::extended(&empty, members);
         }
     }
 
     fn note_twins(&self, page: &Page) {
         for entry in &page.data {
             let date =
-                json::text_at(entry, "date_updated").and_then(|text| timestamp::parse(&text));
-            let Some((id, date)) = entry::version(entry).zip(date) else {
+                path::text_at(entry, "date_updated").and_then(|text| timestamp::parse(&text));
+            let Some((id, date)) = log_entry::version(entry).zip(date) else {
                 continue;
             };
             if !self.shown.borrow_mut().insert(id) {
@@ -322,7 +326,7 @@ impl Outside for Mutated<'_> {
         Publication::new(vec![Fate::Published; events.len()], None)
     }
 
-    async fn notify(&self, entry: Entry, deadline: Instant) -> bool {
+    async fn notify(&self, entry: PutEventsEntry, deadline: Instant) -> bool {
         self.seat.notify(entry, deadline).await
     }
 }

@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use poller_fn::poll::Summary;
 use serde_json::value::RawValue;
-use shared::backfill::{Backfill, Status};
-use shared::close::json::members;
-use shared::event::EventId;
+use shared::event::id::EventId;
+use shared::instance::backfill::{Backfill, Status};
 use shared::json;
+use shared::json::path::members;
 
 use crate::bus::{Key, Published};
 use crate::history::Of;

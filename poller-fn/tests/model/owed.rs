@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
-use shared::backfill::{Backfill, Status};
+use shared::instance::backfill::{Backfill, Status};
 
 use crate::bus::Key;
 use crate::close::log::{Entry, Form, RETENTION};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use shared::backfill::Status;
-use shared::watermark_table::StoredPosition;
+use shared::instance::backfill::Status;
+use shared::store::watermarks::StoredPosition;
 
 use crate::history::{Of, Trouble};
 use crate::oracle::{self, Done};

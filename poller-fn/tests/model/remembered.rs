@@ -1,7 +1,7 @@
 //! What a resource may remember as done: what is on the bus, or never can be, and what its condition refused.
 
-use shared::event::EventId;
-use shared::watermark_table::Commit;
+use shared::event::id::EventId;
+use shared::store::watermarks::Commit;
 
 use crate::owed;
 use crate::world::World;

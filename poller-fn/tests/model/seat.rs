@@ -12,14 +12,15 @@ use serde_json::value::RawValue;
 use shared::close::client::{Account, Answer};
 use shared::close::error::CloseError;
 use shared::close::page::{Page, Request};
-use shared::event::{Entry, Event};
-use shared::event_bus::{Fate, Publication};
-use shared::health::Health;
-use shared::instance_id::InstanceId;
-use shared::instance_table::{Acquired, Lease};
-use shared::last_poll::LastPoll;
-use shared::table::TableError;
-use shared::watermark_table::{Commit, StoredResource};
+use shared::event::Event;
+use shared::event::bus::{Fate, Publication};
+use shared::event::entry::PutEventsEntry;
+use shared::instance::health::Health;
+use shared::instance::id::InstanceId;
+use shared::instance::last_poll::LastPoll;
+use shared::store::error::TableError;
+use shared::store::instances::lease::{Acquired, Lease};
+use shared::store::watermarks::{Commit, StoredResource};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -386,7 +387,7 @@ impl Outside for Seat {
         }
     }
 
-    async fn notify(&self, entry: Entry, _: Instant) -> bool {
+    async fn notify(&self, entry: PutEventsEntry, _: Instant) -> bool {
         let said = self
             .call(|world| world.bus.borrow_mut().say(entry, world.now()))
             .await;

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
-use shared::backfill::{Backfill, Status};
-use shared::configuration::Configuration;
-use shared::health::Health;
 use shared::instance::Instance;
-use shared::instance_table::{Acquired, Lease};
-use shared::table::TableError;
-use shared::watermark_table::{Commit, StoredPosition, StoredResource};
+use shared::instance::backfill::{Backfill, Status};
+use shared::instance::configuration::Configuration;
+use shared::instance::health::Health;
+use shared::store::error::TableError;
+use shared::store::instances::lease::{Acquired, Lease};
+use shared::store::watermarks::{Commit, StoredPosition, StoredResource};
 
 /// Items of a transaction. Source: docs.aws.amazon.com/amazondynamodb, `TransactWriteItems`.
 const MAX_ITEMS: usize = 100;

@@ -17,9 +17,11 @@ use super::webhook::{
     CreatedSubscription, Listed, ListedEvent, ListedSubscription, SubscribedEvent, Subscription,
     Wanted,
 };
-use crate::settings::{Policy, at_present_host};
-use crate::shortened::shortened;
-use crate::{aws, http_time, json};
+use crate::close::base_url::{BaseUrls, at_present_host};
+use crate::json;
+use crate::text::causes::causes;
+use crate::text::http_time;
+use crate::text::shortened::shortened;
 
 /// The user of the API key; reading it costs Close next to nothing.
 const ME: &str = "me/";
@@ -31,7 +33,7 @@ const MAX_MESSAGE: usize = 10_000;
 #[derive(Debug, Clone)]
 pub struct CloseClient {
     http: reqwest::Client,
-    policy: Policy,
+    base_urls: BaseUrls,
 }
 
 /// Whose Close is spoken to.
@@ -63,11 +65,11 @@ struct Changed {
 
 impl CloseClient {
     /// A client with its own pool of connections, each of whose requests ends within `timeout` and goes to a base URL that
-    /// `policy` allows, whatever an instance has stored.
+    /// `base_urls` allows, whatever an instance has stored.
     ///
     /// # Errors
     /// When the TLS library cannot be set up.
-    pub fn new(timeout: Duration, policy: Policy) -> Result<Self, CloseError> {
+    pub fn new(timeout: Duration, base_urls: BaseUrls) -> Result<Self, CloseError> {
         let builder = reqwest::Client::builder()
             .timeout(timeout)
             .connect_timeout(CONNECT_TIMEOUT)
@@ -75,7 +77,7 @@ impl CloseClient {
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("closeio-events/", env!("CARGO_PKG_VERSION")));
         let http = builder.build().map_err(unavailable)?;
-        Ok(Self { http, policy })
+        Ok(Self { http, base_urls })
     }
 
     /// One page of what changed.
@@ -254,7 +256,7 @@ impl CloseClient {
         account: Account<'_>,
         path: &str,
     ) -> Result<RequestBuilder, CloseError> {
-        if !self.policy.allows(account.base_url) {
+        if !self.base_urls.allows(account.base_url) {
             return Err(CloseError::HostNotAllowed);
         }
         // An instance may name a former subscription's account as an earlier version stored it.
@@ -312,7 +314,7 @@ fn is_about_the_cursor(error: &CloseError) -> bool {
     reason = "it is what `map_err` hands over"
 )]
 fn unavailable(error: reqwest::Error) -> CloseError {
-    CloseError::Unavailable(aws::causes(&error))
+    CloseError::Unavailable(causes(&error))
 }
 
 #[cfg(test)]
@@ -323,11 +325,11 @@ mod tests {
     use secrecy::SecretString;
 
     use super::{Account, CloseClient};
-    use crate::settings::Policy;
+    use crate::close::base_url::BaseUrls;
 
     #[test]
     fn close_is_asked_at_its_present_host() {
-        let client = CloseClient::new(Duration::from_secs(1), Policy::default()).unwrap();
+        let client = CloseClient::new(Duration::from_secs(1), BaseUrls::default()).unwrap();
         let account = Account {
             base_url: "https://app.close.io/api/v1",
             api_key: &SecretString::from("api_key"),

@@ -10,9 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::json;
 use super::page::Page;
 use super::search::ObjectType;
+use crate::json::path;
 
 /// The start of a custom field's key, and, without its dot, the key of the deprecated object.
 const PREFIX: &str = "custom.";
@@ -117,8 +117,8 @@ impl Schema {
 
     /// Whether a record has the deprecated object, and in it the name of a field that is not in this schema.
     pub fn lacks_field_of(&self, record: &RawValue) -> bool {
-        let aggregate = json::member(record, AGGREGATE);
-        let names = aggregate.map(json::keys).unwrap_or_default();
+        let aggregate = path::member(record, AGGREGATE);
+        let names = aggregate.map(path::keys).unwrap_or_default();
         let is_known = |name: &String| self.fields.iter().any(|field| field.name == *name);
         !names.iter().all(is_known)
     }
@@ -131,7 +131,7 @@ impl Schema {
         paths: impl IntoIterator<Item = &'a str>,
     ) -> Cow<'a, RawValue> {
         let custom = paths.into_iter().filter(|path| path.starts_with(PREFIX));
-        let missing = custom.filter(|path| json::at(record, path).is_none());
+        let missing = custom.filter(|path| path::at(record, path).is_none());
         let found: BTreeMap<_, _> = missing
             .filter_map(|path| {
                 let (field, key) = self.find(path)?;
@@ -144,16 +144,16 @@ impl Schema {
         let found = found
             .into_iter()
             .map(|(key, value)| (serde_json::Value::from(key).to_string(), value));
-        Cow::Owned(json::extended(record, found))
+        Cow::Owned(path::extended(record, found))
     }
 
     /// A record's value of a field, whichever way it shows it.
     fn value<'a>(&self, record: &'a RawValue, field: &CustomField) -> Option<&'a RawValue> {
-        let by_id = json::member(record, &field.key());
+        let by_id = path::member(record, &field.key());
         let by_name = || {
             let is_only = self.named(&field.name).is_some();
-            let aggregate = json::member(record, AGGREGATE).filter(|_| is_only)?;
-            json::member(aggregate, &field.name)
+            let aggregate = path::member(record, AGGREGATE).filter(|_| is_only)?;
+            path::member(aggregate, &field.name)
         };
         by_id.or_else(by_name)
     }
@@ -216,9 +216,9 @@ pub fn selector_of_id(path: &str) -> Option<&str> {
 }
 
 fn read(field: &RawValue) -> Option<CustomField> {
-    let text = |key| json::text_at(field, key).unwrap_or_default();
+    let text = |key| path::text_at(field, key).unwrap_or_default();
     Some(CustomField {
-        id: json::text_at(field, "id").filter(|id| is_id(id))?,
+        id: path::text_at(field, "id").filter(|id| is_id(id))?,
         name: text("name"),
         of_type: text("type"),
     })
@@ -322,9 +322,12 @@ mod tests {
                 ("custom.cf_9", None),
             ] {
                 let resolved = schema().resolved(&record, [path, "id"]).into_owned();
-                let found = super::json::text_at(&resolved, path);
+                let found = crate::json::path::text_at(&resolved, path);
                 assert_eq!(found.as_deref(), text, "{json} {path}");
-                assert_eq!(super::json::text_at(&resolved, "id").unwrap(), "lead_1");
+                assert_eq!(
+                    crate::json::path::text_at(&resolved, "id").unwrap(),
+                    "lead_1"
+                );
             }
         }
         let twin = schema()

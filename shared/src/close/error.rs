@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::shortened::shortened;
+use crate::text::shortened::shortened;
 
 /// Of Close's own words, what a log line can bear, in characters.
 const MAX_SHOWN: usize = 300;

@@ -1,11 +1,10 @@
 //! Close's API as far as the functions speak it.
 
+pub mod base_url;
 pub mod client;
 pub mod custom_fields;
-pub mod entry;
 pub mod error;
 pub mod event_log;
-pub mod json;
 pub mod list;
 pub mod object_type;
 pub mod page;

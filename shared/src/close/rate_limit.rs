@@ -5,8 +5,8 @@ use std::time::Duration;
 use reqwest::header::HeaderMap;
 use serde_json::value::RawValue;
 
-use super::json;
-use crate::http_time;
+use crate::json::path;
+use crate::text::http_time;
 
 /// Where Close says nothing.
 const DEFAULT_WAIT: Duration = Duration::from_secs(2);
@@ -64,7 +64,7 @@ fn seconds(text: &str) -> Option<Duration> {
 fn in_body(body: &str) -> Option<Duration> {
     let body: &RawValue = crate::json::read(body).ok()?;
     let reset =
-        json::text_at(body, "rate_reset").or_else(|| json::text_at(body, "error.rate_reset"));
+        path::text_at(body, "rate_reset").or_else(|| path::text_at(body, "error.rate_reset"));
     seconds(&reset?)
 }
 

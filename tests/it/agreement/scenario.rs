@@ -3,10 +3,10 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use local_stack::close::organization::Organization;
 use serde_json::{Value, json};
-use shared::configuration::Configuration;
 use shared::instance::Instance;
-use shared::instance_id::{InstanceId, MAX_INSTANCE_ID};
-use shared::settings::{Settings, field};
+use shared::instance::configuration::Configuration;
+use shared::instance::id::{InstanceId, MAX_INSTANCE_ID};
+use shared::instance::settings::{Settings, field};
 
 use crate::owner::{self, body, subscribing};
 use crate::world::{API_KEY, Answer, World, ago, query};

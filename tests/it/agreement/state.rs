@@ -5,8 +5,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use local_stack::close::organization::Organization;
 use reqwest::StatusCode;
 use serde_json::Value;
+use shared::instance::settings::{Settings, field};
 use shared::instance::{Instance, Phase};
-use shared::settings::{Settings, field};
 
 use super::scenario::{OTHER_KEY, Request, Stage, to_text};
 use crate::subscription::{covered, names};

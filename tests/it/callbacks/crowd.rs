@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use local_stack::queue::message::{Attribute, Message};
 use local_stack::store::Call;
 use serde_json::{Value, json};
-use shared::callback::CallbackState;
+use shared::instance::callback_state::CallbackState;
 
 use super::receiver::Reply;
 use super::{Called, DEAD_LETTERS, FIRST, RETRIES, Stage, event, number};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use local_stack::queue::message::Message;
 use serde_json::{Value, json};
-use shared::callback::CallbackState;
+use shared::instance::callback_state::CallbackState;
 
 use super::receiver::Reply;
 use super::{Called, DEAD_LETTERS, FAILURES, FIRST, RETRIES, Stage};

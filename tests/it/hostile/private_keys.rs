@@ -8,10 +8,10 @@ use local_stack::queue::message::Message;
 use local_stack::sdk;
 use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
-use shared::configuration::Configuration;
-use shared::event::Entry;
-use shared::event_bus::{DEFAULT_MAX_BYTES, EventBus};
+use shared::event::bus::{DEFAULT_MAX_BYTES, EventBus};
+use shared::event::entry::PutEventsEntry;
 use shared::instance::Instance;
+use shared::instance::configuration::Configuration;
 use tokio::time::Instant;
 
 use super::Processes;
@@ -258,7 +258,7 @@ async fn a_request_for_a_poll_on_the_bus_with_json_in_texts_ends_no_process() {
     let entry = |id: u64| {
         let detail = format!(r#"{{"instanceId":{id},"x":{}}}"#, unfolding(RAW));
         let detail = shared::json::raw(&detail).unwrap();
-        Entry::new("closeio.poller", "poll.requested", ago(0), &detail)
+        PutEventsEntry::new("closeio.poller", "poll.requested", ago(0), &detail)
     };
     let end = Instant::now() + PATIENCE;
     let taken = bus.publish_entries(&[entry(0), entry(good)], end).await;

@@ -4,7 +4,7 @@ use local_stack::fault::{Calls, Failure, Fault};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shared::instance::{Instance, Phase};
-use shared::table::TableError;
+use shared::store::error::TableError;
 
 use super::body_with;
 use crate::owner::{Owner, plant, stored_configuration};

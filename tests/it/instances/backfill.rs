@@ -3,8 +3,8 @@
 use local_stack::fault::{Calls, Failure, Fault};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use shared::backfill::{Backfill, Status};
-use shared::health::Health;
+use shared::instance::backfill::{Backfill, Status};
+use shared::instance::health::Health;
 use shared::instance::{Instance, Phase};
 
 use super::poller::{Poll, next_poll_at, refused};

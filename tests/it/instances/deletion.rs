@@ -5,7 +5,7 @@ use local_stack::close::faults::RequestMatch;
 use local_stack::fault::{Calls, Failure, Fault};
 use reqwest::StatusCode;
 use serde_json::json;
-use shared::instance_id::InstanceId;
+use shared::instance::id::InstanceId;
 
 use crate::world::{PATIENCE, World, ago, texts};
 

@@ -1,7 +1,7 @@
 //! What is shown of how Close answers an instance's polls, and what an owner's change does about it.
 
 use serde_json::{Value, json};
-use shared::health::Health;
+use shared::instance::health::Health;
 
 use super::poller::{Poll, next_poll_at, refused};
 use crate::owner::Owner;

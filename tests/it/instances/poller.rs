@@ -1,11 +1,12 @@
 //! What a poll writes of an instance, without the poll.
 
 use jiff::Timestamp;
-use shared::backfill::Backfill;
-use shared::health::Health;
 use shared::instance::Instance;
-use shared::instance_table::{Acquired, InstanceTable, Lease};
-use shared::table::TableError;
+use shared::instance::backfill::Backfill;
+use shared::instance::health::Health;
+use shared::store::error::TableError;
+use shared::store::instances::InstanceTable;
+use shared::store::instances::lease::{Acquired, Lease};
 
 use crate::owner::Owner;
 use crate::world::{World, ago};

@@ -6,7 +6,7 @@ use super::{POLLER, WEBHOOK, lines};
 use crate::world::World;
 
 const OPERATE: &str = include_str!("../../../docs/operate.md");
-const METRICS: &str = include_str!("../../../shared/src/metrics.rs");
+const METRICS: &str = include_str!("../../../shared/src/function/metrics.rs");
 
 /// The unit of each metric in the table: `` | `Name` | Unit | … ``.
 fn documented() -> BTreeMap<&'static str, &'static str> {

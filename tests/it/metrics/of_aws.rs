@@ -9,8 +9,8 @@ use local_stack::queue::message::Message;
 use local_stack::sdk;
 use reqwest::StatusCode;
 use serde_json::json;
-use shared::event::Entry;
-use shared::event_bus::EventBus;
+use shared::event::bus::EventBus;
+use shared::event::entry::PutEventsEntry;
 
 use super::line::{lines, of_aws};
 use super::{CALLBACK, POLLER, WEBHOOK, assert_reached, is_reached, last};
@@ -92,7 +92,7 @@ async fn a_poll_that_cannot_begin_is_measured_and_its_request_is_kept() {
         usize::MAX,
     );
     let detail = json!({"instanceId": id});
-    let request = Entry::new("closeio.poller", "poll.requested", ago(0), &detail);
+    let request = PutEventsEntry::new("closeio.poller", "poll.requested", ago(0), &detail);
     let soon = tokio::time::Instant::now() + PATIENCE;
     assert_eq!(bus.publish_entries(&[request], soon).await, [0]);
 

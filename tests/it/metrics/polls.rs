@@ -7,7 +7,7 @@ use local_stack::close::faults::{Fault as CloseFault, RequestMatch};
 use local_stack::close::rate_limit::ThrottleBody;
 use local_stack::fault::{Calls, Failure, Fault};
 use serde_json::json;
-use shared::instance_table::Lease;
+use shared::store::instances::lease::Lease;
 
 use super::{POLLER, assert_reached, is_reached, last, lines};
 use crate::polling::health::refuse;

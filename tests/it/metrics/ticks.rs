@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use local_stack::fault::{Calls, Failure, Fault};
-use shared::health::Health;
-use shared::instance_table::{Lease, SHARDS};
+use shared::instance::health::Health;
+use shared::store::instances::attributes::SHARDS;
+use shared::store::instances::lease::Lease;
 
 use super::{POLLER, assert_reached, is_reached, last, lines};
 use crate::world::{World, ago};

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use shared::configuration::Configuration;
+use shared::instance::configuration::Configuration;
 use shared::instance::{Instance, Phase};
 
 use super::BASE_PATH;

@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use local_stack::bus::entry::Entry;
 use local_stack::fault::{Calls, Failure, Fault};
 use serde_json::json;
-use shared::configuration::Configuration;
 use shared::instance::Instance;
-use shared::instance_table::SHARDS;
+use shared::instance::configuration::Configuration;
+use shared::store::instances::attributes::SHARDS;
 
 use super::{polls_ended, requested};
 use crate::world::{API_KEY, PATIENCE, World, ago};

@@ -6,8 +6,8 @@ use local_stack::close::change::Change;
 use local_stack::close::faults::{Fault as CloseFault, RequestMatch};
 use local_stack::fault::{Calls, Failure, Fault};
 use serde_json::{Value, json};
-use shared::health::Health;
-use shared::instance_table::Lease;
+use shared::instance::health::Health;
+use shared::store::instances::lease::Lease;
 
 use super::expire_lease;
 use crate::world::{API_KEY, PATIENCE, World, ago, query, texts};

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use local_stack::close::change::Change;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use shared::instance_id::InstanceId;
+use shared::instance::id::InstanceId;
 
 use super::set;
 use crate::world::{World, ago, query, texts};

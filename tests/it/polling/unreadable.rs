@@ -3,7 +3,7 @@
 use local_stack::close::faults::{Fault as CloseFault, RequestMatch};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use shared::instance_id::InstanceId;
+use shared::instance::id::InstanceId;
 
 use super::set;
 use crate::metrics::POLLER;

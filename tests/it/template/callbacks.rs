@@ -8,8 +8,8 @@ use local_stack::bus::event::Event;
 use local_stack::sdk;
 use local_stack::template::{Inputs, Template};
 use serde_json::{Value, json};
-use shared::event::Entry;
-use shared::event_bus::{DEFAULT_MAX_BYTES, EventBus};
+use shared::event::bus::{DEFAULT_MAX_BYTES, EventBus};
+use shared::event::entry::PutEventsEntry;
 use tokio::time::Instant;
 
 use crate::world::{PATIENCE, World};
@@ -55,7 +55,7 @@ async fn publish(world: &World, source: &'static str, detail: &Value) -> Arc<Eve
     let bus = world.stack.template().buses[0].name.clone();
     let config = sdk::config(&world.stack.bus().url()).unwrap();
     let bus = EventBus::new(&config, bus, DEFAULT_MAX_BYTES);
-    let entry = Entry::new(source, "lead.created", Timestamp::UNIX_EPOCH, detail);
+    let entry = PutEventsEntry::new(source, "lead.created", Timestamp::UNIX_EPOCH, detail);
     bus.publish_entries(&[entry], Instant::now() + PATIENCE)
         .await;
     let events = world.stack.bus().events().snapshot();

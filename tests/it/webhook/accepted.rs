@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use local_stack::close::change::Change;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use shared::instance_id::InstanceId;
+use shared::instance::id::InstanceId;
 
 use super::{INSTANCE, entry};
 use crate::world::{PATIENCE, World, ago, texts};

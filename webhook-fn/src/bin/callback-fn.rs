@@ -2,8 +2,8 @@
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::value::RawValue;
-use shared::env::Reader;
-use shared::{aws, logging};
+use shared::function::env::Reader;
+use shared::function::{aws, logging};
 use webhook_fn::callback::app::App;
 use webhook_fn::callback::config::Config;
 use webhook_fn::callback::invocation;

@@ -3,12 +3,12 @@
 use aws_types::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Client;
-use shared::callback::CallbackChange;
+use shared::function::metrics::{Metrics, Service};
 use shared::instance::Instance;
-use shared::instance_id::InstanceId;
-use shared::instance_table::InstanceTable;
-use shared::metrics::{Metrics, Service};
-use shared::table::TableError;
+use shared::instance::callback_state::CallbackChange;
+use shared::instance::id::InstanceId;
+use shared::store::error::TableError;
+use shared::store::instances::InstanceTable;
 
 use super::attempt::{self, Attempt, Request};
 use super::config::Config;

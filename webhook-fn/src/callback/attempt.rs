@@ -6,8 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
-use shared::settings::callback::Callback;
-use shared::{aws, http_time};
+use shared::instance::settings::callback::Callback;
+use shared::text::causes::causes;
+use shared::text::http_time;
 
 use super::reason::Reason;
 use super::resolver::{NoPublicAddress, PublicResolver, SystemResolver};
@@ -133,7 +134,7 @@ fn explain(error: reqwest::Error) -> Attempt {
     } else {
         Reason::ConnectionFailed
     };
-    tracing::info!(%reason, cause = aws::causes(&error), "a callback URL did not answer");
+    tracing::info!(%reason, cause = causes(&error), "a callback URL did not answer");
     Attempt::Failed {
         reason,
         retry_after: None,

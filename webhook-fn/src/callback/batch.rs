@@ -1,6 +1,6 @@
 //! A batch of messages, and what it is handled with.
 
-use shared::clock::Clock;
+use shared::function::clock::Clock;
 
 use super::event::Published;
 use super::message::Message;

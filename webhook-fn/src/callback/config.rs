@@ -1,7 +1,7 @@
 //! The function's settings.
 
-use shared::env::{ConfigError, Reader};
-use shared::metrics::DEFAULT_NAMESPACE;
+use shared::function::env::{ConfigError, Reader};
+use shared::function::metrics::DEFAULT_NAMESPACE;
 
 /// The environment of `callback-fn`.
 #[derive(Debug)]

@@ -1,11 +1,11 @@
 //! What to do with a notification, and what its attempt means for it.
 
 use jiff::{SignedDuration, Timestamp};
-use shared::address;
-use shared::callback::CallbackState;
+use shared::instance::callback_state::CallbackState;
+use shared::instance::settings::Settings;
+use shared::instance::settings::address;
+use shared::instance::settings::callback::Callback;
 use shared::instance::{Instance, Phase};
-use shared::settings::Settings;
-use shared::settings::callback::Callback;
 
 use super::attempt::Attempt;
 use super::message::{Message, Retry};
@@ -144,8 +144,8 @@ fn again(
 #[cfg(test)]
 mod tests {
     use jiff::{SignedDuration, Timestamp};
-    use shared::callback::CallbackState;
-    use shared::configuration::Configuration;
+    use shared::instance::callback_state::CallbackState;
+    use shared::instance::configuration::Configuration;
     use shared::instance::{Instance, Phase};
 
     use super::{Outcome, Plan, Recipient, outcome, plan};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::{join, join_all};
-use shared::instance_id::InstanceId;
+use shared::instance::id::InstanceId;
 
 use super::batch::{Batch, Notice};
 use super::disposition::{Disposition, Ended, Handled};

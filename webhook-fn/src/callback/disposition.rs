@@ -1,7 +1,7 @@
 //! What became of the messages of a batch.
 
 use jiff::Timestamp;
-use shared::instance_id::InstanceId;
+use shared::instance::id::InstanceId;
 
 use super::decide::Outcome;
 use super::message::{BatchResponse, Message};

@@ -3,9 +3,11 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use shared::change::EventType;
-use shared::event::{Channel, EventId, SOURCE};
-use shared::instance_id::InstanceId;
+use shared::event::Channel;
+use shared::event::change::EventType;
+use shared::event::entry::SOURCE;
+use shared::event::id::EventId;
+use shared::instance::id::InstanceId;
 use shared::json;
 
 /// What EventBridge puts round it.

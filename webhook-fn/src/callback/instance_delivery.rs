@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use futures_util::future::{Either, join, join_all, select};
 use jiff::Timestamp;
-use shared::callback::CallbackNote;
-use shared::instance_id::InstanceId;
-use shared::settings::callback::Callback;
+use shared::instance::callback_state::CallbackNote;
+use shared::instance::id::InstanceId;
+use shared::instance::settings::callback::Callback;
 use tokio::time::{Instant, timeout};
 
 use super::attempt::{Attempt, Request};

@@ -4,9 +4,9 @@ use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use shared::clock::Clock;
+use shared::function::clock::Clock;
+use shared::function::metrics::Measures;
 use shared::json;
-use shared::metrics::Measures;
 
 use super::app::App;
 use super::batch::Batch;

@@ -1,7 +1,7 @@
 //! What is noted at an instance of how its callback fares.
 
-use shared::callback::CallbackNote;
-use shared::table::TableError;
+use shared::instance::callback_state::CallbackNote;
+use shared::store::error::TableError;
 
 use super::batch::Batch;
 use super::decide::{Outcome, Recipient};

@@ -9,12 +9,12 @@ use jiff::Timestamp;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use shared::change::EventType;
 use shared::close::object_type::{self, Objects};
 use shared::event::Channel;
-use shared::instance_id::InstanceId;
+use shared::event::change::EventType;
+use shared::instance::id::InstanceId;
+use shared::instance::settings::Settings;
 use shared::json;
-use shared::settings::Settings;
 
 use super::event::{Detail, Published};
 
@@ -153,7 +153,10 @@ fn to_json(notification: &Notification<'_>) -> String {
 /// What the instance's poller configuration calls the objects, or the hub's own name for them; Close's, for what the hub
 /// does not know.
 fn resource_name<'a>(object_type: &'a str, settings: &'a Settings) -> &'a str {
-    let resources = settings.poller.iter().flat_map(|poller| &poller.resources);
+    let resources = settings
+        .polling
+        .iter()
+        .flat_map(|polling| &polling.resources);
     let mut own = resources.filter(|resource| {
         // What polls everything names nothing.
         let objects = resource.query.objects;
@@ -210,9 +213,9 @@ impl Serialize for Raw<'_> {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use shared::configuration::Configuration;
+    use shared::instance::configuration::Configuration;
+    use shared::instance::settings::Settings;
     use shared::json;
-    use shared::settings::Settings;
 
     use super::body;
     use crate::callback::event::Published;

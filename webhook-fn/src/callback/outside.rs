@@ -1,10 +1,10 @@
 //! What callback-fn deals with outside: the Instances table, the callback URLs, and where notifications go.
 
 use jiff::{SignedDuration, Timestamp};
-use shared::callback::CallbackChange;
 use shared::instance::Instance;
-use shared::instance_id::InstanceId;
-use shared::table::TableError;
+use shared::instance::callback_state::CallbackChange;
+use shared::instance::id::InstanceId;
+use shared::store::error::TableError;
 
 use super::attempt::{Attempt, Request};
 use super::message::{Message, Retry};

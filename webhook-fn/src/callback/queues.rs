@@ -8,8 +8,8 @@ use aws_sdk_sqs::operation::send_message::builders::SendMessageFluentBuilder;
 use aws_sdk_sqs::types::MessageAttributeValue;
 use aws_types::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
-use shared::aws;
-use shared::instance_id::InstanceId;
+use shared::function::aws;
+use shared::instance::id::InstanceId;
 
 use super::config::Config;
 use super::message::{ATTEMPT, FIRST_FAILURE, Message, REASON};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use shared::instance_id::InstanceId;
+use shared::instance::id::InstanceId;
 use tokio::time::Instant;
 
 use super::attempt::Attempt;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use shared::clock::Clock;
-use shared::table::TableError;
+use shared::function::clock::Clock;
+use shared::store::error::TableError;
 use tokio::time::Instant;
 
 use super::outside::Outside;

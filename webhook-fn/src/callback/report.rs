@@ -1,8 +1,8 @@
 //! What is measured of a batch of notifications, and of a tick.
 
 use jiff::Timestamp;
-use shared::instance_id::InstanceId;
-use shared::metrics::{Measures, Metric};
+use shared::function::metrics::{Measures, Metric};
+use shared::instance::id::InstanceId;
 
 use super::disposition::{Disposition, Ended, Handled};
 use super::release::Released;
@@ -55,7 +55,7 @@ fn lag(ended: &[Ended<'_>], now: Timestamp) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use jiff::{SignedDuration, Timestamp};
-    use shared::metrics::{Measures, Metric};
+    use shared::function::metrics::{Measures, Metric};
 
     use super::{measures, of_tick};
     use crate::callback::disposition::{Disposition, Ended};

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use shared::address;
+use shared::instance::settings::address;
 
 /// The system's resolver.
 #[derive(Debug, Clone, Copy)]

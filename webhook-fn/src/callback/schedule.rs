@@ -63,7 +63,7 @@ fn after(now: Timestamp, wait: SignedDuration) -> Timestamp {
 mod tests {
     use jiff::{SignedDuration, Timestamp};
 
-    use shared::callback::OPEN_FOR;
+    use shared::instance::callback_state::OPEN_FOR;
 
     use super::{is_last, next, spared};
 

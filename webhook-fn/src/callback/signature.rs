@@ -15,9 +15,9 @@ use jiff::Timestamp;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
-use shared::event::EventId;
+use shared::event::id::EventId;
+use shared::instance::settings::callback::{self, Callback, KEY_PREFIX};
 use shared::instance::{Instance, PreviousKey};
-use shared::settings::callback::{self, Callback, KEY_PREFIX};
 
 const ELEMENTS_ID: HeaderName = HeaderName::from_static("elements-webhook-id");
 const ELEMENTS_SIGNATURE: HeaderName = HeaderName::from_static("elements-webhook-signature");
@@ -91,11 +91,11 @@ mod tests {
     use jiff::{SignedDuration, Timestamp};
     use reqwest::header::HeaderMap;
     use sha2::{Digest, Sha256};
-    use shared::clock::Clock;
-    use shared::configuration::Configuration;
-    use shared::event::EventId;
+    use shared::event::id::EventId;
+    use shared::function::clock::Clock;
+    use shared::instance::configuration::Configuration;
+    use shared::instance::settings::callback::Callback;
     use shared::instance::{Instance, PreviousKey};
-    use shared::settings::callback::Callback;
     use standardwebhooks::Webhook;
 
     use super::{headers, keys, sign};

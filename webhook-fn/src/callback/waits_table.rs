@@ -12,8 +12,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_types::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use shared::instance_id::InstanceId;
-use shared::table::TableError;
+use shared::instance::id::InstanceId;
+use shared::store::error::TableError;
 
 use super::message::{Message, Retry};
 use super::reason::Reason;

@@ -5,7 +5,7 @@ use lambda_http::aws_lambda_events::query_map::QueryMap;
 use lambda_http::http::HeaderMap;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
-use shared::clock::Clock;
+use shared::function::clock::Clock;
 
 /// What a request says, and the time that it has.
 #[derive(Debug)]

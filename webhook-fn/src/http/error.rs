@@ -2,13 +2,13 @@
 
 use lambda_http::http::StatusCode;
 use serde::Serialize;
-use shared::backfill::Backfill;
 use shared::close::error::CloseError;
-use shared::event_bus::PublishError;
-use shared::instance_id::{InstanceId, InstanceIdError};
-use shared::settings::{FieldError, MAX_ERRORS, describe};
-use shared::shortened::shortened;
-use shared::table::TableError;
+use shared::event::bus::PublishError;
+use shared::instance::backfill::Backfill;
+use shared::instance::id::{InstanceId, InstanceIdError};
+use shared::polling::field_error::{FieldError, MAX_ERRORS, describe};
+use shared::store::error::TableError;
+use shared::text::shortened::shortened;
 
 use super::webhook_error::{PayloadError, SignatureError};
 

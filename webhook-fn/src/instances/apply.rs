@@ -2,9 +2,10 @@
 
 use secrecy::ExposeSecret;
 use shared::close::webhook::CreatedSubscription;
+use shared::instance::settings::{Settings, field};
 use shared::instance::{FormerSubscription, Instance};
-use shared::settings::{FieldError, Settings, field};
-use shared::warnings::Warnings;
+use shared::polling::field_error::FieldError;
+use shared::polling::warnings::Warnings;
 use url::Url;
 
 use super::request::CheckedRequest;

@@ -1,10 +1,10 @@
 //! `POST /instances/{id}/backfill`
 
 use jiff::Timestamp;
-use shared::backfill::{Backfill, Status};
+use shared::instance::backfill::{Backfill, Status};
+use shared::instance::settings::Settings;
 use shared::instance::{Instance, Phase};
-use shared::poller_configuration::Resource;
-use shared::settings::Settings;
+use shared::polling::resource::Resource;
 
 use super::backfill_request::{self, Span};
 use super::find::find_by_account;
@@ -80,7 +80,7 @@ fn check(
 /// What an instance polls at present.
 fn polled<'a>(instance: &Instance, settings: &'a Settings) -> Result<&'a [Resource], HandlerError> {
     let id = instance.id;
-    match &settings.poller {
+    match &settings.polling {
         _ if instance.phase == Phase::Provisioning => Err(HandlerError::NotSetUp(id)),
         _ if instance.disabled => Err(HandlerError::NotPolled { id, remedy: ENABLE }),
         None => Err(HandlerError::NotPolled {

@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use shared::poller_configuration::Resource;
-use shared::settings::{EXPECTED_TIME, FieldError, parse_time};
+use shared::instance::settings::{EXPECTED_TIME, parse_time};
+use shared::polling::field_error::FieldError;
+use shared::polling::resource::Resource;
 
 use super::members::is_label;
 
@@ -138,7 +139,7 @@ fn in_milliseconds(time: Timestamp) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use shared::poller_configuration;
+    use shared::polling::configuration;
 
     use super::{Span, parse};
 
@@ -150,7 +151,7 @@ mod tests {
         };
         let resources =
             r#"{"leads":{"url":"/hubs/crm/leads"},"calls":{"url":"/hubs/crm/activities"}}"#;
-        let resources = poller_configuration::parse(resources).unwrap();
+        let resources = configuration::parse(resources).unwrap();
         parse(&members, &resources, NOW.parse().unwrap()).map_err(|errors| {
             let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
             lines.join("\n")

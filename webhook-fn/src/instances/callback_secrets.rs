@@ -1,8 +1,9 @@
 //! The secrets of a callback belong to the origin they were given for.
 
 use serde_json::{Map, Value};
-use shared::configuration::{Configuration, MASK};
-use shared::settings::{FieldError, field};
+use shared::instance::configuration::{Configuration, MASK};
+use shared::instance::settings::field;
+use shared::polling::field_error::FieldError;
 use url::{Origin, Url};
 
 /// The secrets that a receiver sees, or that prove a notification to it. Answers mask each.
@@ -59,7 +60,7 @@ fn refusal(key: &str, origin: &Origin) -> FieldError {
 #[cfg(test)]
 mod tests {
     use serde_json::{Map, Value, json};
-    use shared::configuration::Configuration;
+    use shared::instance::configuration::Configuration;
 
     use super::refuse_another_origin;
 

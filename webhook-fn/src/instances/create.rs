@@ -3,10 +3,10 @@
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use shared::close::webhook::{CreatedSubscription, Status, SubscribedEvent};
+use shared::instance::id::{InstanceId, MAX_INSTANCE_ID};
+use shared::instance::settings::Settings;
 use shared::instance::{Instance, Phase};
-use shared::instance_id::{InstanceId, MAX_INSTANCE_ID};
-use shared::settings::Settings;
-use shared::table::TableError;
+use shared::store::error::TableError;
 
 use super::request::{self, CheckedRequest};
 use super::token::random_token;
@@ -50,7 +50,7 @@ pub async fn create(
         Ok(webhook) => webhook,
         Err(error) => return Err(undo(app, &instance, error).await),
     };
-    tracing::info!(instance.id = %instance.id, polled = settings.poller.is_some(), "provisioned");
+    tracing::info!(instance.id = %instance.id, polled = settings.polling.is_some(), "provisioned");
     let mut answer = view::to_json(&instance, &settings, &call.public_url);
     answer["token"] = Value::String(token.expose_secret().to_owned());
     view::set_webhook(&mut answer, webhook);
@@ -80,7 +80,7 @@ async fn insert(
     instance: &mut Instance,
     settings: &Settings,
 ) -> Result<(), HandlerError> {
-    let is_polled = settings.poller.is_some() && instance.phase == Phase::Ready;
+    let is_polled = settings.polling.is_some() && instance.phase == Phase::Ready;
     for _ in 1..MAX_DRAWS {
         match app.instances.insert(instance, is_polled).await {
             Err(TableError::Conflict) if is_stored(app, instance).await? => return Ok(()),

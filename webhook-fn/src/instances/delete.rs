@@ -1,9 +1,9 @@
 //! `DELETE /instances/{id}`
 
 use serde_json::{Value, json};
+use shared::instance::settings::Settings;
 use shared::instance::{Instance, Phase};
-use shared::settings::Settings;
-use shared::warnings::Warnings;
+use shared::polling::warnings::Warnings;
 
 use super::find::find_any_by_account;
 use super::view;

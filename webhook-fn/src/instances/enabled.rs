@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 use shared::instance::Instance;
-use shared::settings::Settings;
-use shared::warnings::Warnings;
+use shared::instance::settings::Settings;
+use shared::polling::warnings::Warnings;
 
 use super::find::find_ready;
 use super::settle::{settle, settle_after};

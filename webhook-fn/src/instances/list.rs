@@ -4,9 +4,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lambda_http::http::HeaderName;
 use serde_json::Value;
+use shared::instance::id::InstanceId;
+use shared::instance::settings::Settings;
 use shared::instance::{Instance, Phase};
-use shared::instance_id::InstanceId;
-use shared::settings::{FieldError, Settings};
+use shared::polling::field_error::FieldError;
 
 use super::{read, view};
 use crate::app::App;

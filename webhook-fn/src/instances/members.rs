@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 use shared::json::{self, JsonError};
-use shared::settings::FieldError;
+use shared::polling::field_error::FieldError;
 
 use crate::http::error::HandlerError;
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use shared::instance::Phase;
-use shared::settings::Settings;
+use shared::instance::settings::Settings;
 
 use super::find::find;
 use super::view;

@@ -1,10 +1,13 @@
 //! The body of a request that makes or changes an instance.
 
 use serde_json::{Map, Value};
-use shared::configuration::Configuration;
+use shared::close::base_url::normalize;
 use shared::instance::Instance;
-use shared::settings::{FieldError, Policy, Settings, check_api_key, field, normalize};
-use shared::warnings::Warnings;
+use shared::instance::configuration::Configuration;
+use shared::instance::policy::Policy;
+use shared::instance::settings::{Settings, check_api_key, field};
+use shared::polling::field_error::FieldError;
+use shared::polling::warnings::Warnings;
 
 use super::callback_secrets::refuse_another_origin;
 use super::members::{
@@ -143,7 +146,7 @@ fn finish(draft: Draft, policy: &Policy) -> Result<CheckedRequest, HandlerError>
         mut errors,
     } = draft;
     // Part of every answer of the service that this one follows.
-    configuration.set_default("base.url", policy.default_base_url());
+    configuration.set_default("base.url", policy.base_urls.default_url());
     configuration.set_default("pagination.max", "100");
     configuration.set_default("pagination.offset", "true");
     if MAX_CONFIGURATION < configuration.size() {

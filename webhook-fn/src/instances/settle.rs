@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 use shared::close::webhook::{Status, SubscribedEvent, Wanted};
+use shared::instance::id::InstanceId;
+use shared::instance::settings::Settings;
 use shared::instance::{Instance, Phase};
-use shared::instance_id::InstanceId;
-use shared::settings::Settings;
 
 use super::signature_keys::rotate;
 use super::{subscribe, view};

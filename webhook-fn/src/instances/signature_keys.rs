@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
+use shared::instance::settings::{callback, field};
 use shared::instance::{Instance, PreviousKey};
-use shared::settings::{callback, field};
 
 use super::callback_secrets::is_another_origin;
 
@@ -63,7 +63,7 @@ fn beside(
 #[cfg(test)]
 mod tests {
     use jiff::{SignedDuration, Timestamp};
-    use shared::configuration::Configuration;
+    use shared::instance::configuration::Configuration;
     use shared::instance::{Instance, PreviousKey};
 
     use super::rotate;

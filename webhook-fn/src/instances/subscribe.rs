@@ -8,9 +8,9 @@ use shared::close::client::Account;
 use shared::close::error::CloseError;
 use shared::close::webhook::{CreatedSubscription, SubscribedEvent, duplicates_of};
 use shared::instance::Instance;
-use shared::instance_id::InstanceId;
-use shared::settings::{Settings, field};
-use shared::table::TableError;
+use shared::instance::id::InstanceId;
+use shared::instance::settings::{Settings, field};
+use shared::store::error::TableError;
 
 use crate::app::App;
 use crate::http::call::Call;
@@ -142,7 +142,7 @@ pub async fn store(
     settings: &Settings,
     created: Option<&CreatedSubscription>,
 ) -> Result<(), HandlerError> {
-    let is_polled = settings.poller.is_some() && !instance.disabled;
+    let is_polled = settings.polling.is_some() && !instance.disabled;
     let now = call.clock.now();
     let stored = app.instances.replace(instance, is_polled, now).await;
     app.cache.remove(instance.id);

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use shared::instance::Instance;
-use shared::instance_id::InstanceId;
-use shared::table::TableError;
+use shared::instance::id::InstanceId;
+use shared::store::error::TableError;
 
 use super::find::find_ready;
 use super::signature_keys::rotate;

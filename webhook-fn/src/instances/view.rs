@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use shared::backfill::{Backfill, Status};
-use shared::callback::CallbackState;
-use shared::health::Health;
+use shared::instance::backfill::{Backfill, Status};
+use shared::instance::callback_state::CallbackState;
+use shared::instance::health::Health;
+use shared::instance::settings::{Settings, field};
 use shared::instance::{Instance, Phase};
 use shared::json;
-use shared::settings::{Settings, field};
-use shared::warnings::Warnings;
+use shared::polling::warnings::Warnings;
 
 use crate::subscription::describe;
 
@@ -61,7 +61,7 @@ pub fn to_json(instance: &Instance, settings: &Settings, public_url: &str) -> Va
 fn obstacle(instance: &Instance, settings: &Settings) -> Option<&'static str> {
     if instance.disabled {
         Some("the instance is disabled")
-    } else if settings.poller.is_none() {
+    } else if settings.polling.is_none() {
         Some("the instance does not poll")
     } else if instance.health.is_suspended() {
         Some("the instance is suspended")

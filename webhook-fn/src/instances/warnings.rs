@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value};
 use shared::close::object_type;
-use shared::configuration::{Configuration, known_keys, used_keys};
-use shared::objects;
-use shared::poller_configuration::{self, fields, urls};
-use shared::settings::{Settings, field};
-use shared::warnings::{Warnings, suggestion};
+use shared::instance::configuration::{Configuration, known_keys, used_keys};
+use shared::instance::settings::objects;
+use shared::instance::settings::{Settings, field};
+use shared::polling::configuration;
+use shared::polling::warnings::{Warnings, suggestion};
+use shared::polling::{paths, unknown, urls};
 
 /// The members that a request can change.
 pub const CHANGEABLE: [&str; 3] = ["name", "tags", "configuration"];
@@ -60,8 +61,8 @@ pub fn warn_of_keys(given: &Map<String, Value>, warnings: &mut Warnings) {
             warnings.unknown("configuration.", key, used_keys());
         }
     }
-    if let Some(resources) = given.get(poller_configuration::KEY) {
-        poller_configuration::unknown::warn(resources, "configuration.", warnings);
+    if let Some(resources) = given.get(configuration::KEY) {
+        unknown::warn(resources, "configuration.", warnings);
     }
 }
 
@@ -84,13 +85,13 @@ pub fn warn_of_resources(
     settings: &Settings,
     warnings: &mut Warnings,
 ) {
-    let mut keys = [poller_configuration::KEY, urls::KEY].into_iter();
+    let mut keys = [configuration::KEY, urls::KEY].into_iter();
     let Some(key) = keys.find(|key| configuration.get(key).is_some()) else {
         return;
     };
     let place = format!("configuration.{key}");
-    if let Some(poller) = &settings.poller {
-        fields::warn(&poller.resources, &place, warnings);
+    if let Some(poller) = &settings.polling {
+        paths::warn(&poller.resources, &place, warnings);
         return;
     }
     // Whoever says that events come by webhook, or are not wanted, wants no polls.

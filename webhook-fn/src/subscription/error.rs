@@ -1,7 +1,8 @@
 //! What an error of Close's means for the request that needed Close.
 
 use shared::close::error::CloseError;
-use shared::settings::{FieldError, field};
+use shared::instance::settings::field;
+use shared::polling::field_error::FieldError;
 
 use crate::http::error::HandlerError;
 

@@ -75,7 +75,7 @@ where
 #[cfg(test)]
 mod tests {
     use shared::close::error::CloseError;
-    use shared::objects;
+    use shared::instance::settings::objects;
 
     use super::{MAX_REFUSALS, Offer};
 

@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret;
 use shared::close::client::Account;
 use shared::close::webhook::SubscribedEvent;
-use shared::settings::Settings;
+use shared::instance::settings::Settings;
 
 /// What a change of an instance means for its subscription.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,8 +43,8 @@ pub fn step<'a>(old: &Settings, has_subscription: bool, new: &'a Settings) -> St
 
 #[cfg(test)]
 mod tests {
-    use shared::configuration::Configuration;
-    use shared::settings::Settings;
+    use shared::instance::configuration::Configuration;
+    use shared::instance::settings::Settings;
 
     use super::{Step, step};
 

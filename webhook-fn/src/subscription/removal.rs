@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use secrecy::SecretString;
 use shared::close::client::Account;
 use shared::instance::FormerSubscription;
-use shared::warnings::Warnings;
+use shared::polling::warnings::Warnings;
 
 use super::error::{is_shut_out, to_handler_error};
 use crate::app::App;

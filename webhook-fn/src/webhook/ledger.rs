@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use shared::event::{Event, EventId};
-use shared::event_bus::{Fate, Publication};
+use shared::event::Event;
+use shared::event::bus::{Fate, Publication};
+use shared::event::id::EventId;
 
 use crate::app::App;
 use crate::http::call::Call;

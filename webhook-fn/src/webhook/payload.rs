@@ -8,8 +8,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use shared::change::{Change, EventType, Identity, object_href};
-use shared::close::{entry, json, timestamp};
+use shared::close::timestamp;
+use shared::event::change::{Change, EventType, Identity, object_href};
+use shared::event::log_entry;
+use shared::json::path;
 
 use crate::http::webhook_error::PayloadError;
 
@@ -36,9 +38,11 @@ pub fn to_changes(body: &[u8], received: Timestamp) -> Result<Vec<Change>, Paylo
     let body: WebhookBody<'_> =
         shared::json::read(mended.get()).map_err(|_| PayloadError::NotAWebhook)?;
     match (body.event, body.model, body.data) {
-        (Some(event), _, _) if entry::is_entry(event) => {
-            Ok(vec![entry::to_change(event, Arc::clone(&raw), received)])
-        }
+        (Some(event), _, _) if log_entry::is_entry(event) => Ok(vec![log_entry::to_change(
+            event,
+            Arc::clone(&raw),
+            received,
+        )]),
         (Some(event), Some(model), Some(data)) => {
             legacy_changes(&to_text(model)?, &to_text(event)?, data, &raw, received)
         }
@@ -58,7 +62,7 @@ fn legacy_changes(
     raw: &Arc<RawValue>,
     received: Timestamp,
 ) -> Result<Vec<Change>, PayloadError> {
-    let id = |key: &'static str| json::text_at(data, key);
+    let id = |key: &'static str| path::text_at(data, key);
     let change =
         |object_id: &str, action: &str, date: Option<Timestamp>, identity: Identity| Change {
             event_type: EventType::of(model, action),
@@ -107,7 +111,7 @@ fn past_tense(event: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use shared::change::{EventType, Identity};
+    use shared::event::change::{EventType, Identity};
 
     use super::to_changes;
 

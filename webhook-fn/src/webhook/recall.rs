@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::instance::Phase;
-use shared::instance_id::InstanceId;
-use shared::settings::Settings;
+use shared::instance::id::InstanceId;
+use shared::instance::settings::Settings;
 
 use crate::app::App;
 use crate::http::error::HandlerError;

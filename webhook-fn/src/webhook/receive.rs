@@ -6,10 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_http::http::HeaderMap;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use shared::event::{Channel, Event, EventId};
-use shared::event_bus::Publication;
+use shared::event::bus::Publication;
+use shared::event::id::EventId;
+use shared::event::{Channel, Event};
 use shared::instance::PreviousKey;
-use shared::instance_id::InstanceId;
+use shared::instance::id::InstanceId;
 
 use super::report::Tally;
 use super::{ledger, payload, recall, signature};

@@ -1,8 +1,8 @@
 //! What is measured of a webhook.
 
-use shared::event_bus::Counts;
-use shared::instance_id::InstanceId;
-use shared::metrics::{Measures, Metric};
+use shared::event::bus::Counts;
+use shared::function::metrics::{Measures, Metric};
+use shared::instance::id::InstanceId;
 
 use crate::http::error::HandlerError;
 

@@ -1,12 +1,12 @@
-//! The Instances table: what is noted of a callback is written under the conditions of `shared::instance_table::callback`.
+//! The Instances table: what is noted of a callback is written under the conditions of `shared::store::instances::callback`.
 
 use std::collections::BTreeMap;
 
-use shared::callback::{CallbackChange, CallbackState, Count};
-use shared::configuration::Configuration;
 use shared::instance::Instance;
-use shared::instance_id::InstanceId;
-use shared::table::TableError;
+use shared::instance::callback_state::{CallbackChange, CallbackState, Count};
+use shared::instance::configuration::Configuration;
+use shared::instance::id::InstanceId;
+use shared::store::error::TableError;
 
 use crate::history::Owner;
 use crate::world::epoch;

@@ -1,10 +1,10 @@
 //! Adapters that turn a right callback-fn into a wrong one. A proof that does not notice proves nothing.
 
 use jiff::{SignedDuration, Timestamp};
-use shared::callback::{CallbackChange, OPEN_FOR};
 use shared::instance::Instance;
-use shared::instance_id::InstanceId;
-use shared::table::TableError;
+use shared::instance::callback_state::{CallbackChange, OPEN_FOR};
+use shared::instance::id::InstanceId;
+use shared::store::error::TableError;
 use webhook_fn::callback::attempt::{Attempt, Request};
 use webhook_fn::callback::message::{Message, Retry};
 use webhook_fn::callback::outside::{Outside, PassOnError};

@@ -8,10 +8,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use shared::callback::CallbackChange;
 use shared::instance::Instance;
-use shared::instance_id::InstanceId;
-use shared::table::TableError;
+use shared::instance::callback_state::CallbackChange;
+use shared::instance::id::InstanceId;
+use shared::store::error::TableError;
 use tokio::time::sleep;
 use webhook_fn::callback::attempt::{Attempt, Request};
 use webhook_fn::callback::message::{Message, Retry};

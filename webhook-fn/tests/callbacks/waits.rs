@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::json;
-use shared::instance_id::InstanceId;
+use shared::instance::id::InstanceId;
 use webhook_fn::callback::message::{Message, Retry};
 use webhook_fn::callback::waits_table::{SHARDS, Waiting, WaitingPage};
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use shared::instance_id::InstanceId;
+use shared::instance::id::InstanceId;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use webhook_fn::callback::attempt::Attempt;

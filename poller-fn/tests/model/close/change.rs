@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use shared::close::entry;
 use shared::close::span::floor;
+use shared::event::log_entry;
 
 use super::log::{Entry, Form};
 use super::{Close, Object, Place, TICK, Version, render};
@@ -104,7 +104,7 @@ impl Close {
             form: 0,
         };
         self.versions
-            .extend(entry::version(&json).map(|version| (version, place)));
+            .extend(log_entry::version(&json).map(|version| (version, place)));
         let form = Form {
             own,
             visible: now,
@@ -184,7 +184,7 @@ impl Close {
             form: entry.forms.len(),
         };
         self.versions
-            .extend(entry::version(&shown).map(|version| (version, form)));
+            .extend(log_entry::version(&shown).map(|version| (version, form)));
         entry.forms.push(Form {
             own,
             visible,

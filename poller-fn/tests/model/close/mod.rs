@@ -16,7 +16,7 @@ use shared::close::error::CloseError;
 use shared::close::list::Listed;
 use shared::close::page::{Page, Request};
 use shared::close::search::ObjectType;
-use shared::event::EventId;
+use shared::event::id::EventId;
 
 use crate::history::{Of, Quirks, Trouble};
 use log::Entry;

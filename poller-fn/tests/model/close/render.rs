@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde_json::value::RawValue;
-use shared::close::json;
+use shared::json::path;
 
 use super::Object;
 use super::log::Entry;
@@ -24,7 +24,7 @@ pub(super) fn object(
     // Each version has other values, so that one that is put together of two shows.
     let value = raw(&format!("\"{updated} {rank}\""));
     let keys = (0..custom_fields).map(|field| format!("\"{}\"", key(field)));
-    json::extended(&bare, keys.map(|key| (key, &*value)))
+    path::extended(&bare, keys.map(|key| (key, &*value)))
 }
 
 /// The key of a custom field, and its selector.
@@ -41,13 +41,13 @@ pub(super) fn field(field: usize) -> Box<RawValue> {
 
 /// An object with these custom fields alone, of those that it has, and with what is no custom field, if that is wanted.
 pub(super) fn selected(object: &RawValue, keys: &[String], is_whole: bool) -> Box<RawValue> {
-    let members = json::members(object).into_iter();
+    let members = path::members(object).into_iter();
     let version = [r#""id""#, r#""date_updated""#];
     let is_selected = |key: &str| match key.strip_prefix("\"custom.") {
         Some(_) => keys.iter().any(|wanted| format!("\"{wanted}\"") == key),
         None => is_whole || version.contains(&key),
     };
-    json::extended(&raw("{}"), members.filter(|(key, _)| is_selected(key)))
+    path::extended(&raw("{}"), members.filter(|(key, _)| is_selected(key)))
 }
 
 /// An entry of the log in its newest form, and what of it is shown to a key that is not an administrator's.

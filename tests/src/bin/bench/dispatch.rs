@@ -15,10 +15,10 @@ use local_stack::function::Function;
 use local_stack::stack::LocalStack;
 use serde::Deserialize;
 use serde_json::json;
-use shared::configuration::Configuration;
 use shared::instance::Instance;
-use shared::instance_id::MAX_INSTANCE_ID;
-use shared::instance_table::InstanceTable;
+use shared::instance::configuration::Configuration;
+use shared::instance::id::MAX_INSTANCE_ID;
+use shared::store::instances::InstanceTable;
 use tokio::task::JoinSet;
 
 use crate::drain::float;

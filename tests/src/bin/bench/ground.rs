@@ -15,9 +15,9 @@ use local_stack::sdk;
 use local_stack::stack::{Builder, LocalStack};
 use serde::Deserialize;
 use serde_json::json;
-use shared::configuration::Configuration;
 use shared::instance::Instance;
-use shared::instance_table::InstanceTable;
+use shared::instance::configuration::Configuration;
+use shared::store::instances::InstanceTable;
 
 use crate::report::say;
 

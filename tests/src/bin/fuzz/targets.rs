@@ -13,24 +13,31 @@ use secrecy::SecretString;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use shared::ceql::{Expr, push_down::push_down, watermark};
 use shared::close::custom_fields::Schemas;
 use shared::close::page::Page;
 use shared::close::search::ObjectType;
 use shared::close::webhook::{CreatedSubscription, Listed, Subscription};
-use shared::close::{entry, json, rate_limit, timestamp, webhook};
-use shared::configuration::{Configuration, MASK, known_keys};
-use shared::date_pattern::{DateFormat, zone};
-use shared::event::{Channel, Event, RawForm};
-use shared::event_bus::DEFAULT_MAX_BYTES;
+use shared::close::{rate_limit, timestamp, webhook};
+use shared::event::bus::DEFAULT_MAX_BYTES;
+use shared::event::entry::RawForm;
+use shared::event::log_entry;
+use shared::event::{Channel, Event};
 use shared::instance::Instance;
-use shared::instance_id::InstanceId;
+use shared::instance::configuration::{Configuration, MASK, known_keys};
+use shared::instance::id::InstanceId;
+use shared::instance::policy::Policy;
+use shared::instance::settings::objects;
+use shared::instance::settings::{Settings, field};
+use shared::json::path;
 use shared::json::{has_lone_half, mended, raw, read, string, text, tokens, tree};
-use shared::objects;
-use shared::poller_configuration::{self, Resource, urls};
-use shared::query_url::Query;
-use shared::settings::{Policy, Settings, field};
-use shared::warnings::MAX_WARNINGS;
+use shared::polling::ceql::push_down::push_down;
+use shared::polling::ceql::{Expr, watermark};
+use shared::polling::configuration;
+use shared::polling::date_pattern::{DateFormat, zone};
+use shared::polling::query::Query;
+use shared::polling::resource::Resource;
+use shared::polling::urls;
+use shared::polling::warnings::MAX_WARNINGS;
 use webhook_fn::callback::attempt::Attempt;
 use webhook_fn::callback::event::Published;
 use webhook_fn::callback::message::{Message, SqsEvent};
@@ -239,7 +246,7 @@ fn custom_fields(page: &Page) {
         schema.lacks_field_of(record);
         let paths = ["custom.cf_1", "custom.Owner[0].a", "custom.\u{fffd}"];
         let resolved = schema.resolved(record, paths);
-        let twice = json::extended(&resolved, json::members(record));
+        let twice = path::extended(&resolved, path::members(record));
         assert!(raw(twice.get()).is_ok(), "a record that is not JSON");
     }
 }
@@ -303,7 +310,10 @@ fn instance(input: &[u8]) {
         }
     }
     if let Ok(members) = members::parse_object(input) {
-        let resources = settings.poller.as_ref().map(|poller| &poller.resources[..]);
+        let resources = settings
+            .polling
+            .as_ref()
+            .map(|polling| &polling.resources[..]);
         let span = backfill_request::parse(&members, resources.unwrap_or_default(), NOW);
         if let Err(errors) = span {
             assert_short(&HandlerError::Invalid(errors));
@@ -337,13 +347,13 @@ fn any_json(input: &[u8]) {
         let written = value.to_string();
         assert_eq!(tree(&written).ok(), Some(value), "{written}");
     }
-    if json::suits_event_bridge(&kept) {
+    if path::suits_event_bridge(&kept) {
         assert!(!has_lone_half(kept.get()));
     }
 }
 
 fn poller_configuration(input: &[u8]) {
-    if let Ok(resources) = poller_configuration::parse(&lossy(input)) {
+    if let Ok(resources) = configuration::parse(&lossy(input)) {
         read_with(&resources);
     }
 }
@@ -357,7 +367,7 @@ fn poller_urls(input: &[u8]) {
 fn read_with(resources: &[Resource]) {
     for resource in resources.iter().take(10) {
         for record in RECORDS.iter().take(3) {
-            json::text_at(record, &resource.id_field);
+            path::text_at(record, &resource.id_field);
             resource.updated.read(record);
             resource.created.read(record);
             if let Some(filter) = &resource.query.filter {
@@ -380,7 +390,7 @@ fn rate_limits(input: &[u8]) {
     let wait = rate_limit::wait(&headers, body);
     assert!(wait.as_secs() <= 600, "{wait:?}");
     rate_limit::pause(&headers);
-    if let Some(wait) = shared::http_time::retry_after(&headers, Some(NOW)) {
+    if let Some(wait) = shared::text::http_time::retry_after(&headers, Some(NOW)) {
         let wait = wait.try_into().ok();
         for attempt in 0..7 {
             schedule::next(attempt, NOW, NOW, wait, 1.0);
@@ -409,13 +419,17 @@ fn read_record(record: &RawValue) {
         "data.name",
         "\u{fffd}",
     ] {
-        json::text_at(record, path);
-        json::at(record, path);
+        path::text_at(record, path);
+        path::at(record, path);
     }
-    entry::version(record);
-    entry::object(record);
-    drop(entry::to_change(record, Arc::from(record.to_owned()), NOW));
-    json::suits_event_bridge(record);
+    log_entry::version(record);
+    log_entry::object(record);
+    drop(log_entry::to_change(
+        record,
+        Arc::from(record.to_owned()),
+        NOW,
+    ));
+    path::suits_event_bridge(record);
     for condition in CONDITIONS.iter() {
         condition.matches(record);
     }
@@ -466,7 +480,7 @@ fn webhook_body(input: &[u8]) {
             let detail = raw(&entry.detail).ok();
             let detail = detail.unwrap_or_else(|| panic!("a detail that is not JSON"));
             assert!(
-                json::suits_event_bridge(&detail),
+                path::suits_event_bridge(&detail),
                 "a detail that is refused"
             );
             assert!(entry.detail_type.chars().count() <= 128);

@@ -29,8 +29,8 @@ use receiver::{Outcome, Receiver};
 use screen::Screen;
 use secrecy::ExposeSecret;
 use serde_json::json;
-use shared::event::Entry;
-use shared::event_bus::{DEFAULT_MAX_BYTES, EventBus};
+use shared::event::bus::{DEFAULT_MAX_BYTES, EventBus};
+use shared::event::entry::PutEventsEntry;
 use tokio::sync::broadcast;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep};
@@ -257,7 +257,7 @@ async fn follow(
         sleep(READABLE_AFTER).await;
         changes = changes.resubscribe();
         let request = json!({"instanceId": polled});
-        let request = Entry::new(
+        let request = PutEventsEntry::new(
             "closeio.poller",
             "poll.requested",
             jiff::Timestamp::UNIX_EPOCH,

@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use local_stack::sdk;
 use local_stack::stack::LocalStack;
 use serde_json::{Map, Value, json};
-use shared::configuration::Configuration;
 use shared::instance::Instance;
-use shared::instance_id::InstanceId;
-use shared::instance_table::InstanceTable;
+use shared::instance::configuration::Configuration;
+use shared::instance::id::InstanceId;
+use shared::store::instances::InstanceTable;
 
 /// What `Authorization` carries on this machine.
 pub(crate) const USER_SECRET: &str = "user-secret";

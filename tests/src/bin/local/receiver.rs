@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use serde_json::value::RawValue;
-use shared::close::json;
+use shared::json::path;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
@@ -87,14 +87,14 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Outcome {
     }
     let body = shared::json::text(body)?;
     let body = shared::json::raw(body).context("a callback is not JSON")?;
-    let event = json::at(&body, "message.events[0]").context("a callback has no event")?;
-    let raw = json::at(&body, "message.raw").context("a callback has no raw")?;
-    let text = |key: &str| json::text_at(event, key).unwrap_or_default();
+    let event = path::at(&body, "message.events[0]").context("a callback has no event")?;
+    let raw = path::at(&body, "message.raw").context("a callback has no raw")?;
+    let text = |key: &str| path::text_at(event, key).unwrap_or_default();
     let (resource, event_type) = (text("objectType"), text("eventType"));
     // Only what was polled has a time of the poll, and its records by resource.
-    let is_polled = json::at(raw, "pollDate").is_some();
+    let is_polled = path::at(raw, "pollDate").is_some();
     let record = is_polled
-        .then(|| json::at(raw, &format!("{resource}[0]")))
+        .then(|| path::at(raw, &format!("{resource}[0]")))
         .flatten();
     Ok(Notification {
         channel: if is_polled { "polling" } else { "webhook" },

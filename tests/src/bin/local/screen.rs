@@ -6,7 +6,7 @@ use anyhow::Result;
 use local_stack::bus::event::Event;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use shared::close::json;
+use shared::json::path;
 
 use crate::receiver::Notification;
 
@@ -88,7 +88,7 @@ impl Screen {
     /// Anybody may put events on the bus, so a member that is not there or of another type is left empty.
     fn summary(&self, event: &Event) -> String {
         let detail = &event.detail;
-        let text = |key: &str| json::text_at(detail, key).unwrap_or_default();
+        let text = |key: &str| path::text_at(detail, key).unwrap_or_default();
         let channel = text("channel");
         let color = if channel == "webhook" { "36" } else { "35" };
         format!(
@@ -122,14 +122,14 @@ fn fields(fields: &Value) -> String {
 }
 
 fn name_in(detail: &RawValue) -> Option<String> {
-    if let Some(raw) = json::at(detail, "raw") {
+    if let Some(raw) = path::at(detail, "raw") {
         return name(raw);
     }
-    name(&shared::json::raw(&json::text_at(detail, "rawText")?).ok()?)
+    name(&shared::json::raw(&path::text_at(detail, "rawText")?).ok()?)
 }
 
 fn name(raw: &RawValue) -> Option<String> {
-    NAMES.iter().find_map(|path| json::text_at(raw, path))
+    NAMES.iter().find_map(|path| path::text_at(raw, path))
 }
 
 #[cfg(test)]

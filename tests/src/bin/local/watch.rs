@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use local_stack::bus::event::Event;
 use local_stack::function::Line;
-use shared::close::json;
+use shared::json::path;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep_until};
 
@@ -76,7 +76,7 @@ fn show(event: &Event, screen: &Screen, heard: &mut Heard) -> Result<()> {
     if event.source != "closeio" {
         return Ok(());
     }
-    heard.events.extend(json::text_at(&event.detail, "channel"));
+    heard.events.extend(path::text_at(&event.detail, "channel"));
     screen.event(event)
 }
 

@@ -1,0 +1,13 @@
+//! What an instance polls: resources, each with a source at Close, a query, and the places of ids and dates in its records.
+
+pub mod ceql;
+pub mod configuration;
+pub mod date_pattern;
+pub mod field_error;
+mod members;
+pub mod paths;
+pub mod query;
+pub mod resource;
+pub mod unknown;
+pub mod urls;
+pub mod warnings;

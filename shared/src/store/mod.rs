@@ -1,0 +1,6 @@
+//! The tables in DynamoDB.
+
+pub mod error;
+pub mod instances;
+pub mod retry;
+pub mod watermarks;
