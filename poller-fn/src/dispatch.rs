@@ -10,13 +10,15 @@ use serde::Serialize;
 use serde_json::json;
 use shared::event::entry::PutEventsEntry;
 use shared::function::clock::Clock;
+use shared::function::metrics::{Measures, Metric};
 
 use shared::store::error::TableError;
 use shared::store::instances::attributes::SHARDS;
 use shared::store::instances::due::Due;
 use tokio::time::{Instant, sleep_until};
 
-use crate::invocation::{POLL_REQUESTED, Poller, SOURCE};
+use crate::app::App;
+use crate::own_events::{POLL_REQUESTED, SOURCE};
 
 /// A tick ends before the next one; what is left stays due.
 const MAX_TICK: Duration = Duration::from_secs(50);
@@ -34,12 +36,28 @@ const MAX_LATE: Duration = Duration::from_millis(10);
 
 /// What a tick did.
 #[derive(Debug, Default, Serialize)]
-pub struct Summary {
+pub struct Tick {
     /// Polls asked for.
     pub dispatched: usize,
     /// How long the instance has waited that has waited longest for its poll.
     #[serde(skip)]
     pub backlog_seconds: u64,
+}
+
+impl Tick {
+    /// The metrics of a tick. A tick that failed is no sign of life, and knows of a backlog only if it saw one.
+    pub fn measures(&self, is_done: bool) -> Measures {
+        let mut measures = Measures::default();
+        measures.count(Metric::Heartbeat, is_done.into());
+        if is_done || 0 < self.dispatched {
+            let dispatched = u64::try_from(self.dispatched).unwrap_or(u64::MAX);
+            measures.set(Metric::Dispatched, dispatched);
+        }
+        if is_done || 0 < self.backlog_seconds {
+            measures.set(Metric::DueBacklog, self.backlog_seconds);
+        }
+        measures
+    }
 }
 
 /// Paces a tick.
@@ -54,29 +72,25 @@ struct Pace {
 /// way at once, so that the configured rate is reached however long a call takes, within reason.
 ///
 /// Returns what it did, also where it failed: that is when the table does not answer.
-pub async fn dispatch(poller: &Poller, clock: &Clock) -> (Summary, Result<(), TableError>) {
-    let mut summary = Summary::default();
-    let result = dispatch_all(poller, clock, &mut summary).await;
-    let Summary {
+pub async fn dispatch(app: &App, clock: &Clock) -> (Tick, Result<(), TableError>) {
+    let mut tick = Tick::default();
+    let result = dispatch_all(app, clock, &mut tick).await;
+    let Tick {
         dispatched,
         backlog_seconds,
-    } = summary;
+    } = tick;
     tracing::info!(dispatched, backlog_seconds, "dispatched");
-    (summary, result)
+    (tick, result)
 }
 
-async fn dispatch_all(
-    poller: &Poller,
-    clock: &Clock,
-    summary: &mut Summary,
-) -> Result<(), TableError> {
-    let Summary {
+async fn dispatch_all(app: &App, clock: &Clock, tick: &mut Tick) -> Result<(), TableError> {
+    let Tick {
         dispatched,
         backlog_seconds,
-    } = summary;
-    let mut pace = Pace::new(poller.config.dispatch_per_second, Instant::now());
+    } = tick;
+    let mut pace = Pace::new(app.config.dispatch_per_second, Instant::now());
     let end = pace.end;
-    let pages = pages(poller, clock)
+    let pages = pages(app, clock)
         .inspect_ok(|due| *backlog_seconds = longest_wait(due, clock).max(*backlog_seconds));
     let batches = pages.map_ok(|due| to_batches(&due)).try_flatten();
     let paced = batches.try_take_while(|batch| {
@@ -89,7 +103,7 @@ async fn dispatch_all(
         }
     });
     let requests =
-        paced.map(|batch| async move { Ok(request_polls(poller, clock, &batch?, end).await) });
+        paced.map(|batch| async move { Ok(request_polls(app, clock, &batch?, end).await) });
     let mut requests = pin!(requests.buffer_unordered(AT_ONCE));
     // Where no more instances can be read, the requests that are under way still end, and count.
     let mut result = Ok(());
@@ -103,7 +117,7 @@ async fn dispatch_all(
 }
 
 /// All instances that are due, page by page, up to the first page that cannot be read.
-fn pages(poller: &Poller, clock: &Clock) -> impl Stream<Item = Result<Vec<Due>, TableError>> {
+fn pages(app: &App, clock: &Clock) -> impl Stream<Item = Result<Vec<Due>, TableError>> {
     // Another shard first each time, so that none is always the one that is left.
     let first = fastrand::u64(..SHARDS);
     let shards = first..first + SHARDS;
@@ -112,7 +126,7 @@ fn pages(poller: &Poller, clock: &Clock) -> impl Stream<Item = Result<Vec<Due>, 
             return Ok(None);
         }
         let shard = shards.start % SHARDS;
-        let page = poller.instances.due(shard, clock.started(), after).await?;
+        let page = app.instances.due(shard, clock.started(), after).await?;
         if page.next.is_none() {
             shards.start += 1;
         }
@@ -133,7 +147,7 @@ fn longest_wait(due: &[Due], clock: &Clock) -> u64 {
 }
 
 /// Returns how many were asked for. Those that EventBridge did not take stay due.
-async fn request_polls(poller: &Poller, clock: &Clock, batch: &[Due], deadline: Instant) -> usize {
+async fn request_polls(app: &App, clock: &Clock, batch: &[Due], deadline: Instant) -> usize {
     let entry = |due: &Due| {
         PutEventsEntry::new(
             SOURCE,
@@ -144,7 +158,7 @@ async fn request_polls(poller: &Poller, clock: &Clock, batch: &[Due], deadline: 
     };
     let entries: Vec<_> = batch.iter().map(entry).collect();
     let deadline = deadline.min(Instant::now() + PATIENCE);
-    let accepted = poller.bus.publish_entries(&entries, deadline).await;
+    let accepted = app.bus.publish_entries(&entries, deadline).await;
     let until = clock
         .now()
         .saturating_add(DISPATCH_LEASE)
@@ -152,7 +166,7 @@ async fn request_polls(poller: &Poller, clock: &Clock, batch: &[Due], deadline: 
     let deferred = join_all(
         accepted
             .iter()
-            .map(|index| poller.instances.defer(batch[*index], until)),
+            .map(|index| app.instances.defer(batch[*index], until)),
     )
     .await;
     for (index, result) in accepted.iter().zip(deferred) {

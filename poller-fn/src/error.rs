@@ -1,9 +1,36 @@
 //! Why a poll, or the poll of one resource, stopped.
 
+use std::fmt;
+
+use serde::{Serialize, Serializer};
 use shared::close::error::CloseError;
 use shared::event::bus::PublishError;
 use shared::polling::field_error::{FieldError, describe};
 use shared::store::error::TableError;
+
+/// How a failure goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It stays until somebody changes the instance, or its account at Close.
+    Refused,
+    /// It passes by itself.
+    Passing,
+    /// The next poll goes on, at once.
+    OutOfTime,
+    /// Another poll goes on.
+    LeaseLost,
+    /// It stays until Close shows less, or shows it otherwise.
+    Stuck,
+}
+
+/// A failure in short: for logs, answers and metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reason {
+    /// One word of a bounded set.
+    pub word: &'static str,
+    /// How the failure goes on.
+    pub kind: Kind,
+}
 
 /// A poll did not come to its end.
 #[derive(Debug, thiserror::Error)]
@@ -53,8 +80,16 @@ pub enum PollError {
 }
 
 impl PollError {
-    /// A short word for logs and metrics, of a bounded set.
-    pub fn reason(&self) -> &'static str {
+    /// The failure in short.
+    pub fn reason(&self) -> Reason {
+        Reason {
+            word: self.word(),
+            kind: self.kind(),
+        }
+    }
+
+    /// A word for logs, of a bounded set.
+    pub fn word(&self) -> &'static str {
         match self {
             Self::OutOfTime => "OutOfTime",
             Self::LeaseLost => "LeaseLost",
@@ -72,44 +107,48 @@ impl PollError {
             Self::Configuration(_) => "Configuration",
         }
     }
-}
 
-impl PollError {
-    /// Whether it stays so until somebody changes the instance, or its account at Close.
-    pub fn is_refusal(&self) -> bool {
-        matches!(
-            self,
+    /// How the failure goes on.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::OutOfTime => Kind::OutOfTime,
+            Self::LeaseLost => Kind::LeaseLost,
+            Self::TieRunTooLarge { .. } | Self::RepeatedCursor => Kind::Stuck,
             Self::Configuration(_)
-                | Self::Close(
-                    CloseError::Unauthorized { .. }
-                        | CloseError::HostNotAllowed
-                        | CloseError::Rejected { .. }
-                )
-        )
+            | Self::Close(
+                CloseError::Unauthorized { .. }
+                | CloseError::HostNotAllowed
+                | CloseError::Rejected { .. },
+            ) => Kind::Refused,
+            Self::OutOfOrder
+            | Self::CursorsExpire
+            | Self::Close(
+                CloseError::RateLimited { .. }
+                | CloseError::Unavailable(_)
+                | CloseError::ExpiredCursor,
+            )
+            | Self::Publish(_)
+            | Self::NoticeNotPublished
+            | Self::Table(_) => Kind::Passing,
+        }
     }
 
     /// Whether every retry fails alike: a backfill that meets such an error has failed. An API key may be accepted again, or
     /// replaced.
     pub fn is_lasting(&self) -> bool {
-        matches!(
-            self,
-            Self::TieRunTooLarge { .. }
-                | Self::RepeatedCursor
-                | Self::Close(CloseError::Rejected { .. })
-        )
+        self.kind() == Kind::Stuck || matches!(self, Self::Close(CloseError::Rejected { .. }))
     }
+}
 
-    /// Whether it passes by itself.
-    pub fn is_passing(&self) -> bool {
-        matches!(
-            self,
-            Self::Close(CloseError::Unavailable(_) | CloseError::RateLimited { .. })
-                | Self::Publish(_)
-                | Self::Table(_)
-                | Self::NoticeNotPublished
-                | Self::CursorsExpire
-                | Self::OutOfOrder
-        )
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word)
+    }
+}
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word)
     }
 }
 

@@ -4,8 +4,9 @@
 #![recursion_limit = "256"]
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use poller_fn::app::App;
 use poller_fn::config::Config;
-use poller_fn::invocation::{self, Poller};
+use poller_fn::handle::handle;
 use serde_json::value::RawValue;
 use shared::function::env::Reader;
 use shared::function::{aws, logging};
@@ -15,9 +16,9 @@ async fn main() -> Result<(), Error> {
     let mut reader = Reader::from_process();
     logging::init(&mut reader);
     let aws = aws::read_config(&mut reader)?;
-    let poller = Poller::new(Config::read(reader)?, &aws)?;
+    let app = App::new(Config::read(reader)?, &aws)?;
     run(service_fn(|event: LambdaEvent<Box<RawValue>>| {
-        invocation::handle(&poller, event)
+        handle(&app, event)
     }))
     .await
 }

@@ -1,6 +1,6 @@
 //! What a poll touches: Close, the tables and the bus.
 //!
-//! The functions work on the real ones ([`Poller`]). The proof that no change is lost works on models of them, where
+//! The functions work on the real ones ([`App`]). The proof that no change is lost works on models of them, where
 //! every call can fail, be delayed or be the last.
 
 use std::collections::HashMap;
@@ -21,7 +21,7 @@ use shared::store::instances::lease::{Acquired, Lease};
 use shared::store::watermarks::{Commit, StoredResource};
 use tokio::time::Instant;
 
-use crate::invocation::Poller;
+use crate::app::App;
 
 /// Close, the tables and the bus.
 pub trait Outside {
@@ -95,7 +95,7 @@ pub trait Outside {
     fn notify(&self, entry: PutEventsEntry, deadline: Instant) -> impl Future<Output = bool>;
 }
 
-impl Outside for Poller {
+impl Outside for App {
     async fn acquire(
         &self,
         lease: &Lease,

@@ -1,4 +1,4 @@
-//! A polled record as a change.
+//! A record of Close's, and the change that it is.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 use shared::close::timestamp;
 use shared::event::change::{Change, EventType, Identity, object_href};
+use shared::event::id::EventId;
+use shared::event::log_entry;
 use shared::json::path;
 use shared::polling::resource::{Resource, Source};
 
@@ -19,30 +21,65 @@ const TASK_KIND: &str = "_type";
 /// Close's own default.
 const DEFAULT_TASK_KIND: &str = "lead";
 
-/// Close's own date of a record or of an entry of the event log; nothing moves by any other.
-pub fn date_updated(record: &RawValue) -> Option<Timestamp> {
-    timestamp::parse(&path::text_at(record, DATE_UPDATED)?)
+/// An object or an entry of the event log. What every walk needs of it is read once, where its page is.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// What Close sent.
+    pub raw: Arc<RawValue>,
+    /// Close's own id.
+    pub id: Option<String>,
+    /// When it changed last, by Close's own date: nothing moves by any other.
+    pub updated: Option<Timestamp>,
+    /// When Close says that it was created. This date never changes.
+    pub created: Option<Timestamp>,
+    /// `date_updated` as Close writes it.
+    date_updated: Option<String>,
 }
 
-/// When Close says that a record was created. It never changes.
-pub fn date_created(record: &RawValue) -> Option<Timestamp> {
-    timestamp::parse(&path::text_at(record, DATE_CREATED)?)
+impl Record {
+    /// Reads a record.
+    pub fn read(raw: Box<RawValue>) -> Self {
+        let [id, date_updated, created] = path::texts(&raw, [ID, DATE_UPDATED, DATE_CREATED]);
+        let date = |text: &Option<String>| timestamp::parse(text.as_deref()?);
+        Self {
+            id,
+            updated: date(&date_updated),
+            created: date(&created),
+            date_updated,
+            raw: raw.into(),
+        }
+    }
+
+    /// The id and the `date_updated` as Close writes it, which tell the record from itself before and after a change.
+    pub fn version(&self) -> Option<(&str, &str)> {
+        self.id.as_deref().zip(self.date_updated.as_deref())
+    }
+
+    /// The same of an entry of the event log, as an id.
+    pub fn entry_version(&self) -> Option<EventId> {
+        let (id, date_updated) = self.version()?;
+        Some(log_entry::version_of(
+            id.to_owned(),
+            date_updated.to_owned(),
+        ))
+    }
 }
 
 /// Reads a record as a change. One made after `watermark`, where this poll began, is new to whoever follows.
 /// A record without a date is dated `now`. A record without a date or an id is identified by a hash of its bytes. The
 /// resource's paths lead through `resolved`, which is the same record.
 pub fn to_change(
-    (record, resolved): (Arc<RawValue>, &RawValue),
+    record: &Record,
+    resolved: &RawValue,
     resource: &Resource,
     watermark: Timestamp,
     now: Timestamp,
 ) -> Change {
-    let object_type = object_type(&record, resource);
-    let (own_id, date) = (path::text_at(&record, ID), date_updated(&record));
-    let identity = match own_id.as_ref().and(date) {
+    let object_type = object_type(&record.raw, resource);
+    let own_id = record.id.clone();
+    let identity = match own_id.as_ref().and(record.updated) {
         Some(_) => Identity::Date,
-        None => Identity::of_bytes(&record),
+        None => Identity::of_bytes(&record.raw),
     };
     let object_id = path::text_at(resolved, &resource.id_field).or_else(|| own_id.clone());
     let object_id = object_id.unwrap_or_default();
@@ -54,7 +91,7 @@ pub fn to_change(
     };
     Change {
         event_type: EventType::of(&object_type, action),
-        date: date.unwrap_or(now),
+        date: record.updated.unwrap_or(now),
         identity,
         data_hidden: false,
         is_unreadable: false,
@@ -63,7 +100,7 @@ pub fn to_change(
         object_id,
         own_id,
         action: action.to_owned(),
-        raw: record,
+        raw: Arc::clone(&record.raw),
     }
 }
 
@@ -101,16 +138,17 @@ mod tests {
     use shared::event::change::{Change, EventType, Identity};
     use shared::polling::configuration::parse;
 
-    use super::to_change;
+    use super::{Record, to_change};
 
     fn change(configuration: &Value, record: &Value) -> Change {
         let resource = parse(&json!({"contacts": configuration}).to_string())
             .unwrap()
             .remove(0);
         let watermark = "2026-06-19T12:00:00Z".parse().unwrap();
-        let record = to_raw_value(record).unwrap();
+        let record = Record::read(to_raw_value(record).unwrap());
         to_change(
-            (record.clone().into(), &record),
+            &record,
+            &record.raw,
             &resource,
             watermark,
             Timestamp::UNIX_EPOCH,

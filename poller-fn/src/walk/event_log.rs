@@ -10,13 +10,12 @@ use jiff::Timestamp;
 use shared::close::event_log::{LogPage, PAGE_SIZE};
 use shared::close::page::{Page, Request};
 use shared::close::span::{RESOLUTION, Span};
-use shared::event::log_entry;
 
+use super::unit::{Unit, sorted};
 use super::window::MAX_EXPIRIES;
-use super::windows::Windows;
-use super::{Unit, sorted};
+use super::window_plan::WindowPlan;
 use crate::error::PollError;
-use crate::record;
+use crate::record::Record;
 
 /// Entries of a window: what memory bears, some kilobytes each.
 const MAX_UNIT: usize = 1_000;
@@ -35,7 +34,7 @@ const SAMPLE: usize = 9;
 /// The state of a walk.
 #[derive(Debug)]
 pub struct LogWalk {
-    windows: Windows,
+    windows: WindowPlan,
     /// Target entries of a window; fewer once a cursor has expired within one.
     target: usize,
     /// Whether all there is has proved too much for one window.
@@ -55,7 +54,7 @@ pub struct LogWalk {
 
 impl LogWalk {
     /// A walk through the entries of these windows.
-    pub fn new(windows: Windows) -> Self {
+    pub fn new(windows: WindowPlan) -> Self {
         Self {
             is_backlog: windows.before().is_some(),
             windows,
@@ -81,15 +80,14 @@ impl LogWalk {
     ///
     /// # Errors
     /// When Close leads in a circle.
-    pub fn advance(&mut self, page: Page) -> Result<Option<Unit>, PollError> {
+    pub fn advance(&mut self, page: Page<Record>) -> Result<Option<Unit>, PollError> {
         let Some(window) = self.windows.current() else {
             return Ok(None);
         };
         let next = page.cursor.clone().filter(|_| !is_bottom(window, &page));
-        let is_within =
-            |entry: &Box<_>| record::date_updated(entry).is_none_or(|date| window.contains(date));
+        let is_within = |entry: &Record| entry.updated.is_none_or(|date| window.contains(date));
         for entry in page.data.into_iter().filter(is_within) {
-            self.bytes += entry.get().len();
+            self.bytes += entry.raw.get().len();
             self.entries.push(entry);
             self.read += 1;
         }
@@ -201,10 +199,7 @@ impl LogWalk {
 
     /// The dates of the oldest and of the newest entry that was read of the window.
     fn spread(&self) -> Option<(Timestamp, Timestamp)> {
-        let dates = self
-            .entries
-            .iter()
-            .filter_map(|entry| record::date_updated(entry));
+        let dates = self.entries.iter().filter_map(|entry| entry.updated);
         dates
             .map(|date| (date, date))
             .reduce(|(oldest, newest), (date, _)| (oldest.min(date), newest.max(date)))
@@ -231,13 +226,9 @@ impl LogWalk {
 }
 
 /// There is nothing of the window behind the page.
-fn is_bottom(window: Span, page: &Page) -> bool {
+fn is_bottom(window: Span, page: &Page<Record>) -> bool {
     let is_older = |date| window.from.is_some_and(|from| date < from);
-    let dates = page
-        .data
-        .iter()
-        .rev()
-        .filter_map(|entry| record::date_updated(entry));
+    let dates = page.data.iter().rev().filter_map(|entry| entry.updated);
     let mut last = dates.take(SAMPLE).peekable();
     page.cursor.is_none() || (last.peek().is_some() && last.all(is_older))
 }
@@ -246,8 +237,11 @@ fn is_bottom(window: Span, page: &Page) -> bool {
 /// shows it: Close may have hidden its data since.
 fn ascending(mut newest_first: Unit) -> Unit {
     let mut known = HashSet::new();
-    newest_first
-        .retain(|entry| log_entry::version(entry).is_none_or(|version| known.insert(version)));
+    newest_first.retain(|entry| {
+        entry
+            .entry_version()
+            .is_none_or(|version| known.insert(version))
+    });
     newest_first.reverse();
     sorted(newest_first)
 }
@@ -260,16 +254,17 @@ mod tests {
     use shared::close::page::{Page, Request};
 
     use super::super::tests::{at, millis, page, record};
-    use super::super::windows::Windows;
+    use super::super::window_plan::WindowPlan;
     use super::{LogWalk, TARGET};
     use crate::error::PollError;
+    use crate::record::Record;
 
     /// The dates of entries, newest first.
     struct Log(Vec<i64>);
 
     impl Log {
         /// Behind a cursor there is everything older, whatever was asked for at first.
-        fn answer(&self, request: &Request) -> Page {
+        fn answer(&self, request: &Request) -> Page<Record> {
             let Request::EventLog(request) = request else {
                 panic!("{request:?}")
             };
@@ -306,7 +301,7 @@ mod tests {
         }
 
         fn walk(&self, from: i64) -> (Vec<Vec<i64>>, usize) {
-            let mut walk = LogWalk::new(Windows::new(at(from), at(1_000_000)));
+            let mut walk = LogWalk::new(WindowPlan::new(at(from), at(1_000_000)));
             let (mut units, mut requests) = (Vec::new(), 0);
             while let Some(request) = walk.next_request() {
                 requests += 1;
@@ -367,7 +362,7 @@ mod tests {
     fn polls(log: &Log, requests: usize) -> usize {
         let (mut from, mut first_end, mut read) = (0, None, Vec::new());
         for poll in 1..100 {
-            let mut windows = Windows::new(at(from), at(1_000_000));
+            let mut windows = WindowPlan::new(at(from), at(1_000_000));
             first_end.map(|end| windows.shorten(end));
             let mut walk = LogWalk::new(windows);
             for _ in 0..requests {
@@ -404,7 +399,7 @@ mod tests {
 
     /// A walk that has read a page of entries a second apart and is to go on.
     fn begun() -> LogWalk {
-        let mut walk = LogWalk::new(Windows::new(at(0), at(1_000_000)));
+        let mut walk = LogWalk::new(WindowPlan::new(at(0), at(1_000_000)));
         let dates: Vec<_> = (1..=50).map(|n| 1_000_000 - n * 1_000).collect();
         assert!(walk.advance(page(&dates, Some("a"))).unwrap().is_none());
         walk
@@ -418,11 +413,11 @@ mod tests {
 
     #[test]
     fn a_window_of_large_entries_is_made_to_hold_half_of_what_memory_bears() {
-        let mut walk = LogWalk::new(Windows::new(at(0), at(1_000_000)));
+        let mut walk = LogWalk::new(WindowPlan::new(at(0), at(1_000_000)));
         let text = "x".repeat(400_000);
         let entry = |n: i64| {
             let date = at(1_000_000 - n * 1_000);
-            to_raw_value(&json!({"date_updated": date, "text": text})).unwrap()
+            Record::read(to_raw_value(&json!({"date_updated": date, "text": text})).unwrap())
         };
         let large = Page {
             data: (1..=50).map(entry).collect(),
@@ -441,7 +436,7 @@ mod tests {
         let end = walk.windows.before().unwrap();
         assert!(at(20_000) < end && end < at(30_000), "{end}");
         assert_eq!(walk.target, PAGE_SIZE);
-        let mut moment = LogWalk::new(Windows::instant(at(5)));
+        let mut moment = LogWalk::new(WindowPlan::instant(at(5)));
         moment.advance(page(&[5; PAGE_SIZE], Some("a"))).unwrap();
         moment.restart().unwrap();
         assert_eq!(moment.target, TARGET);
@@ -450,7 +445,7 @@ mod tests {
     #[test]
     fn a_window_that_outlives_its_cursor_is_made_shorter() {
         let log = Log((0..900).rev().map(|n| n * 1_000).collect());
-        let mut walk = LogWalk::new(Windows::new(at(0), at(1_000_000)));
+        let mut walk = LogWalk::new(WindowPlan::new(at(0), at(1_000_000)));
         let (mut read, mut age) = (Vec::new(), 0);
         for _ in 0..200 {
             let Some(request) = walk.next_request() else {
@@ -469,7 +464,7 @@ mod tests {
 
     #[test]
     fn a_moment_is_one_unit_as_long_as_memory_bears_it() {
-        let mut walk = LogWalk::new(Windows::instant(at(5)));
+        let mut walk = LogWalk::new(WindowPlan::instant(at(5)));
         assert!(walk.advance(page(&[5; 999], Some("a"))).unwrap().is_none());
         let unit = walk.advance(page(&[5], Some("b"))).unwrap().unwrap();
         assert_eq!(unit.len(), 1_000);
@@ -486,10 +481,11 @@ mod tests {
     #[test]
     fn an_entry_on_two_pages_is_kept_as_the_first_one_shows_it() {
         let entry = |id: &str, data: &Value| {
-            to_raw_value(&json!({"id": id, "date_updated": at(5), "data": data})).unwrap()
+            let entry = json!({"id": id, "date_updated": at(5), "data": data});
+            Record::read(to_raw_value(&entry).unwrap())
         };
         let (shown, hidden) = (json!({}), Value::Null);
-        let mut walk = LogWalk::new(Windows::new(at(0), at(1_000)));
+        let mut walk = LogWalk::new(WindowPlan::new(at(0), at(1_000)));
         let first = Page {
             data: vec![entry("ev_2", &shown), entry("ev_1", &shown)],
             cursor: Some("a".to_owned()),
@@ -501,14 +497,17 @@ mod tests {
             ..Page::default()
         };
         let unit = walk.advance(second).unwrap().unwrap();
-        let texts: Vec<_> = unit.iter().map(|entry| entry.get().to_owned()).collect();
-        let expected = ["ev_0", "ev_1", "ev_2"].map(|id| entry(id, &shown).get().to_owned());
+        let texts: Vec<_> = unit
+            .iter()
+            .map(|entry| entry.raw.get().to_owned())
+            .collect();
+        let expected = ["ev_0", "ev_1", "ev_2"].map(|id| entry(id, &shown).raw.get().to_owned());
         assert_eq!(texts, expected);
     }
 
     #[test]
     fn a_cursor_that_leads_back_is_noticed() {
-        let mut walk = LogWalk::new(Windows::new(at(0), at(1_000_000)));
+        let mut walk = LogWalk::new(WindowPlan::new(at(0), at(1_000_000)));
         let full = |cursor| page(&[5; PAGE_SIZE], Some(cursor));
         walk.advance(full("a")).unwrap();
         walk.advance(full("b")).unwrap();
@@ -520,7 +519,7 @@ mod tests {
 
     #[test]
     fn an_expired_cursor_starts_a_moment_again_but_not_for_ever() {
-        let mut walk = LogWalk::new(Windows::instant(at(5)));
+        let mut walk = LogWalk::new(WindowPlan::instant(at(5)));
         walk.advance(page(&[5; PAGE_SIZE], Some("a"))).unwrap();
         walk.restart().unwrap();
         let request = walk.next_request().unwrap();

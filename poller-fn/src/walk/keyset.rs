@@ -14,11 +14,11 @@ use shared::close::page::{Page, Request};
 use shared::close::span::Span;
 
 use super::kind::{Kind, MAX_LIMIT, Place};
+use super::unit::{Unit, found};
 use super::window::{MAX_CURSOR_WALK, MAX_EXPIRIES, MAX_WALK, WindowWalk};
-use super::windows::Windows;
-use super::{Unit, found};
+use super::window_plan::WindowPlan;
 use crate::error::PollError;
-use crate::record;
+use crate::record::Record;
 
 /// Records by which the place of a search's page is told, should the index be further behind than it ought to be: to go by a
 /// single one could mean to skip all between.
@@ -82,7 +82,7 @@ impl KeysetWalk {
 
     /// Begins with a window up to `end`, within which an earlier poll was interrupted.
     pub fn begin_with(&mut self, end: Timestamp) {
-        let mut windows = Windows::new(self.anchor, self.end);
+        let mut windows = WindowPlan::new(self.anchor, self.end);
         if self.kind.is_search() && windows.shorten(end) {
             self.read_in(windows);
         }
@@ -94,7 +94,7 @@ impl KeysetWalk {
         if let Some(run) = &mut self.run {
             return run.interrupt();
         }
-        let mut windows = Windows::new(self.anchor, self.end);
+        let mut windows = WindowPlan::new(self.anchor, self.end);
         let goes_by_cursor = self.cursor.is_some() || 0 < self.expiries;
         let is_halved = goes_by_cursor && !self.is_one_date() && windows.shrink(0.5);
         windows.before().filter(|_| is_halved)
@@ -124,7 +124,7 @@ impl KeysetWalk {
     ///
     /// # Errors
     /// When the page is not in ascending order, or more records share one date than can be read: going on would lose some.
-    pub fn advance(&mut self, page: Page) -> Result<Option<Unit>, PollError> {
+    pub fn advance(&mut self, page: Page<Record>) -> Result<Option<Unit>, PollError> {
         if let Some(run) = &mut self.run {
             let unit = run.advance(page)?;
             self.leave_run();
@@ -133,7 +133,7 @@ impl KeysetWalk {
         let dates: Vec<_> = page
             .data
             .iter()
-            .filter_map(|record| record::date_updated(record))
+            .filter_map(|record| record.updated)
             .collect();
         self.found_since_anchor += found(&page, self.page_size());
         self.newest = dates.iter().copied().fold(self.newest, Timestamp::max);
@@ -250,16 +250,16 @@ impl KeysetWalk {
     /// Reads on in windows: of the anchor's moment, if there was nothing else since, or else of all up to the end.
     fn enter_run(&mut self) {
         let windows = if self.is_one_date() {
-            Windows::instant(self.anchor)
+            WindowPlan::instant(self.anchor)
         } else {
-            Windows::new(self.anchor, self.end)
+            WindowPlan::new(self.anchor, self.end)
         };
         self.cursor = None;
         self.read_in(windows);
         self.leave_run();
     }
 
-    fn read_in(&mut self, windows: Windows) {
+    fn read_in(&mut self, windows: WindowPlan) {
         let run = WindowWalk::new(self.kind, windows, self.created, self.limit);
         self.run = Some(Box::new(run));
     }

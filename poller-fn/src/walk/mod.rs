@@ -7,30 +7,29 @@
 pub mod event_log;
 pub mod keyset;
 pub mod kind;
+pub mod overlap;
+pub mod unit;
 pub mod window;
-pub mod windows;
+pub mod window_plan;
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::value::RawValue;
 use shared::close::list::Listed;
 use shared::close::page::{Page, Request};
 use shared::polling::ceql::push_down;
 use shared::polling::resource::{Resource, Source};
 
 use crate::error::PollError;
-use crate::record;
-use crate::watermark::overlap;
+use crate::record::Record;
 use event_log::LogWalk;
 use keyset::KeysetWalk;
 use kind::Kind;
+use overlap::overlap;
+use unit::Unit;
 use window::WindowWalk;
-use windows::Windows;
+use window_plan::WindowPlan;
 
 /// By so much our clock may be ahead.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
-
-/// What was read in one go, oldest first.
-pub type Unit = Vec<Box<RawValue>>;
 
 /// A walk through one source.
 #[derive(Debug)]
@@ -66,7 +65,7 @@ impl Walk {
         };
         // What is dated later is for the next poll, and there may be much of it.
         let windows = || {
-            let mut windows = Windows::new(from, before.unwrap_or(now));
+            let mut windows = WindowPlan::new(from, before.unwrap_or(now));
             first_end.map(|end| windows.shorten(end));
             windows
         };
@@ -108,7 +107,7 @@ impl Walk {
     ///
     /// # Errors
     /// When going on would lose something.
-    pub fn advance(&mut self, page: Page) -> Result<Option<Unit>, PollError> {
+    pub fn advance(&mut self, page: Page<Record>) -> Result<Option<Unit>, PollError> {
         match self {
             Self::Keyset(walk) => walk.advance(page),
             Self::Windows(walk) => walk.advance(page),
@@ -157,45 +156,34 @@ impl Walk {
     }
 }
 
-/// How many objects a page stands for, of those that were asked for: what was deleted since is found and not shown.
-fn found(page: &Page, limit: u16) -> usize {
-    page.data.len().max(limit.into())
-}
-
-/// Oldest first. What has no date comes first, in the order in which Close has it.
-fn sorted(mut records: Unit) -> Unit {
-    records.sort_by_cached_key(|record| record::date_updated(record));
-    records
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use jiff::Timestamp;
     use serde_json::json;
-    use serde_json::value::{RawValue, to_raw_value};
+    use serde_json::value::to_raw_value;
     use shared::close::page::Page;
     use shared::polling::configuration::parse;
 
     use super::{Unit, Walk};
-    use crate::record;
+    use crate::record::Record;
 
     pub(crate) fn at(millis: i64) -> Timestamp {
         Timestamp::from_millisecond(millis).unwrap()
     }
 
     /// A record, by when it was updated and created, in milliseconds.
-    pub(crate) fn record(updated: i64, created: i64) -> Box<RawValue> {
+    pub(crate) fn record(updated: i64, created: i64) -> Record {
         let record = json!({"date_updated": at(updated), "date_created": at(created)});
-        to_raw_value(&record).unwrap()
+        Record::read(to_raw_value(&record).unwrap())
     }
 
     /// The same, with an id.
-    pub(crate) fn numbered(id: usize, (updated, created): (i64, i64)) -> Box<RawValue> {
+    pub(crate) fn numbered(id: usize, (updated, created): (i64, i64)) -> Record {
         let record = json!({"id": id, "date_updated": at(updated), "date_created": at(created)});
-        to_raw_value(&record).unwrap()
+        Record::read(to_raw_value(&record).unwrap())
     }
 
-    pub(crate) fn page(updated: &[i64], cursor: Option<&str>) -> Page {
+    pub(crate) fn page(updated: &[i64], cursor: Option<&str>) -> Page<Record> {
         Page {
             data: updated.iter().map(|updated| record(*updated, 0)).collect(),
             cursor: cursor.map(str::to_owned),
@@ -204,7 +192,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn millis(unit: &Unit) -> Vec<i64> {
-        let millis = |record: &Box<_>| record::date_updated(record).unwrap().as_millisecond();
+        let millis = |record: &Record| record.updated.unwrap().as_millisecond();
         unit.iter().map(millis).collect()
     }
 

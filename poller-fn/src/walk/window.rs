@@ -13,10 +13,10 @@ use shared::close::page::{Page, Request};
 use shared::close::span::{RESOLUTION, Span, floor};
 
 use super::kind::{Kind, Place};
-use super::windows::Windows;
-use super::{Unit, found, sorted};
+use super::unit::{Unit, found, sorted};
+use super::window_plan::WindowPlan;
 use crate::error::PollError;
-use crate::record;
+use crate::record::Record;
 
 /// One walk of a search by cursor ends here, whatever there is. Source: developer.close.com/resources/advanced-filtering.
 pub const MAX_WALK: usize = 10_000;
@@ -37,7 +37,7 @@ type Spread = (Timestamp, Timestamp);
 pub struct WindowWalk {
     kind: Kind,
     limit: u16,
-    windows: Windows,
+    windows: WindowPlan,
     whole: Span,
     /// By date of creation, the parts of the window that are still to be read, the next one last.
     parts: Vec<Span>,
@@ -62,7 +62,7 @@ struct Run {
 
 impl WindowWalk {
     /// A walk through what was updated within these windows and created within `created`.
-    pub fn new(kind: Kind, windows: Windows, created: Span, limit: u16) -> Self {
+    pub fn new(kind: Kind, windows: WindowPlan, created: Span, limit: u16) -> Self {
         Self {
             kind,
             limit,
@@ -86,7 +86,7 @@ impl WindowWalk {
     ///
     /// # Errors
     /// When more objects share a moment than Close lets anybody read.
-    pub fn advance(&mut self, page: Page) -> Result<Option<Unit>, PollError> {
+    pub fn advance(&mut self, page: Page<Record>) -> Result<Option<Unit>, PollError> {
         if self.run.is_some() {
             return self.advance_run(page).map(Some);
         }
@@ -155,7 +155,7 @@ impl WindowWalk {
         self.kind.is_search() && RESOLUTION < self.windows.width()
     }
 
-    fn shrink(&mut self, page: &Page) -> bool {
+    fn shrink(&mut self, page: &Page<Record>) -> bool {
         self.windows.shrink(self.fitting_part(page))
     }
 
@@ -168,7 +168,7 @@ impl WindowWalk {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "an estimate of small numbers")]
-    fn fitting_part(&self, page: &Page) -> f64 {
+    fn fitting_part(&self, page: &Page<Record>) -> f64 {
         let total = page.total_results.unwrap_or(2 * page.data.len());
         self.target() as f64 / total.max(1) as f64
     }
@@ -183,8 +183,8 @@ impl WindowWalk {
     }
 
     /// Divides the part by date of creation, at one that was read. Returns `false` when all that was read is of one.
-    fn divide(&mut self, page: &Page) -> bool {
-        let created = page.data.iter().filter_map(|r| record::date_created(r));
+    fn divide(&mut self, page: &Page<Record>) -> bool {
+        let created = page.data.iter().filter_map(|record| record.created);
         let (Some(part), Some(cut)) = (self.parts.last().copied(), cut(created.collect())) else {
             return false;
         };
@@ -234,7 +234,7 @@ impl WindowWalk {
         }
     }
 
-    fn advance_run(&mut self, page: Page) -> Result<Unit, PollError> {
+    fn advance_run(&mut self, page: Page<Record>) -> Result<Unit, PollError> {
         let (is_search, goes_by_cursor) = (self.kind.is_search(), self.goes_by_cursor());
         let run = self.run.get_or_insert_default();
         run.note(&page, self.limit);
@@ -267,8 +267,8 @@ impl WindowWalk {
 }
 
 /// The dates of a page's oldest and newest.
-fn spread(page: &Page) -> Option<Spread> {
-    let updated = page.data.iter().filter_map(|r| record::date_updated(r));
+fn spread(page: &Page<Record>) -> Option<Spread> {
+    let updated = page.data.iter().filter_map(|record| record.updated);
     updated.map(|date| (date, date)).reduce(both)
 }
 
@@ -320,14 +320,14 @@ impl Run {
         }
     }
 
-    fn note(&mut self, page: &Page, limit: u16) {
+    fn note(&mut self, page: &Page<Record>, limit: u16) {
         self.has_shifted |= self.total.is_some() && self.total != page.total_results;
         self.total = page.total_results;
         self.read += page.data.len();
         self.found += found(page, limit);
         self.spread = self.spread.into_iter().chain(spread(page)).reduce(both);
         self.distinct
-            .extend(page.data.iter().map(|record| hash(record.get())));
+            .extend(page.data.iter().map(|record| hash(record.raw.get())));
         self.cursor.clone_from(&page.cursor);
     }
 
@@ -353,16 +353,17 @@ mod tests {
 
     use super::super::kind::Kind;
     use super::super::tests::{at, millis, numbered, page};
-    use super::super::windows::Windows;
+    use super::super::window_plan::WindowPlan;
     use super::{Cut, MAX_CURSOR_WALK, MAX_EXPIRIES, MAX_PASSES, WindowWalk, cut};
     use crate::error::PollError;
+    use crate::record::Record;
 
     /// Tasks, by when they were updated and created.
     struct Tasks(Vec<(i64, i64)>);
 
     impl Tasks {
         /// In order of creation, as Close has them.
-        fn answer(&self, request: &Request) -> Page {
+        fn answer(&self, request: &Request) -> Page<Record> {
             let Request::List(list) = request else {
                 panic!("{request:?}")
             };
@@ -385,7 +386,7 @@ mod tests {
         fn walk(&self) -> (Vec<Vec<i64>>, usize) {
             let mut walk = WindowWalk::new(
                 Kind::List(Listed::Tasks),
-                Windows::new(at(0), at(10_000)),
+                WindowPlan::new(at(0), at(10_000)),
                 Span::default(),
                 10,
             );
@@ -415,7 +416,7 @@ mod tests {
     /// Reads leads of these dates, in order, by cursors that are places in it. Returns what was read, and with how many
     /// requests.
     fn search(leads: &[i64]) -> (Vec<i64>, usize) {
-        let windows = Windows::new(at(0), at(1_000_000));
+        let windows = WindowPlan::new(at(0), at(1_000_000));
         let kind = Kind::Search(ObjectType::Lead);
         let mut walk = WindowWalk::new(kind, windows, Span::default(), 100);
         let (mut read, mut requests) = (Vec::new(), 0);
@@ -443,11 +444,11 @@ mod tests {
         (read, requests)
     }
 
-    fn tasks(windows: Windows, limit: u16) -> WindowWalk {
+    fn tasks(windows: WindowPlan, limit: u16) -> WindowWalk {
         WindowWalk::new(Kind::List(Listed::Tasks), windows, Span::default(), limit)
     }
 
-    fn leads(windows: Windows) -> WindowWalk {
+    fn leads(windows: WindowPlan) -> WindowWalk {
         WindowWalk::new(
             Kind::Search(ObjectType::Lead),
             windows,
@@ -469,7 +470,7 @@ mod tests {
     #[test]
     fn a_list_that_is_too_long_is_cut_to_four_fifths_of_a_page() {
         for (total, expected) in [(Some(1_000), 80_000), (None, 400_000)] {
-            let mut walk = tasks(Windows::new(at(0), at(1_000_000)), 100);
+            let mut walk = tasks(WindowPlan::new(at(0), at(1_000_000)), 100);
             let dates: Vec<_> = (0..100).collect();
             let full = Page {
                 has_more: true,
@@ -483,13 +484,13 @@ mod tests {
 
     #[test]
     fn only_a_window_that_is_being_read_by_a_cursor_is_halved_by_an_interruption() {
-        let mut fresh = leads(Windows::new(at(0), at(1_000)));
+        let mut fresh = leads(WindowPlan::new(at(0), at(1_000)));
         assert_eq!(fresh.interrupt(), None);
         assert_eq!(before(&fresh), 1_000);
-        let mut read = leads(Windows::new(at(0), at(1_000)));
+        let mut read = leads(WindowPlan::new(at(0), at(1_000)));
         read.advance(page(&[1, 2], Some("c1"))).unwrap();
         assert_eq!(read.interrupt(), Some(at(500)));
-        let mut moment = leads(Windows::instant(at(5)));
+        let mut moment = leads(WindowPlan::instant(at(5)));
         moment.advance(page(&[5, 5], Some("c1"))).unwrap();
         assert_eq!(moment.interrupt(), None);
     }
@@ -497,7 +498,7 @@ mod tests {
     #[test]
     fn a_refusal_means_too_much_only_behind_the_first_page() {
         let refusal = || PollError::RepeatedCursor;
-        let mut walk = leads(Windows::new(at(0), at(1_000)));
+        let mut walk = leads(WindowPlan::new(at(0), at(1_000)));
         assert!(matches!(walk.refused(refusal()), PollError::RepeatedCursor));
         walk.advance(page(&[5, 5], Some("c1"))).unwrap();
         assert!(matches!(
@@ -528,7 +529,7 @@ mod tests {
 
     #[test]
     fn a_window_whose_cursor_keeps_expiring_is_made_shorter() {
-        let windows = Windows::new(at(0), at(1_000));
+        let windows = WindowPlan::new(at(0), at(1_000));
         let kind = Kind::Search(ObjectType::Lead);
         let mut walk = WindowWalk::new(kind, windows, Span::default(), 100);
         walk.advance(page(&[1, 2], Some("c1"))).unwrap();
@@ -604,7 +605,7 @@ mod tests {
     #[test]
     fn out_of_a_part_whose_page_is_of_one_date_that_date_is_cut() {
         let tasks = Tasks((0..30).map(|_| (5_000, 700)).collect());
-        let windows = Windows::instant(at(5_000));
+        let windows = WindowPlan::instant(at(5_000));
         let mut walk = WindowWalk::new(Kind::List(Listed::Tasks), windows, Span::default(), 10);
         let request = walk.next_request().unwrap();
         walk.advance(tasks.answer(&request)).unwrap();
@@ -623,7 +624,7 @@ mod tests {
         let tasks = Tasks((0..25).map(|_| (5_000, 700)).collect());
         let mut walk = WindowWalk::new(
             Kind::List(Listed::Tasks),
-            Windows::instant(at(5_000)),
+            WindowPlan::instant(at(5_000)),
             Span::instant(at(700)),
             10,
         );
@@ -651,7 +652,7 @@ mod tests {
         let mut tasks = Tasks((0..25).map(|_| (5_000, 700)).collect());
         let mut walk = WindowWalk::new(
             Kind::List(Listed::Tasks),
-            Windows::instant(at(5_000)),
+            WindowPlan::instant(at(5_000)),
             Span::instant(at(700)),
             10,
         );

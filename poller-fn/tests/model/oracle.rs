@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
-use poller_fn::poll::Summary;
+use poller_fn::poll::summary::Summary;
 use serde_json::value::RawValue;
 use shared::event::id::EventId;
 use shared::instance::backfill::{Backfill, Status};

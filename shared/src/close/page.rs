@@ -42,12 +42,12 @@ impl Request {
     }
 }
 
-/// A page.
-#[derive(Debug, Default, Deserialize)]
-pub struct Page {
+/// A page, of JSON unless it was read further.
+#[derive(Debug, Deserialize)]
+pub struct Page<T = Box<RawValue>> {
     /// The objects, entries or custom fields.
     #[serde(alias = "fields")]
-    pub data: Vec<Box<RawValue>>,
+    pub data: Vec<T>,
     /// Where a search or the event log goes on, if there is more.
     #[serde(default, alias = "cursor_next")]
     pub cursor: Option<String>,
@@ -59,9 +59,30 @@ pub struct Page {
     pub total_results: Option<usize>,
 }
 
-impl Page {
+impl<T> Page<T> {
     /// Whether there is more behind this page.
     pub fn is_followed(&self) -> bool {
         self.has_more || self.cursor.is_some()
+    }
+
+    /// The page with each element read further.
+    pub fn map<U>(self, read: impl FnMut(T) -> U) -> Page<U> {
+        Page {
+            data: self.data.into_iter().map(read).collect(),
+            cursor: self.cursor,
+            has_more: self.has_more,
+            total_results: self.total_results,
+        }
+    }
+}
+
+impl<T> Default for Page<T> {
+    fn default() -> Self {
+        Self {
+            data: Vec::new(),
+            cursor: None,
+            has_more: false,
+            total_results: None,
+        }
     }
 }

@@ -79,11 +79,13 @@ pub fn is_entry(json: &RawValue) -> bool {
 
 /// Tells an entry in its present form from all others, and from itself before Close put another update into it.
 pub fn version(json: &RawValue) -> Option<EventId> {
-    let (id, date) = (
-        path::text_at(json, "id")?,
-        path::text_at(json, "date_updated")?,
-    );
-    Some(EventId::of_parts(&[id, date]))
+    let [id, date] = path::texts(json, ["id", DATE_UPDATED]);
+    Some(version_of(id?, date?))
+}
+
+/// The same, of an entry with this id and this `date_updated` as Close writes it.
+pub fn version_of(id: String, date_updated: String) -> EventId {
+    EventId::of_parts(&[id, date_updated])
 }
 
 /// What an entry is about: the object as it was after the change, or, where it is gone, before. Nothing where Close hides
@@ -142,7 +144,7 @@ impl<'a> LogEntry<'a> {
 
     /// By its date it is the same as a poll of the object finds. One that cannot be read has no part in that.
     fn identity(&self, json: &RawValue, date: Option<Timestamp>) -> Identity {
-        let version = [path::text_at(json, "id"), path::text_at(json, DATE_UPDATED)];
+        let version = path::texts(json, ["id", DATE_UPDATED]);
         match version {
             _ if self.is_readable && date.is_some() => Identity::Date,
             [Some(id), Some(date)] if !self.is_readable => Identity::Parts(vec![id, date]),

@@ -99,7 +99,18 @@ pub fn extended<'a, K: AsRef<str>>(
 
 /// The text of the string, or of the number, at a path.
 pub fn text_at(json: &RawValue, path: &str) -> Option<String> {
-    let value = at(json, path)?.get();
+    text(at(json, path)?)
+}
+
+/// The texts of several members, as [`text_at`] reads each, from one pass.
+pub fn texts<const N: usize>(json: &RawValue, keys: [&str; N]) -> [Option<String>; N] {
+    let members = read(json.get()).map(|Members(members)| members);
+    let members = members.unwrap_or_default();
+    keys.map(|key| text(members.get(key)?))
+}
+
+fn text(value: &RawValue) -> Option<String> {
+    let value = value.get();
     match value.as_bytes().first()? {
         b'"' => string(value),
         b'-' | b'0'..=b'9' => Some(value.to_owned()),

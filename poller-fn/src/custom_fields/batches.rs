@@ -10,13 +10,15 @@ use serde_json::value::RawValue;
 use shared::close::page::Page;
 use shared::json::path;
 
+use crate::record::Record;
+
 /// The keys of custom fields, quoted.
 const CUSTOM: &str = "\"custom.";
 
 /// The batches of a page that were read so far.
 #[derive(Debug, Default)]
 pub struct Batches {
-    first: Option<Page>,
+    first: Option<Page<Record>>,
     more: Vec<Batch>,
     /// The version of the selectors that they were read with.
     version: u32,
@@ -26,13 +28,13 @@ pub struct Batches {
 type Version = (String, String);
 
 /// The records of a later batch.
-type Batch = HashMap<Version, Box<RawValue>>;
+type Batch = HashMap<Version, Record>;
 
 /// A page that was put together.
 #[derive(Debug)]
 pub struct Joined {
     /// The page.
-    pub page: Page,
+    pub page: Page<Record>,
     /// The objects on it that are to be read by themselves: their places, and their ids.
     pub changed: Vec<(usize, String)>,
 }
@@ -54,7 +56,7 @@ impl Batches {
     }
 
     /// Takes the next batch. Returns the page when it is the last one of `count`, or there is nothing on it.
-    pub fn take(&mut self, page: Page, count: usize) -> Option<Joined> {
+    pub fn take(&mut self, page: Page<Record>, count: usize) -> Option<Joined> {
         if self.first.is_none() {
             self.first = Some(page);
         } else {
@@ -76,7 +78,7 @@ impl Batches {
 
 /// A record that only the first batch shows stays as it is, byte for byte. A record without an id or a date cannot be read by
 /// itself.
-fn join(mut page: Page, more: &[Batch]) -> Joined {
+fn join(mut page: Page<Record>, more: &[Batch]) -> Joined {
     let mut changed = Vec::new();
     if more.is_empty() {
         return Joined { page, changed };
@@ -85,10 +87,10 @@ fn join(mut page: Page, more: &[Batch]) -> Joined {
         let Some(version) = version(record) else {
             continue;
         };
-        let find = |batch| Some(Batch::get(batch, &version)?.as_ref());
+        let find = |batch| Some(&*Batch::get(batch, &version)?.raw);
         let found: Option<Vec<&RawValue>> = more.iter().map(find).collect();
         match found {
-            Some(found) => *record = merged(record, &found),
+            Some(found) => record.raw = merged(&record.raw, &found).into(),
             None => changed.push((place, version.0)),
         }
     }
@@ -102,9 +104,9 @@ fn merged(record: &RawValue, more: &[&RawValue]) -> Box<RawValue> {
     path::extended(record, members.filter(|(key, _)| is_new(key)))
 }
 
-fn version(record: &RawValue) -> Option<Version> {
-    let text = |key| path::text_at(record, key);
-    Some((text("id")?, text("date_updated")?))
+fn version(record: &Record) -> Option<Version> {
+    let (id, date) = record.version()?;
+    Some((id.to_owned(), date.to_owned()))
 }
 
 #[cfg(test)]
@@ -113,17 +115,26 @@ mod tests {
     use shared::json::raw;
 
     use super::{Batches, Joined};
+    use crate::record::Record;
 
-    fn page(records: &[&str]) -> Page {
+    fn page(records: &[&str]) -> Page<Record> {
         Page {
-            data: records.iter().map(|record| raw(record).unwrap()).collect(),
+            data: records
+                .iter()
+                .map(|record| Record::read(raw(record).unwrap()))
+                .collect(),
             cursor: Some("c1".to_owned()),
             ..Page::default()
         }
     }
 
     fn shown(joined: &Joined) -> Vec<&str> {
-        joined.page.data.iter().map(|record| record.get()).collect()
+        joined
+            .page
+            .data
+            .iter()
+            .map(|record| record.raw.get())
+            .collect()
     }
 
     #[test]

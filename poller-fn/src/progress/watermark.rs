@@ -8,15 +8,10 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use shared::event::id::EventId;
-use shared::polling::resource::{Resource, Source};
 use shared::store::watermarks::{Commit, StoredPosition, StoredResource};
 
-use crate::seen::Seen;
+use crate::progress::seen::Seen;
 
-/// Close's search shows a change late: a row is stamped before it is committed and indexed after.
-const SEARCH_OVERLAP: Duration = Duration::from_mins(10);
-/// Close itself recommends to read the last five minutes of its event log again.
-const LOG_OVERLAP: Duration = Duration::from_mins(5);
 /// A record dated further ahead than clocks differ has a date that somebody made up.
 const FUTURE: SignedDuration = SignedDuration::from_mins(5);
 /// Of the records in the overlap so many are read again by each poll; of more, only those that may not have shown
@@ -50,11 +45,11 @@ pub struct Watermark {
 /// What to do with a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is new.
+    /// Publish its event: it is new.
     Publish,
-    /// It was published, or is older than the instance.
-    Skip,
-    /// It is dated at or after the poll's start: the next poll reads it.
+    /// Nothing: it was published, or is older than the instance.
+    Done,
+    /// Leave it to the next poll: it is dated at or after the start of this one.
     Leave,
 }
 
@@ -149,7 +144,7 @@ impl Watermark {
     pub fn judge(&self, id: EventId, date: Option<Timestamp>, until: Timestamp) -> Verdict {
         let is_before = |time| date.is_some_and(|date| date < time);
         if is_before(self.start) || is_before(self.read_from) || self.has_seen(id) {
-            Verdict::Skip
+            Verdict::Done
         } else if self
             .end
             .is_some_and(|end| date.is_some_and(|date| end <= date))
@@ -259,24 +254,17 @@ fn latest(from: Timestamp, floor: Option<Timestamp>) -> Timestamp {
     floor.map_or(from, |floor| floor.max(from))
 }
 
-/// How long before its watermark a resource is read again: as late as a change of it may show itself.
-pub fn overlap(resource: &Resource) -> Duration {
-    let overlap = match resource.source {
-        Source::EventLog => LOG_OVERLAP,
-        _ => SEARCH_OVERLAP,
-    };
-    overlap + resource.poll_delay
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use jiff::{SignedDuration, Timestamp};
     use shared::event::id::EventId;
-    use shared::polling::configuration::parse;
     use shared::store::watermarks::{Commit, StoredPosition, StoredResource};
 
-    use super::{LOG_OVERLAP, SEARCH_OVERLAP, Verdict, Watermark, overlap};
+    use super::{Verdict, Watermark};
 
+    const OVERLAP: Duration = Duration::from_mins(10);
     const ID: EventId = EventId([1; 16]);
 
     fn at(second: i64) -> Timestamp {
@@ -298,7 +286,7 @@ mod tests {
                 ..StoredResource::default()
             },
             at(0),
-            SEARCH_OVERLAP,
+            OVERLAP,
         )
     }
 
@@ -308,7 +296,7 @@ mod tests {
             chunks: commit.put_chunks.clone(),
             fields: None,
         };
-        Watermark::restore(stored, at(0), SEARCH_OVERLAP)
+        Watermark::restore(stored, at(0), OVERLAP)
     }
 
     #[test]
@@ -324,7 +312,7 @@ mod tests {
         assert_eq!(commit.position.watermark, 10_000_000_000);
         assert_eq!(
             stored(&commit).judge(ID, Some(at(9_400)), at(30_000)),
-            Verdict::Skip
+            Verdict::Done
         );
     }
 
@@ -365,20 +353,20 @@ mod tests {
         watermark.published(ID, Some(at(20_301)), at(20_000));
         assert_eq!(
             watermark.judge(ID, Some(at(20_301)), at(20_000)),
-            Verdict::Skip
+            Verdict::Done
         );
         assert_eq!(watermark.position(), at(10_000));
         let commit = watermark.take_commit("contacts");
         assert_eq!(
             stored(&commit).judge(ID, Some(at(20_301)), at(20_400)),
-            Verdict::Skip
+            Verdict::Done
         );
     }
 
     #[test]
     fn what_is_older_than_the_instance_is_not_ours() {
-        let new = Watermark::restore(StoredResource::default(), at(9_000), SEARCH_OVERLAP);
-        assert_eq!(new.judge(ID, Some(at(8_999)), at(20_000)), Verdict::Skip);
+        let new = Watermark::restore(StoredResource::default(), at(9_000), OVERLAP);
+        assert_eq!(new.judge(ID, Some(at(8_999)), at(20_000)), Verdict::Done);
         assert_eq!(new.judge(ID, Some(at(9_000)), at(20_000)), Verdict::Publish);
     }
 
@@ -386,7 +374,7 @@ mod tests {
     fn what_was_not_asked_for_is_not_published() {
         assert_eq!(
             watermark().judge(ID, Some(at(9_399)), at(20_000)),
-            Verdict::Skip
+            Verdict::Done
         );
     }
 
@@ -397,12 +385,12 @@ mod tests {
         watermark.published(ID, None, at(20_000));
         assert_eq!(watermark.position(), at(10_000));
         let commit = watermark.take_commit("contacts");
-        assert_eq!(stored(&commit).judge(ID, None, at(30_000)), Verdict::Skip);
+        assert_eq!(stored(&commit).judge(ID, None, at(30_000)), Verdict::Done);
     }
 
     #[test]
     fn a_first_poll_stores_where_it_began_and_an_idle_one_stores_nothing() {
-        let mut first = Watermark::restore(StoredResource::default(), at(9_000), SEARCH_OVERLAP);
+        let mut first = Watermark::restore(StoredResource::default(), at(9_000), OVERLAP);
         assert!(first.is_changed());
         let commit = first.take_commit("contacts");
         assert_eq!(
@@ -440,7 +428,7 @@ mod tests {
         let next = stored(&bulk(&mut watermark(), at(20_000)));
         assert_eq!(next.read_from(), after(2_000));
         let judge = |number| next.judge(nth(number), Some(after(number)), at(30_000));
-        assert_eq!([2_000, 3_000].map(judge), [Verdict::Skip; 2]);
+        assert_eq!([2_000, 3_000].map(judge), [Verdict::Done; 2]);
     }
 
     #[test]
@@ -459,7 +447,7 @@ mod tests {
                 position: Some(commit.position),
                 ..StoredResource::default()
             };
-            Watermark::restore(stored, at(0), LOG_OVERLAP)
+            Watermark::restore(stored, at(0), OVERLAP / 2)
         };
         let mut switched = restore(&commit);
         assert_eq!(switched.read_from(), at(9_400));
@@ -522,17 +510,6 @@ mod tests {
         watermark.skip_to(at(11_000));
         assert_eq!(watermark.position(), at(11_000));
         assert!(watermark.is_changed());
-    }
-
-    #[test]
-    fn the_overlap_is_that_of_the_source_and_longer_by_the_delay() {
-        let overlap = |members: &str| {
-            let json = format!(r#"{{"leads": {{"url": "/hubs/crm/leads"{members}}}}}"#);
-            overlap(&parse(&json).unwrap()[0]).as_secs()
-        };
-        assert_eq!(overlap(""), 600);
-        assert_eq!(overlap(r#", "source": "event-log""#), 300);
-        assert_eq!(overlap(r#", "pollDelay": 60"#), 660);
     }
 
     #[test]

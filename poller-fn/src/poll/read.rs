@@ -4,15 +4,15 @@ use shared::close::error::CloseError;
 use shared::close::page::{Page, Request};
 use shared::close::search::{ObjectType, Search};
 use shared::event::change::object_href;
-use tokio::time::Instant;
 
-use crate::batches::Joined;
+use crate::custom_fields::batches::Joined;
 use crate::error::PollError;
-use crate::fetch::Retry;
-use crate::job::Job;
 use crate::outside::Outside;
-use crate::walk::Unit;
-use crate::work::{LOOKING_UP, Worker};
+use crate::poll::fetch::Retry;
+use crate::poll::job::Job;
+use crate::poll::worker::Worker;
+use crate::record::Record;
+use crate::walk::unit::Unit;
 
 /// What reading came to.
 pub(crate) enum Read {
@@ -62,7 +62,10 @@ impl<O: Outside> Worker<'_, O> {
             return Some(request);
         };
         let of = search.object_type;
-        if self.custom_fields.needs_schema(of, self.clock.now()) {
+        if self
+            .custom_fields
+            .needs_schema(of, self.session.clock.now())
+        {
             return Some(Request::CustomFields(of));
         }
         let batches = self.custom_fields.batches(of, job.targets[0].resource);
@@ -80,19 +83,21 @@ impl<O: Outside> Worker<'_, O> {
         job: &mut Job<'_>,
         request: &Request,
         page: Page,
-    ) -> Result<Option<Page>, PollError> {
+    ) -> Result<Option<Page<Record>>, PollError> {
         let of = match request {
             Request::Search(search) => search.object_type,
             Request::CustomFields(of) => {
-                self.custom_fields.learn(*of, &page, self.clock.now());
+                self.custom_fields
+                    .learn(*of, &page, self.session.clock.now());
                 return Ok(None);
             }
             Request::List(_) | Request::EventLog(_) => {
                 job.has_read = true;
-                return Ok(Some(page));
+                return Ok(Some(page.map(Record::read)));
             }
         };
         job.has_read = true;
+        let page = page.map(Record::read);
         if self.custom_fields.is_outdated_by(of, &page) {
             return Ok(None);
         }
@@ -101,12 +106,12 @@ impl<O: Outside> Worker<'_, O> {
             return Ok(None);
         };
         self.custom_fields.worked(of);
-        let end = (Instant::now() + LOOKING_UP).min(self.clock.instant_at(self.stop_at));
+        let end = self.close.end_of_lookups();
         // From the last on, for what is gone makes the others move up.
         for (place, id) in changed.into_iter().rev() {
             let path = object_href(of.as_str(), &id);
             match self.close.object(&path, end).await {
-                Ok(Some(current)) => page.data[place] = current,
+                Ok(Some(current)) => page.data[place] = Record::read(current),
                 Ok(None) => drop(page.data.remove(place)),
                 // What the first batch shows is true, and must not hold up the rest.
                 Err(
@@ -117,7 +122,7 @@ impl<O: Outside> Worker<'_, O> {
                         | CloseError::Unavailable(_),
                     )),
                 ) => {
-                    tracing::warn!(instance.id = %self.instance.id, object.id = id, %error, "a record lacks custom fields");
+                    tracing::warn!(instance.id = %self.session.instance.id, object.id = id, %error, "a record lacks custom fields");
                 }
                 Err(error) => return Err(error),
             }
@@ -135,7 +140,7 @@ impl<O: Outside> Worker<'_, O> {
         match (request, &error) {
             (_, PollError::Close(CloseError::ExpiredCursor)) => job.walk.restart(),
             (Request::CustomFields(of), _) if self.may_do_without(*of, &error) => {
-                tracing::warn!(instance.id = %self.instance.id, %error, "the schema of custom fields was not read");
+                tracing::warn!(instance.id = %self.session.instance.id, %error, "the schema of custom fields was not read");
                 job.retry = Retry::default();
                 Ok(())
             }
@@ -146,7 +151,7 @@ impl<O: Outside> Worker<'_, O> {
                 .custom_fields
                 .refused(search.object_type, &search.selectors) =>
             {
-                tracing::warn!(instance.id = %self.instance.id, %error, "a search that asks for custom fields was refused");
+                tracing::warn!(instance.id = %self.session.instance.id, %error, "a search that asks for custom fields was refused");
                 Ok(())
             }
             (_, PollError::Close(CloseError::Rejected { status: 400, .. })) => {
@@ -175,7 +180,7 @@ impl<O: Outside> Worker<'_, O> {
 
     /// Nothing is begun that there may be no time to end, so the lease cannot run out under it either.
     fn check_time(&self) -> Result<(), PollError> {
-        if self.clock.now() < self.stop_at {
+        if self.session.clock.now() < self.session.stop_at {
             Ok(())
         } else {
             Err(PollError::OutOfTime)

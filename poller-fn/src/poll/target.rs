@@ -1,10 +1,10 @@
-//! The parts of a poll: walks through Close, each for the resources that it feeds.
+//! A resource during a poll, or its backfill.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::value::RawValue;
 use shared::close::object_type::Objects;
 use shared::event::Event;
@@ -16,30 +16,10 @@ use shared::instance::backfill::{Backfill, Status};
 use shared::polling::resource::{Resource, Source};
 use shared::store::watermarks::{Commit, StoredResource};
 
-use crate::batches::Batches;
 use crate::error::PollError;
-use crate::fetch::Retry;
-use crate::record;
-use crate::walk::Walk;
-use crate::watermark::{Watermark, overlap};
-
-/// How far behind the others a resource may be to share their walk through the event log.
-const FAR_BEHIND: SignedDuration = SignedDuration::from_hours(1);
-
-/// One walk and those whom it feeds.
-#[derive(Debug)]
-pub struct Job<'a> {
-    /// The walk.
-    pub walk: Walk,
-    /// The resources: one, or all that are read in the event log.
-    pub targets: Vec<Target<'a>>,
-    /// What was read of the walk's next page, if that is a search's with many custom fields.
-    pub batches: Batches,
-    /// The walk's failures.
-    pub retry: Retry,
-    /// Whether Close has answered the walk in this poll.
-    pub has_read: bool,
-}
+use crate::progress::watermark::Watermark;
+use crate::record::{self, Record};
+use crate::walk::overlap::overlap;
 
 /// A resource during a poll.
 #[derive(Debug)]
@@ -56,56 +36,6 @@ pub struct Target<'a> {
     pub backfill: Option<Backfill>,
     /// All resources of the instance, to know whose an entry of the event log is.
     all: &'a [Resource],
-}
-
-/// What a record is to a resource.
-#[derive(Debug)]
-pub enum Reading {
-    /// A change that the resource's condition lets through.
-    Change(Change),
-    /// A change that it does not.
-    Refused(Change),
-    /// Of an object that is not the resource's.
-    NotOurs,
-}
-
-impl<'a> Job<'a> {
-    /// The jobs of a poll. Those that are far behind in the event log walk by themselves, or the others would wait for them.
-    pub fn all(targets: Vec<Target<'a>>, now: Timestamp) -> Vec<Self> {
-        let shares = |target: &Target<'_>| target.is_logged() && target.backfill.is_none();
-        let ahead = targets.iter().filter(|target| shares(target));
-        let ahead = ahead.map(|target| target.watermark.position()).max();
-        let is_near = |target: &Target<'_>| {
-            let behind = ahead.map(|ahead| ahead.duration_since(target.watermark.position()));
-            behind.is_some_and(|behind| behind <= FAR_BEHIND)
-        };
-        let (log, others): (Vec<_>, Vec<_>) = targets
-            .into_iter()
-            .partition(|target| shares(target) && is_near(target));
-        let log = (!log.is_empty()).then(|| Self::new(log, now));
-        let others = others
-            .into_iter()
-            .map(|target| Self::new(vec![target], now));
-        log.into_iter().chain(others).collect()
-    }
-
-    fn new(targets: Vec<Target<'a>>, now: Timestamp) -> Self {
-        let from = targets.iter().map(|target| target.watermark.read_from());
-        let first = &targets[0];
-        let before = first.backfill.as_ref().map(|backfill| backfill.to);
-        let first_end = targets
-            .iter()
-            .filter_map(|it| it.watermark.first_window_end());
-        let from = from.min().unwrap_or(now);
-        let walk = Walk::new(first.resource, from, before, first_end.min(), now);
-        Self {
-            walk,
-            targets,
-            batches: Batches::default(),
-            retry: Retry::default(),
-            has_read: false,
-        }
-    }
 }
 
 impl<'a> Target<'a> {
@@ -180,7 +110,7 @@ impl<'a> Target<'a> {
         match self.backfill.as_mut().filter(|_| error.is_lasting()) {
             Some(backfill) => {
                 backfill.status = Status::Failed;
-                backfill.reason = Some(error.reason().to_owned());
+                backfill.reason = Some(error.word().to_owned());
                 true
             }
             None => false,
@@ -192,28 +122,22 @@ impl<'a> Target<'a> {
         self.resource.source == Source::EventLog
     }
 
-    /// Reads a record, or an entry of the event log. `resolved` is the record as the resource's paths find it.
-    pub fn read(&self, record: &Arc<RawValue>, resolved: &RawValue, until: Timestamp) -> Reading {
-        let change = if self.is_logged() {
-            log_entry::to_change(record, Arc::clone(record), until)
-        } else {
-            let read = (Arc::clone(record), resolved);
-            record::to_change(read, self.resource, self.began_at, until)
-        };
-        if self.is_logged() && !self.claims(&change) {
-            Reading::NotOurs
-        } else if self.matches(resolved) {
-            Reading::Change(change)
-        } else {
-            Reading::Refused(change)
+    /// The change that a record is, unless the record is about an object that is another resource's. `resolved` is the record
+    /// as the resource's paths find it.
+    pub fn change(&self, record: &Record, resolved: &RawValue, until: Timestamp) -> Option<Change> {
+        if !self.is_logged() {
+            let change = record::to_change(record, resolved, self.resource, self.began_at, until);
+            return Some(change);
         }
+        let change = log_entry::to_change(&record.raw, Arc::clone(&record.raw), until);
+        self.claims(&change).then_some(change)
     }
 
     /// By what a record is known to be done with: its event, but in the event log the entry as it is now. Of an entry Close
     /// may hide later what the event's id was made of, and what the condition judged.
-    pub fn seen_id(&self, record: &RawValue, event: &Event) -> EventId {
+    pub fn seen_id(&self, record: &Record, event: &Event) -> EventId {
         if self.is_logged() {
-            log_entry::version(record).unwrap_or(event.id)
+            record.entry_version().unwrap_or(event.id)
         } else {
             event.id
         }
@@ -250,7 +174,7 @@ impl<'a> Target<'a> {
 
     /// A condition is one of the object, but of the entry where everything is polled. What Close hides cannot be judged, so
     /// it is let through.
-    fn matches(&self, record: &RawValue) -> bool {
+    pub fn matches(&self, record: &RawValue) -> bool {
         let filter = self.resource.query.filter.as_ref();
         filter.is_none_or(|filter| {
             let judged = self.judged(record);
@@ -274,16 +198,20 @@ mod tests {
     use shared::polling::configuration::parse;
     use shared::store::watermarks::StoredResource;
 
-    use super::{Reading, Target};
+    use super::Target;
+    use crate::record::Record;
 
     /// The names of the resources that publish an entry of the event log.
     fn publishers(configuration: &serde_json::Value, entry: &serde_json::Value) -> Vec<String> {
         let all = parse(&configuration.to_string()).unwrap();
-        let entry = to_raw_value(entry).unwrap().into();
+        let entry = Record::read(to_raw_value(entry).unwrap());
         let now = "2026-06-19T12:00:00Z".parse().unwrap();
         let target = |resource| Target::new(resource, &all, StoredResource::default(), now);
         let logged = all.iter().map(target).filter(Target::is_logged);
-        let ours = logged.filter(|t| matches!(t.read(&entry, &entry, now), Reading::Change(_)));
+        let publishes = |target: &Target<'_>| {
+            target.change(&entry, &entry.raw, now).is_some() && target.matches(&entry.raw)
+        };
+        let ours = logged.filter(publishes);
         ours.map(|target| target.name).collect()
     }
 

@@ -6,32 +6,28 @@ use jiff::{SignedDuration, Timestamp};
 use shared::instance::health::{Health, MAX_REFUSALS};
 use shared::instance::id::InstanceId;
 
-use crate::error::PollError;
-use crate::schedule::next_poll;
+use crate::error::Kind;
+use crate::poll::failure::Failure;
+use crate::poll::schedule::next_poll;
 
 /// What passes by itself is tried again so soon.
 const SOON: Duration = Duration::from_mins(15);
 /// What Close refuses is tried ever less often, but so often.
 const MAX_INTERVAL: Duration = Duration::from_hours(6);
 
-/// The outcomes of a poll's resources.
+/// The units that a poll read, and its failures. Everything else derives from them.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    refused: Vec<String>,
-    /// Units that were read.
     units: usize,
-    /// Failures that are no refusals; of these, those that pass by themselves, and those of what was only begun.
-    others: usize,
-    passing: usize,
-    unfinished: usize,
-    reach: Reach,
+    failures: Vec<Failure>,
+    /// Whether the poll came to its jobs.
+    has_worked: bool,
 }
 
 /// How far a poll came.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reach {
     /// It read nothing.
-    #[default]
     Nowhere,
     /// Everything that Close lets be read was read to its end.
     End,
@@ -42,45 +38,55 @@ enum Reach {
 }
 
 impl Outcome {
-    /// Something was read.
-    pub fn read(&mut self) {
-        self.units += 1;
+    /// Adds what came of the jobs: the units that were read, and the jobs that failed.
+    pub fn add(&mut self, units: usize, failures: Vec<Failure>) {
+        self.has_worked = true;
+        self.units += units;
+        self.failures.extend(failures);
     }
 
-    /// Everything was read to its end but what stands here: the watermarks of the resources that were not. Those that Close
-    /// refuses are not among them, for that is the owner's to change and no lag.
-    pub fn reached(&mut self, behind: impl Iterator<Item = Timestamp>) {
-        self.reach = behind.min().map_or(Reach::End, Reach::Behind);
+    /// Adds a failure.
+    pub fn fail(&mut self, failure: Failure) {
+        self.failures.push(failure);
     }
 
-    /// A resource was not read to its end. `has_read` says whether anything of it was read.
-    pub fn failed(&mut self, resource: &str, error: &PollError, has_read: bool) {
-        if error.is_refusal() {
-            self.refused.push(format!("{resource}: {}", error.reason()));
-        } else {
-            self.others += 1;
+    /// The failures that are the owner's to mend, and the others.
+    fn refused(&self) -> (Vec<&Failure>, Vec<&Failure>) {
+        let mut failures = self.failures.iter();
+        failures
+            .by_ref()
+            .partition(|failure| failure.reason.kind == Kind::Refused)
+    }
+
+    /// Everything was read to its end but the resources that failed. Those that Close refuses are not among them, for that is
+    /// the owner's to change and no lag.
+    fn reach(&self) -> Reach {
+        let (_, others) = self.refused();
+        if others.iter().any(|it| it.reason.kind == Kind::LeaseLost) {
+            return Reach::LeaseLost;
         }
-        // To go on at once with what nothing could be read of would only hold a place.
-        let is_out_of_time = matches!(error, PollError::OutOfTime);
-        self.unfinished += usize::from(is_out_of_time && has_read);
-        self.passing += usize::from(error.is_passing() || (is_out_of_time && !has_read));
-        if matches!(error, PollError::LeaseLost) {
-            self.reach = Reach::LeaseLost;
+        if !self.has_worked {
+            return Reach::Nowhere;
         }
+        let behind = others.iter().flat_map(|failure| &failure.behind);
+        behind
+            .min()
+            .map_or(Reach::End, |position| Reach::Behind(*position))
     }
 
     /// How the instance fares now, after a poll that ended at `until`. An outage says nothing of it.
     pub fn health(&self, before: &Health, until: Timestamp) -> Health {
-        let is_refused = !self.refused.is_empty();
+        let (refused, others) = self.refused();
+        let is_refused = !refused.is_empty();
         let is_inconclusive = !is_refused && self.units == 0;
         if is_inconclusive {
             return before.clone();
         }
-        let caught_up_at = match self.reach {
+        let caught_up_at = match self.reach() {
             Reach::End if !is_refused => Some(until),
             _ => before.caught_up_at,
         };
-        let is_all_refused = is_refused && self.units == 0 && self.others == 0;
+        let is_all_refused = is_refused && self.units == 0 && others.is_empty();
         let refusals = if is_all_refused {
             before.refusals.saturating_add(1)
         } else {
@@ -88,7 +94,7 @@ impl Outcome {
         };
         Health {
             refusals,
-            reason: is_refused.then(|| self.refused.join(", ")),
+            reason: is_refused.then(|| describe(&refused)),
             caught_up_at,
             notice_due: MAX_REFUSALS <= refusals && (before.notice_due || !before.is_suspended()),
         }
@@ -101,7 +107,7 @@ impl Outcome {
         if 0 < health.refusals {
             return None;
         }
-        let since = match self.reach {
+        let since = match self.reach() {
             Reach::End => return Some(SignedDuration::ZERO),
             Reach::Behind(position) => Some(position).max(health.caught_up_at),
             Reach::Nowhere => health.caught_up_at,
@@ -120,7 +126,7 @@ impl Outcome {
         started: Timestamp,
         now: Timestamp,
     ) -> Timestamp {
-        if 0 < self.unfinished {
+        if self.failures.iter().any(Failure::is_unfinished) {
             return now;
         }
         let next = if 0 < health.refusals {
@@ -128,12 +134,22 @@ impl Outcome {
         } else {
             next_poll(id, interval, started)
         };
-        if 0 < self.passing {
+        if self.failures.iter().any(Failure::is_passing) {
             next.min(after(now, SOON))
         } else {
             next
         }
     }
+}
+
+fn describe(refused: &[&Failure]) -> String {
+    let each = |failure: &&Failure| {
+        let resources = failure.resources.iter();
+        resources
+            .map(|name| format!("{name}: {}", failure.reason))
+            .collect::<Vec<_>>()
+    };
+    refused.iter().flat_map(each).collect::<Vec<_>>().join(", ")
 }
 
 /// The interval doubled with each refusal, up to six hours, or to itself where that is longer.
@@ -157,6 +173,7 @@ mod tests {
 
     use super::Outcome;
     use crate::error::PollError;
+    use crate::poll::failure::Failure;
 
     fn refused() -> PollError {
         PollError::Close(CloseError::Unauthorized { status: 401 })
@@ -167,14 +184,17 @@ mod tests {
     }
 
     fn outcome(errors: &[PollError], is_any_read: bool) -> Outcome {
-        let mut outcome = Outcome::default();
-        for error in errors {
-            outcome.failed("contacts", error, is_any_read);
+        let failure = |error: &PollError| Failure {
+            resources: vec!["contacts".to_owned()],
+            behind: Vec::new(),
+            has_read: is_any_read,
+            reason: error.reason(),
+        };
+        Outcome {
+            units: is_any_read.into(),
+            failures: errors.iter().map(failure).collect(),
+            has_worked: false,
         }
-        if is_any_read {
-            outcome.read();
-        }
-        outcome
     }
 
     fn health(refusals: u32, reason: Option<&str>) -> Health {
@@ -200,10 +220,17 @@ mod tests {
     }
 
     fn behind(error: &PollError, positions: &[i64]) -> Outcome {
-        let mut outcome = Outcome::default();
-        outcome.reached(positions.iter().copied().map(at));
-        outcome.failed("contacts", error, true);
-        outcome
+        let failure = Failure {
+            resources: vec!["contacts".to_owned()],
+            behind: positions.iter().copied().map(at).collect(),
+            has_read: true,
+            reason: error.reason(),
+        };
+        Outcome {
+            units: 0,
+            failures: vec![failure],
+            has_worked: true,
+        }
     }
 
     /// The minutes to the next poll of an instance with an interval of 30 minutes.
@@ -264,7 +291,7 @@ mod tests {
     #[test]
     fn who_read_all_to_its_end_lags_behind_nothing_however_long_nothing_has_changed() {
         let mut all = outcome(&[], true);
-        all.reached(std::iter::empty());
+        all.has_worked = true;
         assert_eq!(lag(&all, None), Some(0));
         let health = all.health(&Health::default(), at(10_000));
         assert_eq!(health.caught_up_at, Some(at(10_000)));
@@ -273,7 +300,7 @@ mod tests {
     #[test]
     fn what_close_refuses_is_no_lag_of_the_rest() {
         let mut rest = outcome(&[refused()], true);
-        rest.reached(std::iter::empty());
+        rest.has_worked = true;
         assert_eq!(lag(&rest, Some(9_000)), Some(0));
         let health = rest.health(&Health::default(), at(10_000));
         assert_eq!(health.caught_up_at, None);

@@ -7,13 +7,13 @@ use shared::instance::Instance;
 use shared::instance::backfill::{Backfill, Status};
 use shared::instance::settings::Polling;
 use shared::polling::resource::Resource;
-use shared::store::instances::lease::Lease;
 use shared::store::watermarks::{CUSTOM_FIELDS, Commit, StoredResource};
 
 use crate::error::PollError;
-use crate::job::Target;
 use crate::outside::Outside;
-use crate::watermark::Watermark;
+use crate::poll::session::Session;
+use crate::poll::target::Target;
+use crate::progress::watermark::Watermark;
 
 type Stored = HashMap<String, StoredResource>;
 
@@ -44,29 +44,26 @@ pub fn targets<'a>(
 /// # Errors
 /// When the end of a backfill cannot be stored, or the lease is lost.
 pub async fn tidy(
-    outside: &impl Outside,
-    lease: &Lease,
-    instance: &Instance,
+    session: &Session<'_, impl Outside>,
     polling: &Polling,
     stored: &Stored,
 ) -> Result<(), PollError> {
-    let wanted = pending(instance);
+    let (id, wanted) = (session.instance.id, pending(&session.instance));
     for (name, over) in stored.iter().filter(|(name, _)| is_of_backfill(name)) {
         if wanted.is_none_or(|backfill| backfill.watermark_name() != *name)
-            && let Err(error) = outside.forget(lease.id, name, over).await
+            && let Err(error) = session.outside.forget(id, name, over).await
         {
-            tracing::warn!(instance.id = %lease.id, %error, "what is left of a backfill was not removed");
+            tracing::warn!(instance.id = %id, %error, "what is left of a backfill was not removed");
         }
     }
     match wanted.filter(|backfill| find(&polling.resources, backfill).is_none()) {
-        Some(backfill) => fail(outside, lease, backfill, stored).await,
+        Some(backfill) => fail(session, backfill, stored).await,
         None => Ok(()),
     }
 }
 
 async fn fail(
-    outside: &impl Outside,
-    lease: &Lease,
+    session: &Session<'_, impl Outside>,
     backfill: &Backfill,
     stored: &Stored,
 ) -> Result<(), PollError> {
@@ -82,7 +79,7 @@ async fn fail(
         backfill: Some(failed),
         ..watermark.take_commit(&name)
     };
-    Ok(outside.commit(lease, &commit).await?)
+    session.commit(&commit).await
 }
 
 fn is_of_backfill(name: &str) -> bool {

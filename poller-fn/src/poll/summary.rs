@@ -1,14 +1,52 @@
-//! What is seen of the function's work from outside: a line in the log, and metrics.
+//! What a poll did: its answer to Lambda, its line in the log, and its metrics.
+
+use std::collections::HashMap;
 
 use jiff::SignedDuration;
+use serde::Serialize;
 use shared::event::bus::Counts;
 use shared::function::metrics::{Measures, Metric};
 use shared::instance::health::Health;
 use shared::instance::id::InstanceId;
 
-use crate::dispatch;
-use crate::error::PollError;
-use crate::poll::Summary;
+use crate::error::{Kind, PollError, Reason};
+use crate::poll::failure::Failure;
+
+/// What came of a poll.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// Whether the instance was polled; not if another poll was at it, or it is gone, or suspended.
+    pub polled: bool,
+    /// Events on the bus.
+    pub published: usize,
+    /// Records read again and left out.
+    pub duplicates: usize,
+    /// Records that are not wanted: by the condition of the query, or because another resource publishes them.
+    pub filtered: usize,
+    /// Events that EventBridge refuses in every form.
+    pub unpublishable: usize,
+    /// Events that EventBridge did not accept in time.
+    pub unpublished: usize,
+    /// Published records without a readable date.
+    pub undated: usize,
+    /// Entries of the event log that are published although they cannot be read.
+    pub unreadable: usize,
+    /// Ids of published events that were forgotten too early.
+    pub forgotten: usize,
+    /// Requests to Close.
+    pub requests: u32,
+    /// Of these, how many it answered with 429.
+    pub rate_limited: u32,
+    /// Resources that were not read to their end, each with the reason.
+    pub failed: HashMap<String, Reason>,
+    /// How far behind the resource is that is furthest behind, if that is known.
+    pub lag_seconds: Option<u64>,
+    /// Whether Close refuses something, but not everything for so long that the instance is suspended.
+    pub refused: bool,
+    /// Whether the instance is suspended.
+    pub suspended: bool,
+}
 
 impl Summary {
     /// Adds what became of events.
@@ -16,6 +54,15 @@ impl Summary {
         self.published += counts.published;
         self.unpublishable += counts.unpublishable;
         self.unpublished += counts.unpublished;
+    }
+
+    /// Logs a failure, and adds its resources.
+    pub fn fail(&mut self, id: InstanceId, failure: &Failure, error: &PollError) {
+        let reason = failure.reason;
+        for resource in &failure.resources {
+            tracing::error!(instance.id = %id, resource, reason = reason.word, %error, "a resource was not polled to its end");
+            self.failed.insert(resource.clone(), reason);
+        }
     }
 
     /// Adds what is known at the end of a poll.
@@ -69,25 +116,12 @@ impl Summary {
         measures
     }
 
-    /// Whose time was up goes on at once, and who lost the lease has left the work to another poll.
+    /// Timeouts and lost leases are not failures: another poll goes on.
     fn failures(&self) -> usize {
-        let passing = [PollError::OutOfTime, PollError::LeaseLost].map(|error| error.reason());
-        let reasons = self.failed.values();
-        reasons.filter(|reason| !passing.contains(reason)).count()
+        let is_failure =
+            |reason: &&Reason| !matches!(reason.kind, Kind::OutOfTime | Kind::LeaseLost);
+        self.failed.values().filter(is_failure).count()
     }
-}
-
-/// The metrics of a tick. One that failed is no sign of life, and knows of a backlog only if it saw one.
-pub fn of_tick(summary: &dispatch::Summary, is_done: bool) -> Measures {
-    let mut measures = Measures::default();
-    measures.count(Metric::Heartbeat, is_done.into());
-    if is_done || 0 < summary.dispatched {
-        measures.set(Metric::Dispatched, to_u64(summary.dispatched));
-    }
-    if is_done || 0 < summary.backlog_seconds {
-        measures.set(Metric::DueBacklog, summary.backlog_seconds);
-    }
-    measures
 }
 
 fn to_u64(count: usize) -> u64 {

@@ -10,11 +10,11 @@ use serde_json::value::RawValue;
 use shared::close::client::{Account, Answer};
 use shared::close::error::CloseError;
 use shared::close::page::{Page, Request};
-use shared::function::clock::Clock;
 use tokio::time::Instant;
 
 use crate::error::PollError;
 use crate::outside::Outside;
+use crate::poll::session::Session;
 
 /// Consecutive failures of one walk or of one endpoint that are retried. A 429 does not count as a failure.
 const MAX_FAILURES: u32 = 3;
@@ -28,16 +28,16 @@ const MAX_SILENCE: Duration = Duration::from_secs(45);
 
 /// However soon Close says that its limit is reset.
 const MIN_WAIT: Duration = Duration::from_millis(250);
+/// How long looking up objects may take for one unit: the other resources want their turn.
+const LOOKING_UP: Duration = Duration::from_secs(30);
 /// The rate limit of reading single objects.
 const OBJECT: &str = "an object";
 
 /// Close, as one poll asks it.
 #[derive(Debug)]
 pub struct Fetcher<'a, O> {
-    outside: &'a O,
+    session: &'a Session<'a, O>,
     account: Account<'a>,
-    clock: &'a Clock,
-    stop_at: Timestamp,
     until: Cell<Timestamp>,
     is_until_fixed: Cell<bool>,
     requests: Cell<u32>,
@@ -68,14 +68,12 @@ pub struct Retry {
 }
 
 impl<'a, O: Outside> Fetcher<'a, O> {
-    /// A fetcher that begins no wait which would end after `stop_at`.
-    pub fn new(outside: &'a O, account: Account<'a>, clock: &'a Clock, stop_at: Timestamp) -> Self {
+    /// A fetcher that begins no wait which would end after the session's `stop_at`.
+    pub fn new(session: &'a Session<'a, O>, account: Account<'a>) -> Self {
         Self {
-            outside,
+            session,
             account,
-            clock,
-            stop_at,
-            until: Cell::new(clock.started()),
+            until: Cell::new(session.clock.started()),
             is_until_fixed: Cell::new(false),
             requests: Cell::new(0),
             rate_limited: Cell::new(0),
@@ -112,15 +110,15 @@ impl<'a, O: Outside> Fetcher<'a, O> {
         let endpoint = request.path();
         self.check(endpoint)?;
         let ready_at = self.ready_at(Some(request), retry);
-        if self.stop_at <= ready_at {
+        if self.session.stop_at <= ready_at {
             return Err(PollError::OutOfTime);
         }
-        if self.clock.now() < ready_at {
+        if self.session.clock.now() < ready_at {
             return Ok(None);
         }
         // Stop waiting at the deadline: the rest of the time is for storing when to go on.
-        let end = self.clock.instant_at(self.stop_at);
-        let ask = || self.outside.read(self.account, request);
+        let end = self.session.clock.instant_at(self.session.stop_at);
+        let ask = || self.session.outside.read(self.account, request);
         match self.ask(endpoint, end, ask).await {
             Ok(page) => {
                 *retry = Retry::default();
@@ -130,7 +128,7 @@ impl<'a, O: Outside> Fetcher<'a, O> {
             Err(PollError::Close(error @ CloseError::Unavailable(_)))
                 if retry.failures < MAX_FAILURES && self.check(endpoint).is_ok() =>
             {
-                retry.fail(&error, self.clock.now());
+                retry.fail(&error, self.session.clock.now());
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -141,15 +139,21 @@ impl<'a, O: Outside> Fetcher<'a, O> {
     pub fn ready_at(&self, request: Option<&Request>, retry: &Retry) -> Timestamp {
         let pause = request.and_then(|request| self.paused_until(request.path()));
         let ready = pause.max(retry.not_before);
-        let ready = ready.filter(|ready| self.clock.now() < *ready);
+        let ready = ready.filter(|ready| self.session.clock.now() < *ready);
         ready.unwrap_or(Timestamp::MIN)
     }
 
     /// Waits until `time`, unless nothing is begun any more then.
     pub async fn sleep_until(&self, time: Timestamp) {
-        if time < self.stop_at {
-            tokio::time::sleep_until(self.clock.instant_at(time)).await;
+        if time < self.session.stop_at {
+            tokio::time::sleep_until(self.session.clock.instant_at(time)).await;
         }
+    }
+
+    /// When looking up objects for a unit ends, if it begins now.
+    pub fn end_of_lookups(&self) -> Instant {
+        let session = self.session;
+        (Instant::now() + LOOKING_UP).min(session.clock.instant_at(session.stop_at))
     }
 
     /// An object in its current form, or `None` if Close no longer has it. No request or wait goes beyond `end`.
@@ -165,17 +169,17 @@ impl<'a, O: Outside> Fetcher<'a, O> {
         loop {
             self.check(OBJECT)?;
             if let Some(wait) = self.paused_until(OBJECT).max(retry.not_before) {
-                let resume = self.clock.instant_at(wait);
+                let resume = self.session.clock.instant_at(wait);
                 if end <= resume {
                     return Err(PollError::OutOfTime);
                 }
                 tokio::time::sleep_until(resume).await;
             }
-            let ask = || self.outside.object(self.account, path);
+            let ask = || self.session.outside.object(self.account, path);
             match self.ask(OBJECT, end, ask).await {
                 Err(PollError::Close(CloseError::RateLimited { .. })) => {}
                 Err(PollError::Close(error @ CloseError::Unavailable(_))) => {
-                    retry.fail(&error, self.clock.now());
+                    retry.fail(&error, self.session.clock.now());
                 }
                 answer => return answer,
             }
@@ -258,13 +262,15 @@ impl<'a, O: Outside> Fetcher<'a, O> {
     }
 
     fn after(&self, pause: Option<Duration>) -> Option<Timestamp> {
-        pause.map(|pause| after(self.clock.now(), pause))
+        pause.map(|pause| after(self.session.clock.now(), pause))
     }
 
     fn note_date(&self, date: Option<Timestamp>) {
         if !self.is_until_fixed.replace(true) {
-            self.until
-                .set(date.unwrap_or(Timestamp::MAX).min(self.clock.started()));
+            self.until.set(
+                date.unwrap_or(Timestamp::MAX)
+                    .min(self.session.clock.started()),
+            );
         }
     }
 }

@@ -12,7 +12,7 @@ const SLACK: f64 = 1.25;
 
 /// The windows of a stretch of time, from its start on. Until one proves too large, the whole is one window.
 #[derive(Debug)]
-pub struct Windows {
+pub struct WindowPlan {
     from: Timestamp,
     before: Timestamp,
     end: Timestamp,
@@ -21,7 +21,7 @@ pub struct Windows {
     follows_silence: bool,
 }
 
-impl Windows {
+impl WindowPlan {
     /// The windows from a moment on and before another.
     pub fn new(from: Timestamp, end: Timestamp) -> Self {
         Self {
@@ -159,13 +159,13 @@ mod tests {
     use proptest::prelude::{prop, proptest};
 
     use super::super::tests::at;
-    use super::Windows;
+    use super::WindowPlan;
 
-    fn windows(from: i64, end: i64) -> Windows {
-        Windows::new(at(from), at(end))
+    fn windows(from: i64, end: i64) -> WindowPlan {
+        WindowPlan::new(at(from), at(end))
     }
 
-    fn current(windows: &Windows) -> Option<(i64, i64)> {
+    fn current(windows: &WindowPlan) -> Option<(i64, i64)> {
         let span = windows.current()?;
         Some((span.from?.as_millisecond(), span.before?.as_millisecond()))
     }

@@ -12,6 +12,10 @@ use shared::polling::paths::paths;
 use shared::polling::resource::{Resource, Source};
 use shared::store::watermarks::{CUSTOM_FIELDS, Commit, StoredPosition, StoredResource};
 
+use crate::record::Record;
+
+pub mod batches;
+
 /// Selectors of custom fields in one request, beside about 20 others. Source: a connector in production asks Close for 60
 /// beside 30.
 const BATCH: usize = 60;
@@ -139,10 +143,10 @@ impl CustomFields {
     }
 
     /// Whether a page shows a field by a name that the schema lacks, so that the page is to be read again with a new schema.
-    pub fn is_outdated_by(&mut self, of: ObjectType, page: &Page) -> bool {
+    pub fn is_outdated_by(&mut self, of: ObjectType, page: &Page<Record>) -> bool {
         let state = self.types.entry(of).or_default();
         let schema = self.schemas.get(of).filter(|_| !state.is_read);
-        let lacks = |schema: &Schema| page.data.iter().any(|it| schema.lacks_field_of(it));
+        let lacks = |schema: &Schema| page.data.iter().any(|it| schema.lacks_field_of(&it.raw));
         state.is_stale |= schema.is_some_and(lacks);
         let is_outdated = state.is_stale && !state.is_read;
         self.version += u32::from(is_outdated);
@@ -213,6 +217,7 @@ mod tests {
     use shared::store::watermarks::StoredResource;
 
     use super::CustomFields;
+    use crate::record::Record;
 
     const OF: ObjectType = ObjectType::Lead;
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
@@ -304,7 +309,9 @@ mod tests {
     #[test]
     fn a_name_that_the_schema_lacks_outdates_it_once_a_poll() {
         let page = Page {
-            data: vec![to_raw_value(&json!({"custom": {"New": 1}})).unwrap()],
+            data: vec![Record::read(
+                to_raw_value(&json!({"custom": {"New": 1}})).unwrap(),
+            )],
             ..Page::default()
         };
         let mut fields = CustomFields::default();

@@ -1,0 +1,60 @@
+//! What a poll did not do.
+
+use jiff::Timestamp;
+
+use crate::error::{Kind, Reason};
+use crate::poll::job::Job;
+use crate::poll::target::Target;
+
+/// What failed, where it was no resource.
+const INSTANCE: &str = "instance";
+
+/// A job, or the poll itself, that did not come to its end.
+#[derive(Debug)]
+pub struct Failure {
+    /// The resources, by what logs call them.
+    pub resources: Vec<String>,
+    /// The watermarks of those that are no backfill.
+    pub behind: Vec<Timestamp>,
+    /// Whether Close answered anything.
+    pub has_read: bool,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl Failure {
+    /// A job failed.
+    pub fn of_job(job: &Job<'_>, reason: Reason) -> Self {
+        let polled = job.targets.iter().filter(|it| it.backfill.is_none());
+        Self {
+            resources: job.targets.iter().map(Target::label).collect(),
+            behind: polled.map(|target| target.watermark.position()).collect(),
+            has_read: job.has_read,
+            reason,
+        }
+    }
+
+    /// The poll itself failed.
+    pub fn of_poll(reason: Reason) -> Self {
+        Self {
+            resources: vec![INSTANCE.to_owned()],
+            behind: Vec::new(),
+            has_read: false,
+            reason,
+        }
+    }
+
+    /// Whether the next poll goes on at once. Where nothing could be read, that would only hold a place.
+    pub fn is_unfinished(&self) -> bool {
+        self.reason.kind == Kind::OutOfTime && self.has_read
+    }
+
+    /// Whether the failure passes by itself.
+    pub fn is_passing(&self) -> bool {
+        match self.reason.kind {
+            Kind::Passing => true,
+            Kind::OutOfTime => !self.has_read,
+            Kind::Refused | Kind::LeaseLost | Kind::Stuck => false,
+        }
+    }
+}

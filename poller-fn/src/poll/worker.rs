@@ -1,0 +1,26 @@
+//! What the jobs of a poll are done with.
+
+use shared::instance::last_poll::LastPoll;
+use shared::instance::settings::Settings;
+
+use crate::custom_fields::CustomFields;
+use crate::poll::fetch::Fetcher;
+use crate::poll::session::Session;
+use crate::poll::summary::Summary;
+
+/// Does the jobs of a poll.
+#[derive(Debug)]
+pub struct Worker<'a, O> {
+    /// The poll's hold of the instance.
+    pub session: &'a Session<'a, O>,
+    /// The instance's configuration.
+    pub settings: &'a Settings,
+    /// Close, asked with patience.
+    pub close: Fetcher<'a, O>,
+    /// The custom fields that are asked for.
+    pub custom_fields: CustomFields,
+    /// What came of the poll so far.
+    pub summary: &'a mut Summary,
+    /// Counts the records of each polled resource. Those of backfills are not counted.
+    pub found: &'a mut LastPoll,
+}
