@@ -5,7 +5,7 @@ use std::time::Duration;
 use shared::instance::backfill::Status;
 use shared::store::watermarks::StoredPosition;
 
-use crate::history::{Of, Trouble};
+use crate::history::{Of, Polled, Quirks, Trouble};
 use crate::oracle::{self, Done};
 use crate::owed;
 use crate::world::World;
@@ -16,6 +16,10 @@ const BESIDE_READING: Duration = Duration::from_secs(10);
 /// page, for each page.
 const FINDING: usize = 4;
 const DIVIDING: usize = 4;
+/// Selectors in one request, after each refusal.
+const BATCHES: [usize; 6] = [60, 30, 15, 7, 3, 1];
+/// How long the cursor of a search lives.
+const CURSOR_LIFE: Duration = Duration::from_secs(30);
 /// More than any history needs.
 const MAX_POLLS: usize = 200;
 /// What a poll has.
@@ -108,11 +112,31 @@ fn has_time(world: &World, pace: Duration) -> bool {
         };
         // Of a page that begins with what the one before ended with, the rest is new.
         let repeated = usize::from(close.quirks.is_repeating);
+        let each = page_requests(&close.quirks, polled);
+        let refusals = if each == 1 { 0 } else { BATCHES.len() };
         match largest.div_ceil(page_size.saturating_sub(repeated).max(1)) {
-            0 | 1 => FINDING,
+            0 | 1 => FINDING + refusals + each,
             pages if owed::is_logged(polled) => FINDING + pages,
-            pages => FINDING + DIVIDING * pages,
+            // The cursor of a page expires while the page is put together.
+            _ if 1 < each && CURSOR_LIFE < pace * u32::try_from(each).unwrap_or(u32::MAX) => {
+                usize::MAX
+            }
+            pages => FINDING + refusals + DIVIDING * pages * each,
         }
     });
-    needed.sum::<usize>() <= usize::try_from(requests).unwrap_or(usize::MAX)
+    let needed = needed.fold(0, usize::saturating_add);
+    needed <= usize::try_from(requests).unwrap_or(usize::MAX)
+}
+
+/// Requests for one page: more than one where its custom fields are read in batches, and its records perhaps by themselves.
+fn page_requests(quirks: &Quirks, polled: &Polled) -> usize {
+    let is_search = matches!(polled.of, Of::Leads | Of::Contacts) && !owed::is_logged(polled);
+    if !is_search || quirks.custom_fields <= quirks.custom_batch {
+        return 1;
+    }
+    let batch = BATCHES
+        .into_iter()
+        .find(|batch| *batch <= quirks.custom_batch);
+    let batches = quirks.custom_fields.div_ceil(batch.unwrap_or(1));
+    batches + usize::from(polled.page_size)
 }
