@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 use shared::close::error::CloseError;
-use shared::event::bus::PublishError;
+use shared::event::bus::publication::PublishError;
 use shared::polling::field_error::{FieldError, describe};
 use shared::store::error::TableError;
 

@@ -11,7 +11,7 @@ use shared::close::client::{Account, Answer};
 use shared::close::error::CloseError;
 use shared::close::page::{Page, Request};
 use shared::event::Event;
-use shared::event::bus::Publication;
+use shared::event::bus::publication::Publication;
 use shared::event::entry::PutEventsEntry;
 use shared::instance::health::Health;
 use shared::instance::id::InstanceId;

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 
 use jiff::Timestamp;
 use serde_json::value::RawValue;
-use shared::event::bus::Fate;
+use shared::event::bus::publication::Fate;
 use shared::event::id::EventId;
 use shared::event::{Channel, Event};
 use shared::json::path;

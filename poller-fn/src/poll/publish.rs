@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
 use shared::close::object_type;
 use shared::event::Event;
-use shared::event::bus::Fate;
+use shared::event::bus::publication::Fate;
 use tokio::time::Instant;
 
 use crate::error::PollError;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::SignedDuration;
 use serde::Serialize;
-use shared::event::bus::Counts;
+use shared::event::bus::publication::Counts;
 use shared::function::metrics::{Measures, Metric};
 use shared::instance::health::Health;
 use shared::instance::id::InstanceId;

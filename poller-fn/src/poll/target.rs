@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 use shared::close::object_type::Objects;
 use shared::event::Event;
-use shared::event::bus::Fate;
+use shared::event::bus::publication::Fate;
 use shared::event::change::Change;
 use shared::event::id::EventId;
 use shared::event::log_entry;

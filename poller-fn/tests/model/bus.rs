@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 use shared::event::Event;
-use shared::event::bus::Fate;
+use shared::event::bus::publication::Fate;
 use shared::event::entry::PutEventsEntry;
 use shared::event::id::EventId;
 use shared::json::path;

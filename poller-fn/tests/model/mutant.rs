@@ -14,7 +14,7 @@ use shared::close::page::{Page, Request};
 use shared::close::search::{Search, Selectors};
 use shared::close::timestamp;
 use shared::event::Event;
-use shared::event::bus::{Fate, Publication};
+use shared::event::bus::publication::{Fate, Publication};
 use shared::event::entry::PutEventsEntry;
 use shared::event::id::EventId;
 use shared::event::log_entry;

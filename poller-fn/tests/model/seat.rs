@@ -13,7 +13,7 @@ use shared::close::client::{Account, Answer};
 use shared::close::error::CloseError;
 use shared::close::page::{Page, Request};
 use shared::event::Event;
-use shared::event::bus::{Fate, Publication};
+use shared::event::bus::publication::{Fate, Publication};
 use shared::event::entry::PutEventsEntry;
 use shared::instance::health::Health;
 use shared::instance::id::InstanceId;

@@ -3,7 +3,7 @@
 use lambda_http::http::StatusCode;
 use serde::Serialize;
 use shared::close::error::CloseError;
-use shared::event::bus::PublishError;
+use shared::event::bus::publication::PublishError;
 use shared::instance::backfill::Backfill;
 use shared::instance::id::{InstanceId, InstanceIdError};
 use shared::polling::field_error::{FieldError, MAX_ERRORS, describe};

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use shared::event::Event;
-use shared::event::bus::{Fate, Publication};
+use shared::event::bus::publication::{Fate, Publication};
 use shared::event::id::EventId;
 
 use crate::app::App;

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_http::http::HeaderMap;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use shared::event::bus::Publication;
+use shared::event::bus::publication::Publication;
 use shared::event::id::EventId;
 use shared::event::{Channel, Event};
 use shared::instance::PreviousKey;

@@ -1,6 +1,6 @@
 //! What is measured of a webhook.
 
-use shared::event::bus::Counts;
+use shared::event::bus::publication::Counts;
 use shared::function::metrics::{Measures, Metric};
 use shared::instance::id::InstanceId;
 

@@ -1,9 +1,11 @@
 //! What is sent of an event, and what is tried next where that is refused.
 
-use super::MAX_ENTRIES;
 use super::refusal::Refusal;
 use crate::event::Event;
 use crate::event::entry::{PutEventsEntry, RawForm};
+
+/// Entries that one `PutEvents` call holds. Source: the API reference of `PutEvents`.
+pub(super) const MAX_ENTRIES: usize = 10;
 
 /// An entry to be sent.
 #[derive(Debug)]

@@ -20,8 +20,9 @@ use aws_sdk_eventbridge::types::PutEventsResultEntry;
 use tokio::time::Instant;
 
 use super::attempt::{Attempt, Next, to_calls};
+use super::client::BusClient;
+use super::publication::{Fate, Publication};
 use super::refusal::{self, Refusal};
-use super::{EventBus, Fate, Publication};
 use crate::event::Event;
 use crate::function::aws;
 
@@ -31,7 +32,8 @@ const LATE: &str = "EventBridge did not answer in time";
 
 /// A publication under way.
 pub(super) struct Publisher<'a> {
-    bus: &'a EventBus,
+    client: &'a BusClient,
+    max_bytes: usize,
     deadline: Instant,
     /// Unpublished is who has no fate yet.
     fates: Vec<Fate>,
@@ -50,9 +52,15 @@ enum Rest<'a> {
 
 impl<'a> Publisher<'a> {
     /// A publication of so many events or entries.
-    pub(super) fn new(bus: &'a EventBus, count: usize, deadline: Instant) -> Self {
+    pub(super) fn new(
+        client: &'a BusClient,
+        max_bytes: usize,
+        count: usize,
+        deadline: Instant,
+    ) -> Self {
         Self {
-            bus,
+            client,
+            max_bytes,
             deadline,
             fates: vec![Fate::Unpublished; count],
             reason: None,
@@ -68,7 +76,7 @@ impl<'a> Publisher<'a> {
 
     /// Sends attempts, in their order for each object.
     pub(super) async fn send(&mut self, attempts: impl IntoIterator<Item = Attempt<'a>>) {
-        for call in to_calls(attempts, self.bus.max_bytes) {
+        for call in to_calls(attempts, self.max_bytes) {
             self.settle(call).await;
         }
     }
@@ -105,7 +113,7 @@ impl<'a> Publisher<'a> {
                     first
                 }
             };
-            for call in to_calls(rest, self.bus.max_bytes).into_iter().rev() {
+            for call in to_calls(rest, self.max_bytes).into_iter().rev() {
                 calls.push_front(call);
             }
         }
@@ -134,10 +142,8 @@ impl<'a> Publisher<'a> {
 
     /// Makes one call.
     async fn put(&mut self, call: Vec<Attempt<'a>>) -> Rest<'a> {
-        let entries = call.iter().map(|it| self.bus.request_entry(&it.entry));
-        let request = self.bus.client.put_events();
-        let request = request.set_entries(Some(entries.collect()));
-        match tokio::time::timeout_at(self.deadline, request.send()).await {
+        let put = self.client.put(call.iter().map(|it| &it.entry));
+        match tokio::time::timeout_at(self.deadline, put).await {
             Ok(Ok(output)) => self.sort_out(call, output.entries()),
             Ok(Err(error)) => self.refused(call, &error),
             Err(_elapsed) => {
@@ -213,7 +219,7 @@ impl<'a> Publisher<'a> {
     ) -> Option<Attempt<'a>> {
         let (place, event) = (attempt.place, attempt.event());
         tracing::warn!(event.id = ?event.map(|event| event.id), code, "EventBridge refused an entry");
-        match attempt.next(refusal, self.bus.max_bytes) {
+        match attempt.next(refusal, self.max_bytes) {
             Next::Try(next) => return Some(next),
             Next::GiveUp => {
                 self.fates[place] = Fate::Unpublishable;
