@@ -8,11 +8,11 @@ use shared::close::error::CloseError;
 use shared::event::bus::EventBus;
 use shared::function::metrics::{Metrics, Service};
 use shared::store::instances::InstanceTable;
+use shared::store::ledger::LedgerTable;
 use shared::store::watermarks::WatermarkTable;
 
 use crate::config::Config;
 use crate::instance_cache::InstanceCache;
-use crate::ledger_table::LedgerTable;
 
 /// Close makes a subscription in well under a second, and the whole answer must come within the function's 10 s.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);

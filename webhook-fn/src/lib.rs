@@ -15,6 +15,5 @@ pub mod handle;
 pub mod http;
 pub mod instance_cache;
 pub mod instances;
-pub mod ledger_table;
 pub mod subscription;
 pub mod webhook;

@@ -2,5 +2,6 @@
 
 pub mod error;
 pub mod instances;
+pub mod ledger;
 pub mod retry;
 pub mod watermarks;

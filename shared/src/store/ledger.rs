@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, PutRequest, WriteRequest};
 use jiff::{SignedDuration, Timestamp};
-use shared::event::id::EventId;
-use shared::store::error::TableError;
+
+use crate::event::id::EventId;
+use crate::store::error::TableError;
 
 /// Close retries for 72 h; a week leaves room for a retry after a pause.
 const RETENTION: SignedDuration = SignedDuration::from_hours(7 * 24);
