@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use futures_util::future::{Either, join, join_all, select};
 use jiff::Timestamp;
-use shared::instance::callback_state::CallbackNote;
 use shared::instance::id::InstanceId;
 use shared::instance::settings::callback::Callback;
 use tokio::time::{Instant, timeout};
 
 use super::attempt::{Attempt, Request};
 use super::batch::{Batch, Notice};
+use super::circuit::CallbackNote;
 use super::decide::{self, Outcome, Plan, Recipient};
 use super::disposition::{self, Disposition, Ended};
 use super::message::Message;

@@ -5,12 +5,13 @@
 //! doing anything ([`decide`]): it is delivered ([`attempt`]), as a [`notification`] with its [`signature`], never to an
 //! address that is not public ([`resolver`]); tried again later ([`schedule`]); or given up, for a [`reason`]. Both of the
 //! latter are messages again ([`queues`]), but for waits of more than 15 minutes ([`waits_table`]), which a tick ends
-//! ([`release`]). How many went where ([`disposition`]) is measured ([`report`]) and noted at the instance ([`note`]). All that
-//! is outside is behind one trait ([`outside`]).
+//! ([`release`]). How many went where ([`disposition`]) is measured ([`report`]) and noted at the instance ([`note`]); from
+//! what is noted, the [`circuit`] of a URL that takes nothing opens. All that is outside is behind one trait ([`outside`]).
 
 pub mod app;
 pub mod attempt;
 pub mod batch;
+pub mod circuit;
 pub mod config;
 pub mod decide;
 pub mod deliver;

@@ -1,9 +1,9 @@
 //! What is noted at an instance of how its callback fares.
 
-use shared::instance::callback_state::CallbackNote;
 use shared::store::error::TableError;
 
 use super::batch::Batch;
+use super::circuit::{self, CallbackNote};
 use super::decide::{Outcome, Recipient};
 use super::disposition::Disposition;
 use super::message::Message;
@@ -38,7 +38,7 @@ async fn try_note<O: Outside>(
             };
         }
         let now = batch.clock.now();
-        let Some(change) = state.change(of, note.clone(), now) else {
+        let Some(change) = circuit::change(&state, of, note.clone(), now) else {
             return Ok(());
         };
         match batch.outside.note(id, &change).await {

@@ -55,7 +55,7 @@ pub fn spared(now: Timestamp, random: f64) -> Option<Retry> {
     })
 }
 
-fn after(now: Timestamp, wait: SignedDuration) -> Timestamp {
+pub(super) fn after(now: Timestamp, wait: SignedDuration) -> Timestamp {
     now.saturating_add(wait).unwrap_or(now)
 }
 
@@ -63,9 +63,8 @@ fn after(now: Timestamp, wait: SignedDuration) -> Timestamp {
 mod tests {
     use jiff::{SignedDuration, Timestamp};
 
-    use shared::instance::callback_state::OPEN_FOR;
-
     use super::{is_last, next, spared};
+    use crate::callback::circuit::OPEN_FOR;
 
     const NOW: Timestamp = Timestamp::constant(1_781_870_400, 0);
 

@@ -2,10 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 use shared::instance::Instance;
-use shared::instance::callback_state::{CallbackChange, OPEN_FOR};
+use shared::instance::callback_state::CallbackChange;
 use shared::instance::id::InstanceId;
 use shared::store::error::TableError;
 use webhook_fn::callback::attempt::{Attempt, Request};
+use webhook_fn::callback::circuit::OPEN_FOR;
 use webhook_fn::callback::message::{Message, Retry};
 use webhook_fn::callback::outside::{Outside, PassOnError};
 use webhook_fn::callback::queues::MAX_DELAY;
