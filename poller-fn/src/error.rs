@@ -10,7 +10,7 @@ use shared::store::error::TableError;
 
 /// How a failure goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ErrorKind {
     /// It stays until somebody changes the instance, or its account at Close.
     Refused,
     /// It passes by itself.
@@ -29,7 +29,7 @@ pub struct Reason {
     /// One word of a bounded set.
     pub word: &'static str,
     /// How the failure goes on.
-    pub kind: Kind,
+    pub kind: ErrorKind,
 }
 
 /// A poll did not come to its end.
@@ -109,17 +109,17 @@ impl PollError {
     }
 
     /// How the failure goes on.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::OutOfTime => Kind::OutOfTime,
-            Self::LeaseLost => Kind::LeaseLost,
-            Self::TieRunTooLarge { .. } | Self::RepeatedCursor => Kind::Stuck,
+            Self::OutOfTime => ErrorKind::OutOfTime,
+            Self::LeaseLost => ErrorKind::LeaseLost,
+            Self::TieRunTooLarge { .. } | Self::RepeatedCursor => ErrorKind::Stuck,
             Self::Configuration(_)
             | Self::Close(
                 CloseError::Unauthorized { .. }
                 | CloseError::HostNotAllowed
                 | CloseError::Rejected { .. },
-            ) => Kind::Refused,
+            ) => ErrorKind::Refused,
             Self::OutOfOrder
             | Self::CursorsExpire
             | Self::Close(
@@ -129,14 +129,14 @@ impl PollError {
             )
             | Self::Publish(_)
             | Self::NoticeNotPublished
-            | Self::Table(_) => Kind::Passing,
+            | Self::Table(_) => ErrorKind::Passing,
         }
     }
 
     /// Whether every retry fails alike: a backfill that meets such an error has failed. An API key may be accepted again, or
     /// replaced.
     pub fn is_lasting(&self) -> bool {
-        self.kind() == Kind::Stuck || matches!(self, Self::Close(CloseError::Rejected { .. }))
+        self.kind() == ErrorKind::Stuck || matches!(self, Self::Close(CloseError::Rejected { .. }))
     }
 }
 

@@ -8,12 +8,12 @@ use poller_fn::app::App;
 use poller_fn::config::Config;
 use poller_fn::handle::handle;
 use serde_json::value::RawValue;
-use shared::function::env::Reader;
+use shared::function::env::EnvReader;
 use shared::function::{aws, logging};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let mut reader = Reader::from_process();
+    let mut reader = EnvReader::from_process();
     logging::init(&mut reader);
     let aws = aws::read_config(&mut reader)?;
     let app = App::new(Config::read(reader)?, &aws)?;

@@ -136,7 +136,7 @@ mod tests {
     use serde_json::value::to_raw_value;
     use serde_json::{Value, json};
     use shared::event::change::{Change, EventType, Identity};
-    use shared::polling::configuration::parse;
+    use shared::polling::poller_configuration::parse;
 
     use super::{Record, to_change};
 

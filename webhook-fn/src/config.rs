@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 use shared::close::base_url::BaseUrls;
 use shared::event::bus::DEFAULT_MAX_BYTES;
-use shared::function::env::{ConfigError, Reader};
+use shared::function::env::{ConfigError, EnvReader};
 use shared::function::metrics::DEFAULT_NAMESPACE;
 use shared::instance::policy::{Origin, Policy};
 
@@ -38,7 +38,7 @@ impl Config {
     ///
     /// # Errors
     /// Everything that is missing or cannot be parsed, by name.
-    pub fn read(mut reader: Reader) -> Result<Self, ConfigError> {
+    pub fn read(mut reader: EnvReader) -> Result<Self, ConfigError> {
         let config = Self {
             event_bus_name: reader.required("EVENT_BUS_NAME"),
             instances_table: reader.required("INSTANCES_TABLE"),

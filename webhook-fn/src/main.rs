@@ -2,7 +2,7 @@
 
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Error, LambdaEvent, Request, Service, lambda_runtime, service_fn};
-use shared::function::env::Reader;
+use shared::function::env::EnvReader;
 use shared::function::{aws, logging};
 use webhook_fn::app::App;
 use webhook_fn::config::Config;
@@ -11,7 +11,7 @@ use webhook_fn::http::gateway;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let mut reader = Reader::from_process();
+    let mut reader = EnvReader::from_process();
     logging::init(&mut reader);
     let aws = aws::read_config(&mut reader)?;
     let app = App::new(Config::read(reader)?, &aws)?;

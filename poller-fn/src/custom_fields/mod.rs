@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 use shared::close::custom_fields::{Schema, Schemas, selector_of_id};
 use shared::close::page::Page;
-use shared::close::search::{ObjectType, Selectors};
+use shared::close::search::{Searched, Selectors};
 use shared::polling::paths::paths;
 use shared::polling::resource::{Resource, Source};
 use shared::store::watermarks::{CUSTOM_FIELDS, Commit, StoredPosition, StoredResource};
@@ -28,7 +28,7 @@ pub struct CustomFields {
     is_changed: bool,
     /// Counts the changes of the selectors.
     version: u32,
-    types: HashMap<ObjectType, State>,
+    types: HashMap<Searched, State>,
 }
 
 /// The state of one type's schema and selectors during a poll.
@@ -76,14 +76,14 @@ impl CustomFields {
 
     /// Whether the schema is to be read before anything is searched for: there is none, it is an hour old, or Close has shown
     /// that it is old.
-    pub fn needs_schema(&self, of: ObjectType, now: Timestamp) -> bool {
+    pub fn needs_schema(&self, of: Searched, now: Timestamp) -> bool {
         let state = self.state(of);
         let is_old = || self.schemas.get(of).is_none_or(|schema| schema.is_old(now));
         !state.is_read && (state.is_stale || is_old())
     }
 
     /// Takes the schema as Close has it.
-    pub fn learn(&mut self, of: ObjectType, answer: &Page, now: Timestamp) {
+    pub fn learn(&mut self, of: Searched, answer: &Page, now: Timestamp) {
         self.schemas.put(of, answer, now);
         self.is_changed = true;
         self.version += 1;
@@ -91,17 +91,17 @@ impl CustomFields {
     }
 
     /// Whether there is a schema, new or old.
-    pub fn has_schema(&self, of: ObjectType) -> bool {
+    pub fn has_schema(&self, of: Searched) -> bool {
         self.schemas.get(of).is_some()
     }
 
     /// Close does not give a new schema: the old one, or none, has to do.
-    pub fn do_without(&mut self, of: ObjectType) {
+    pub fn do_without(&mut self, of: Searched) {
         self.types.entry(of).or_default().is_read = true;
     }
 
     /// What the batches of a search for a resource's objects ask for. What the resource's paths name is in the first.
-    pub fn batches(&self, of: ObjectType, resource: &Resource) -> Vec<Selectors> {
+    pub fn batches(&self, of: Searched, resource: &Resource) -> Vec<Selectors> {
         let schema = self.schemas.get(of);
         let named = paths(resource).into_iter();
         let named = named.filter_map(|path| match schema {
@@ -122,13 +122,13 @@ impl CustomFields {
     }
 
     /// Notes that Close has answered a whole page.
-    pub fn worked(&mut self, of: ObjectType) {
+    pub fn worked(&mut self, of: Searched) {
         self.types.entry(of).or_default().has_worked = true;
     }
 
     /// Close refuses a search that asks for custom fields: one may be deleted, or they are too many. Reads the schema anew
     /// first, then halves the batches, and asks for none at last. Returns whether to search again.
-    pub fn refused(&mut self, of: ObjectType, selectors: &Selectors) -> bool {
+    pub fn refused(&mut self, of: Searched, selectors: &Selectors) -> bool {
         let state = self.types.entry(of).or_default();
         if selectors.custom().is_empty() {
             return false;
@@ -143,7 +143,7 @@ impl CustomFields {
     }
 
     /// Whether a page shows a field by a name that the schema lacks, so that the page is to be read again with a new schema.
-    pub fn is_outdated_by(&mut self, of: ObjectType, page: &Page<Record>) -> bool {
+    pub fn is_outdated_by(&mut self, of: Searched, page: &Page<Record>) -> bool {
         let state = self.types.entry(of).or_default();
         let schema = self.schemas.get(of).filter(|_| !state.is_read);
         let lacks = |schema: &Schema| page.data.iter().any(|it| schema.lacks_field_of(&it.raw));
@@ -200,7 +200,7 @@ impl CustomFields {
         }
     }
 
-    fn state(&self, of: ObjectType) -> State {
+    fn state(&self, of: Searched) -> State {
         self.types.get(&of).copied().unwrap_or_default()
     }
 }
@@ -211,15 +211,15 @@ mod tests {
     use serde_json::json;
     use serde_json::value::to_raw_value;
     use shared::close::page::Page;
-    use shared::close::search::{ObjectType, Selectors};
-    use shared::polling::configuration::parse;
+    use shared::close::search::{Searched, Selectors};
+    use shared::polling::poller_configuration::parse;
     use shared::polling::resource::Resource;
     use shared::store::watermarks::StoredResource;
 
     use super::CustomFields;
     use crate::record::Record;
 
-    const OF: ObjectType = ObjectType::Lead;
+    const OF: Searched = Searched::Lead;
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
     fn resource(condition: &str) -> Resource {
@@ -276,7 +276,7 @@ mod tests {
         let now = NOW + SignedDuration::from_mins(59);
         assert!(!fields.needs_schema(OF, now));
         assert!(fields.needs_schema(OF, NOW + SignedDuration::from_mins(60)));
-        assert!(fields.needs_schema(ObjectType::Contact, now));
+        assert!(fields.needs_schema(Searched::Contact, now));
 
         let refuse = |fields: &mut CustomFields| {
             let first = fields.batches(OF, &resource("a=1")).remove(0);

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::error::{Kind, Reason};
+use crate::error::{ErrorKind, Reason};
 use crate::poll::job::Job;
 use crate::poll::target::Target;
 
@@ -46,15 +46,15 @@ impl Failure {
 
     /// Whether the next poll goes on at once. Where nothing could be read, that would only hold a place.
     pub fn is_unfinished(&self) -> bool {
-        self.reason.kind == Kind::OutOfTime && self.has_read
+        self.reason.kind == ErrorKind::OutOfTime && self.has_read
     }
 
     /// Whether the failure passes by itself.
     pub fn is_passing(&self) -> bool {
         match self.reason.kind {
-            Kind::Passing => true,
-            Kind::OutOfTime => !self.has_read,
-            Kind::Refused | Kind::LeaseLost | Kind::Stuck => false,
+            ErrorKind::Passing => true,
+            ErrorKind::OutOfTime => !self.has_read,
+            ErrorKind::Refused | ErrorKind::LeaseLost | ErrorKind::Stuck => false,
         }
     }
 }

@@ -62,7 +62,7 @@ struct Endpoint {
 
 /// The failures of one walk, which is not asked for more before a backoff is over.
 #[derive(Debug, Default)]
-pub struct Retry {
+pub struct Backoff {
     failures: u32,
     not_before: Option<Timestamp>,
 }
@@ -105,11 +105,11 @@ impl<'a, O: Outside> Fetcher<'a, O> {
     pub async fn read(
         &self,
         request: &Request,
-        retry: &mut Retry,
+        backoff: &mut Backoff,
     ) -> Result<Option<Page>, PollError> {
         let endpoint = request.path();
         self.check(endpoint)?;
-        let ready_at = self.ready_at(Some(request), retry);
+        let ready_at = self.ready_at(Some(request), backoff);
         if self.session.stop_at <= ready_at {
             return Err(PollError::OutOfTime);
         }
@@ -121,14 +121,14 @@ impl<'a, O: Outside> Fetcher<'a, O> {
         let ask = || self.session.outside.read(self.account, request);
         match self.ask(endpoint, end, ask).await {
             Ok(page) => {
-                *retry = Retry::default();
+                *backoff = Backoff::default();
                 Ok(Some(page))
             }
             Err(PollError::Close(CloseError::RateLimited { .. })) => Ok(None),
             Err(PollError::Close(error @ CloseError::Unavailable(_)))
-                if retry.failures < MAX_FAILURES && self.check(endpoint).is_ok() =>
+                if backoff.failures < MAX_FAILURES && self.check(endpoint).is_ok() =>
             {
-                retry.fail(&error, self.session.clock.now());
+                backoff.fail(&error, self.session.clock.now());
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -136,9 +136,9 @@ impl<'a, O: Outside> Fetcher<'a, O> {
     }
 
     /// When a walk may make its next request: the earliest moment there is, where it may do so now.
-    pub fn ready_at(&self, request: Option<&Request>, retry: &Retry) -> Timestamp {
+    pub fn ready_at(&self, request: Option<&Request>, backoff: &Backoff) -> Timestamp {
         let pause = request.and_then(|request| self.paused_until(request.path()));
-        let ready = pause.max(retry.not_before);
+        let ready = pause.max(backoff.not_before);
         let ready = ready.filter(|ready| self.session.clock.now() < *ready);
         ready.unwrap_or(Timestamp::MIN)
     }
@@ -165,10 +165,10 @@ impl<'a, O: Outside> Fetcher<'a, O> {
         path: &str,
         end: Instant,
     ) -> Result<Option<Box<RawValue>>, PollError> {
-        let mut retry = Retry::default();
+        let mut backoff = Backoff::default();
         loop {
             self.check(OBJECT)?;
-            if let Some(wait) = self.paused_until(OBJECT).max(retry.not_before) {
+            if let Some(wait) = self.paused_until(OBJECT).max(backoff.not_before) {
                 let resume = self.session.clock.instant_at(wait);
                 if end <= resume {
                     return Err(PollError::OutOfTime);
@@ -179,7 +179,7 @@ impl<'a, O: Outside> Fetcher<'a, O> {
             match self.ask(OBJECT, end, ask).await {
                 Err(PollError::Close(CloseError::RateLimited { .. })) => {}
                 Err(PollError::Close(error @ CloseError::Unavailable(_))) => {
-                    retry.fail(&error, self.session.clock.now());
+                    backoff.fail(&error, self.session.clock.now());
                 }
                 answer => return answer,
             }
@@ -275,7 +275,7 @@ impl<'a, O: Outside> Fetcher<'a, O> {
     }
 }
 
-impl Retry {
+impl Backoff {
     /// Whether the last request failed.
     pub fn has_failed(&self) -> bool {
         0 < self.failures

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::custom_fields::batches::Batches;
-use crate::poll::fetch::Retry;
+use crate::poll::fetch::Backoff;
 use crate::poll::target::Target;
 use crate::walk::Walk;
 
@@ -20,7 +20,7 @@ pub struct Job<'a> {
     /// What was read of the walk's next page, if that is a search's with many custom fields.
     pub batches: Batches,
     /// The walk's failures.
-    pub retry: Retry,
+    pub backoff: Backoff,
     /// Whether Close has answered the walk in this poll.
     pub has_read: bool,
 }
@@ -58,7 +58,7 @@ impl<'a> Job<'a> {
             walk,
             targets,
             batches: Batches::default(),
-            retry: Retry::default(),
+            backoff: Backoff::default(),
             has_read: false,
         }
     }

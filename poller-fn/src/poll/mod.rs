@@ -38,7 +38,7 @@ use crate::outside::Outside;
 use crate::poll::failure::Failure;
 use crate::poll::fetch::Fetcher;
 use crate::poll::job::Job;
-use crate::poll::outcome::Outcome;
+use crate::poll::outcome::PollOutcome;
 use crate::poll::session::Session;
 use crate::poll::summary::Summary;
 use crate::poll::turns::take_turns;
@@ -54,7 +54,7 @@ struct Poll<'a, O> {
     until: Timestamp,
     /// As it is stored.
     health: Health,
-    outcome: Outcome,
+    outcome: PollOutcome,
     summary: Summary,
     found: Option<LastPoll>,
 }
@@ -84,7 +84,7 @@ pub async fn poll_instance<O: Outside>(
         session: &session,
         until: clock.started(),
         health: session.instance.health.clone(),
-        outcome: Outcome::default(),
+        outcome: PollOutcome::default(),
         summary: Summary::default(),
         found: None,
     };

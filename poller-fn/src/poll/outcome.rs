@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use shared::instance::health::{Health, MAX_REFUSALS};
 use shared::instance::id::InstanceId;
 
-use crate::error::Kind;
+use crate::error::ErrorKind;
 use crate::poll::failure::Failure;
 use crate::poll::schedule::next_poll;
 
@@ -17,7 +17,7 @@ const MAX_INTERVAL: Duration = Duration::from_hours(6);
 
 /// The units that a poll read, and its failures. Everything else derives from them.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub struct PollOutcome {
     units: usize,
     failures: Vec<Failure>,
     /// Whether the poll came to its jobs.
@@ -37,7 +37,7 @@ enum Reach {
     LeaseLost,
 }
 
-impl Outcome {
+impl PollOutcome {
     /// Adds what came of the jobs: the units that were read, and the jobs that failed.
     pub fn add(&mut self, units: usize, failures: Vec<Failure>) {
         self.has_worked = true;
@@ -55,14 +55,17 @@ impl Outcome {
         let mut failures = self.failures.iter();
         failures
             .by_ref()
-            .partition(|failure| failure.reason.kind == Kind::Refused)
+            .partition(|failure| failure.reason.kind == ErrorKind::Refused)
     }
 
     /// Everything was read to its end but the resources that failed. Those that Close refuses are not among them, for that is
     /// the owner's to change and no lag.
     fn reach(&self) -> Reach {
         let (_, others) = self.refused();
-        if others.iter().any(|it| it.reason.kind == Kind::LeaseLost) {
+        if others
+            .iter()
+            .any(|it| it.reason.kind == ErrorKind::LeaseLost)
+        {
             return Reach::LeaseLost;
         }
         if !self.has_worked {
@@ -171,7 +174,7 @@ mod tests {
     use shared::close::error::CloseError;
     use shared::instance::health::Health;
 
-    use super::Outcome;
+    use super::PollOutcome;
     use crate::error::PollError;
     use crate::poll::failure::Failure;
 
@@ -183,14 +186,14 @@ mod tests {
         PollError::Close(CloseError::Unavailable(String::new()))
     }
 
-    fn outcome(errors: &[PollError], is_any_read: bool) -> Outcome {
+    fn outcome(errors: &[PollError], is_any_read: bool) -> PollOutcome {
         let failure = |error: &PollError| Failure {
             resources: vec!["contacts".to_owned()],
             behind: Vec::new(),
             has_read: is_any_read,
             reason: error.reason(),
         };
-        Outcome {
+        PollOutcome {
             units: is_any_read.into(),
             failures: errors.iter().map(failure).collect(),
             has_worked: false,
@@ -210,7 +213,7 @@ mod tests {
     }
 
     /// The lag in seconds of a poll until 10,000 s of an instance that had caught up at so many seconds.
-    fn lag(outcome: &Outcome, caught_up_at: Option<i64>) -> Option<i64> {
+    fn lag(outcome: &PollOutcome, caught_up_at: Option<i64>) -> Option<i64> {
         let before = Health {
             caught_up_at: caught_up_at.map(at),
             ..Health::default()
@@ -219,14 +222,14 @@ mod tests {
         outcome.lag(&health, at(10_000)).map(|lag| lag.as_secs())
     }
 
-    fn behind(error: &PollError, positions: &[i64]) -> Outcome {
+    fn behind(error: &PollError, positions: &[i64]) -> PollOutcome {
         let failure = Failure {
             resources: vec!["contacts".to_owned()],
             behind: positions.iter().copied().map(at).collect(),
             has_read: true,
             reason: error.reason(),
         };
-        Outcome {
+        PollOutcome {
             units: 0,
             failures: vec![failure],
             has_worked: true,
@@ -234,7 +237,7 @@ mod tests {
     }
 
     /// The minutes to the next poll of an instance with an interval of 30 minutes.
-    fn wait(outcome: &Outcome, before: &Health) -> i64 {
+    fn wait(outcome: &PollOutcome, before: &Health) -> i64 {
         let started: Timestamp = "2026-06-19T12:00:00Z".parse().unwrap();
         let now = started + SignedDuration::from_mins(1);
         let health = outcome.health(before, started);
@@ -265,7 +268,8 @@ mod tests {
 
     #[test]
     fn the_notice_is_due_from_the_hundredth_refusal_until_it_is_said_or_close_answers() {
-        let is_due = |before: &Health, outcome: &Outcome| outcome.health(before, at(0)).notice_due;
+        let is_due =
+            |before: &Health, outcome: &PollOutcome| outcome.health(before, at(0)).notice_due;
         assert!(!is_due(&health(98, None), &outcome(&[refused()], false)));
         assert!(is_due(&health(99, None), &outcome(&[refused()], false)));
         assert!(!is_due(&health(100, None), &outcome(&[refused()], false)));

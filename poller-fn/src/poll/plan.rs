@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use shared::instance::Instance;
-use shared::instance::backfill::{Backfill, Status};
+use shared::instance::backfill::{Backfill, BackfillStatus};
 use shared::instance::settings::Polling;
 use shared::polling::resource::Resource;
 use shared::store::watermarks::{CUSTOM_FIELDS, Commit, StoredResource};
@@ -68,7 +68,7 @@ async fn fail(
     stored: &Stored,
 ) -> Result<(), PollError> {
     let failed = Backfill {
-        status: Status::Failed,
+        status: BackfillStatus::Failed,
         reason: Some(format!("{} is no longer polled", backfill.resource)),
         ..backfill.clone()
     };
@@ -88,7 +88,7 @@ fn is_of_backfill(name: &str) -> bool {
 
 fn pending(instance: &Instance) -> Option<&Backfill> {
     let backfill = instance.backfill.as_ref();
-    backfill.filter(|backfill| backfill.status == Status::Pending)
+    backfill.filter(|backfill| backfill.status == BackfillStatus::Pending)
 }
 
 fn find<'a>(resources: &'a [Resource], backfill: &Backfill) -> Option<&'a Resource> {

@@ -2,13 +2,13 @@
 
 use shared::close::error::CloseError;
 use shared::close::page::{Page, Request};
-use shared::close::search::{ObjectType, Search};
+use shared::close::search::{Search, Searched};
 use shared::event::change::object_href;
 
 use crate::custom_fields::batches::Joined;
 use crate::error::PollError;
 use crate::outside::Outside;
-use crate::poll::fetch::Retry;
+use crate::poll::fetch::Backoff;
 use crate::poll::job::Job;
 use crate::poll::worker::Worker;
 use crate::record::Record;
@@ -34,7 +34,7 @@ impl<O: Outside> Worker<'_, O> {
                 return Ok(Read::End);
             };
             self.check_time()?;
-            let page = match self.close.read(&request, &mut job.retry).await {
+            let page = match self.close.read(&request, &mut job.backoff).await {
                 Ok(None) => return Ok(Read::Wait),
                 Ok(Some(page)) => self.take(job, &request, page).await?,
                 // A later batch may not go by the first one's cursor. It shows nothing, so all is read by itself.
@@ -141,7 +141,7 @@ impl<O: Outside> Worker<'_, O> {
             (_, PollError::Close(CloseError::ExpiredCursor)) => job.walk.restart(),
             (Request::CustomFields(of), _) if self.may_do_without(*of, &error) => {
                 tracing::warn!(instance.id = %self.session.instance.id, %error, "the schema of custom fields was not read");
-                job.retry = Retry::default();
+                job.backoff = Backoff::default();
                 Ok(())
             }
             (
@@ -162,7 +162,7 @@ impl<O: Outside> Worker<'_, O> {
     }
 
     /// Whether a poll goes on without a new schema: the last one will do, or Close never gives one to this key.
-    fn may_do_without(&mut self, of: ObjectType, error: &PollError) -> bool {
+    fn may_do_without(&mut self, of: Searched, error: &PollError) -> bool {
         let may = match error {
             PollError::Close(
                 CloseError::Rejected { .. } | CloseError::Unauthorized { status: 403 },

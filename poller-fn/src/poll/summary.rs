@@ -9,7 +9,7 @@ use shared::function::metrics::{Measures, Metric};
 use shared::instance::health::Health;
 use shared::instance::id::InstanceId;
 
-use crate::error::{Kind, PollError, Reason};
+use crate::error::{ErrorKind, PollError, Reason};
 use crate::poll::failure::Failure;
 
 /// What came of a poll.
@@ -119,7 +119,7 @@ impl Summary {
     /// Timeouts and lost leases are not failures: another poll goes on.
     fn failures(&self) -> usize {
         let is_failure =
-            |reason: &&Reason| !matches!(reason.kind, Kind::OutOfTime | Kind::LeaseLost);
+            |reason: &&Reason| !matches!(reason.kind, ErrorKind::OutOfTime | ErrorKind::LeaseLost);
         self.failed.values().filter(is_failure).count()
     }
 }

@@ -12,7 +12,7 @@ use shared::event::bus::publication::Fate;
 use shared::event::change::Change;
 use shared::event::id::EventId;
 use shared::event::log_entry;
-use shared::instance::backfill::{Backfill, Status};
+use shared::instance::backfill::{Backfill, BackfillStatus};
 use shared::polling::resource::{Resource, Source};
 use shared::store::watermarks::{Commit, StoredResource};
 
@@ -109,7 +109,7 @@ impl<'a> Target<'a> {
     pub fn give_up(&mut self, error: &PollError) -> bool {
         match self.backfill.as_mut().filter(|_| error.is_lasting()) {
             Some(backfill) => {
-                backfill.status = Status::Failed;
+                backfill.status = BackfillStatus::Failed;
                 backfill.reason = Some(error.word().to_owned());
                 true
             }
@@ -195,7 +195,7 @@ impl<'a> Target<'a> {
 mod tests {
     use serde_json::json;
     use serde_json::value::to_raw_value;
-    use shared::polling::configuration::parse;
+    use shared::polling::poller_configuration::parse;
     use shared::store::watermarks::StoredResource;
 
     use super::Target;

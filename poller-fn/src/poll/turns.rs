@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::error::Kind;
+use crate::error::ErrorKind;
 use crate::outside::Outside;
 use crate::poll::failure::Failure;
 use crate::poll::job::Job;
@@ -22,7 +22,7 @@ pub async fn take_turns<O: Outside>(
         };
         match result {
             // The others have their turn before an endpoint is taken for one that always fails.
-            Ok(Turn::Waiting) if job.retry.has_failed() => jobs.push_back(job),
+            Ok(Turn::Waiting) if job.backoff.has_failed() => jobs.push_back(job),
             // It keeps its place: a window that was begun is read on before another is.
             Ok(Turn::Waiting) => jobs.insert(place, job),
             Ok(Turn::Taken) => {
@@ -35,7 +35,7 @@ pub async fn take_turns<O: Outside>(
                 let failure = Failure::of_job(&job, error.reason());
                 worker.note_failure(&failure, &error);
                 failures.push(failure);
-                if error.kind() == Kind::LeaseLost {
+                if error.kind() == ErrorKind::LeaseLost {
                     break;
                 }
             }
@@ -51,7 +51,7 @@ async fn next<'a, O: Outside>(
     jobs: &mut VecDeque<Job<'a>>,
 ) -> Option<(usize, Job<'a>)> {
     let close = &worker.close;
-    let ready_at = |job: &Job<'_>| close.ready_at(worker.next_request(job).as_ref(), &job.retry);
+    let ready_at = |job: &Job<'_>| close.ready_at(worker.next_request(job).as_ref(), &job.backoff);
     let times = jobs.iter().map(ready_at).enumerate();
     let (place, time) = times.min_by_key(|(_, time)| *time)?;
     close.sleep_until(time).await;

@@ -1,7 +1,7 @@
 //! The work of a poll: read a unit, publish what is new of it, commit. Never in another order.
 
 use jiff::{SignedDuration, Timestamp};
-use shared::instance::backfill::Status;
+use shared::instance::backfill::BackfillStatus;
 
 use crate::error::PollError;
 use crate::outside::Outside;
@@ -76,7 +76,7 @@ impl<O: Outside> Worker<'_, O> {
             if let Some(backfill) = &mut target.backfill {
                 // One that ends where this poll does, or later by our clock or Close's, has a rest for the next poll.
                 if backfill.to <= until {
-                    backfill.status = Status::Done;
+                    backfill.status = BackfillStatus::Done;
                 }
             } else if target.is_logged() && target.watermark.position() < ago(MAX_IDLE) {
                 target.watermark.skip_to(ago(IDLE_LAG));

@@ -296,7 +296,7 @@ mod tests {
     use jiff::Timestamp;
     use shared::close::list::Listed;
     use shared::close::page::{Page, Request};
-    use shared::close::search::ObjectType;
+    use shared::close::search::Searched;
     use shared::close::span::Span;
 
     use super::super::kind::Kind;
@@ -304,7 +304,7 @@ mod tests {
     use super::{KeysetWalk, MAX_EXPIRIES};
 
     fn walk() -> KeysetWalk {
-        let kind = Kind::Search(ObjectType::Contact);
+        let kind = Kind::Search(Searched::Contact);
         let times = (at(1_000_000), at(50_000));
         KeysetWalk::new(kind, (at(0), None), Span::default(), 100, times)
     }
@@ -417,7 +417,7 @@ mod tests {
 
     #[test]
     fn the_end_of_the_last_window_is_the_end_of_a_walk_that_has_one() {
-        let kind = Kind::Search(ObjectType::Contact);
+        let kind = Kind::Search(Searched::Contact);
         let (span, times) = ((at(0), Some(at(100_000))), (at(1_000_000), at(50_000)));
         let mut walk = KeysetWalk::new(kind, span, Span::default(), 100, times);
         walk.begin_with(at(60_000));

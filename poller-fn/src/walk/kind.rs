@@ -2,7 +2,7 @@
 
 use shared::close::list::{List, Listed};
 use shared::close::page::Request;
-use shared::close::search::{ObjectType, Search, Selectors};
+use shared::close::search::{Search, Searched, Selectors};
 use shared::close::span::Span;
 
 /// The most that every one of them takes as `_limit`. Source: seen to work on the search, on tasks and on opportunities.
@@ -12,7 +12,7 @@ pub const MAX_LIMIT: u16 = 200;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// `POST /data/search/`
-    Search(ObjectType),
+    Search(Searched),
     /// `GET /opportunity/` or `GET /task/`
     List(Listed),
 }

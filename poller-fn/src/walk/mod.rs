@@ -162,7 +162,7 @@ pub(crate) mod tests {
     use serde_json::json;
     use serde_json::value::to_raw_value;
     use shared::close::page::Page;
-    use shared::polling::configuration::parse;
+    use shared::polling::poller_configuration::parse;
 
     use super::{Unit, Walk};
     use crate::record::Record;

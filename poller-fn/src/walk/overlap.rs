@@ -20,7 +20,7 @@ pub fn overlap(resource: &Resource) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use shared::polling::configuration::parse;
+    use shared::polling::poller_configuration::parse;
 
     use super::overlap;
 

@@ -348,7 +348,7 @@ impl Run {
 mod tests {
     use shared::close::list::Listed;
     use shared::close::page::{Page, Request};
-    use shared::close::search::ObjectType;
+    use shared::close::search::Searched;
     use shared::close::span::Span;
 
     use super::super::kind::Kind;
@@ -417,7 +417,7 @@ mod tests {
     /// requests.
     fn search(leads: &[i64]) -> (Vec<i64>, usize) {
         let windows = WindowPlan::new(at(0), at(1_000_000));
-        let kind = Kind::Search(ObjectType::Lead);
+        let kind = Kind::Search(Searched::Lead);
         let mut walk = WindowWalk::new(kind, windows, Span::default(), 100);
         let (mut read, mut requests) = (Vec::new(), 0);
         while let Some(Request::Search(search)) = walk.next_request() {
@@ -449,12 +449,7 @@ mod tests {
     }
 
     fn leads(windows: WindowPlan) -> WindowWalk {
-        WindowWalk::new(
-            Kind::Search(ObjectType::Lead),
-            windows,
-            Span::default(),
-            100,
-        )
+        WindowWalk::new(Kind::Search(Searched::Lead), windows, Span::default(), 100)
     }
 
     /// Where the window that is read next ends.
@@ -530,7 +525,7 @@ mod tests {
     #[test]
     fn a_window_whose_cursor_keeps_expiring_is_made_shorter() {
         let windows = WindowPlan::new(at(0), at(1_000));
-        let kind = Kind::Search(ObjectType::Lead);
+        let kind = Kind::Search(Searched::Lead);
         let mut walk = WindowWalk::new(kind, windows, Span::default(), 100);
         walk.advance(page(&[1, 2], Some("c1"))).unwrap();
         for _ in 0..=MAX_EXPIRIES {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use poller_fn::poll::summary::Summary;
 use serde_json::value::RawValue;
 use shared::event::id::EventId;
-use shared::instance::backfill::{Backfill, Status};
+use shared::instance::backfill::{Backfill, BackfillStatus};
 use shared::json;
 use shared::json::path::members;
 
@@ -83,7 +83,7 @@ pub(crate) fn check_end(world: &World, done: &Done) -> Result<(), String> {
     }
     let mut backfills = world.store.borrow().backfills().into_iter();
     let is_pending = |backfill: &Backfill| {
-        backfill.status == Status::Pending && !is_broken(world, &backfill.resource)
+        backfill.status == BackfillStatus::Pending && !is_broken(world, &backfill.resource)
     };
     if let Some(pending) = backfills.find(is_pending) {
         return Err(format!("an undisturbed poll left {pending:?}"));

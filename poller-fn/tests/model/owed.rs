@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
-use shared::instance::backfill::{Backfill, Status};
+use shared::instance::backfill::{Backfill, BackfillStatus};
 
 use crate::bus::Key;
 use crate::close::log::{Entry, Form, RETENTION};
@@ -284,7 +284,7 @@ impl<'a> Terms<'a> {
         let is_logged = self.variants.iter().any(|variant| is_logged(variant));
         let is_kept = !is_logged || self.world.now() - RETENTION < date;
         let mut done = backfills.filter(|backfill| {
-            backfill.status == Status::Done && visible <= backfill.requested_date
+            backfill.status == BackfillStatus::Done && visible <= backfill.requested_date
         });
         let is_polled = self.world.start() <= date;
         let is_due = (is_polled && self.reach <= date) || (is_kept && done.next().is_some());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::instance::backfill::Status;
+use shared::instance::backfill::BackfillStatus;
 use shared::store::watermarks::StoredPosition;
 
 use crate::history::{Of, Polled, Quirks, Trouble};
@@ -95,7 +95,7 @@ fn has_time(world: &World, pace: Duration) -> bool {
     let backfills = world.store.borrow().backfills();
     let is_pending = |of: Of| {
         let mut backfills = backfills.iter();
-        backfills.any(|it| it.status == Status::Pending && it.resource == of.path())
+        backfills.any(|it| it.status == BackfillStatus::Pending && it.resource == of.path())
     };
     let backfilled = last.iter().filter(|polled| is_pending(polled.of));
     let needed = last.iter().chain(backfilled).map(|polled| {

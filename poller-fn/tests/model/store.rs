@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use shared::instance::Instance;
-use shared::instance::backfill::{Backfill, Status};
+use shared::instance::backfill::{Backfill, BackfillStatus};
 use shared::instance::configuration::Configuration;
 use shared::instance::health::Health;
 use shared::store::error::TableError;
@@ -140,7 +140,7 @@ impl Store {
     /// Asks for a backfill, unless one is under way.
     pub(crate) fn ask(&mut self, resource: &str, from: Timestamp, to: Timestamp, now: Timestamp) {
         let last = self.instance.backfill.as_ref();
-        if last.is_some_and(|last| last.status == Status::Pending) {
+        if last.is_some_and(|last| last.status == BackfillStatus::Pending) {
             return;
         }
         self.old_backfills.extend(self.instance.backfill.take());

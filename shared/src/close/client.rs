@@ -14,8 +14,8 @@ use super::error::CloseError;
 use super::page::{Page, Request};
 use super::rate_limit;
 use super::webhook::{
-    CreatedSubscription, Listed, ListedEvent, ListedSubscription, SubscribedEvent, Subscription,
-    Wanted,
+    CreatedSubscription, ListedEvent, ListedSubscription, SubscribedEvent, Subscription,
+    SubscriptionList, Wanted,
 };
 use crate::close::base_url::{BaseUrls, at_present_host};
 use crate::json;
@@ -177,7 +177,7 @@ impl CloseClient {
         account: Account<'_>,
     ) -> Result<Vec<ListedSubscription>, CloseError> {
         let request = self.request(Method::GET, account, "webhook/")?;
-        let listed: Answer<Listed> = self.send(account, request).await?;
+        let listed: Answer<SubscriptionList> = self.send(account, request).await?;
         Ok(listed.body.data)
     }
 

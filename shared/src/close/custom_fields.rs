@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::page::Page;
-use super::search::ObjectType;
+use super::search::Searched;
 use crate::json::path;
 
 /// The start of a custom field's key, and, without its dot, the key of the deprecated object.
@@ -82,12 +82,12 @@ impl Schemas {
     }
 
     /// The schema of a type of objects.
-    pub fn get(&self, of: ObjectType) -> Option<&Schema> {
+    pub fn get(&self, of: Searched) -> Option<&Schema> {
         self.0.get(of.as_str())
     }
 
     /// Takes the schema that Close has answered at a time.
-    pub fn put(&mut self, of: ObjectType, answer: &Page, read_at: Timestamp) {
+    pub fn put(&mut self, of: Searched, answer: &Page, read_at: Timestamp) {
         let fields = answer.data.iter().filter_map(|field| read(field));
         let schema = Schema {
             read_at,
@@ -241,7 +241,7 @@ mod tests {
     use serde_json::value::to_raw_value;
 
     use super::super::page::Page;
-    use super::super::search::ObjectType;
+    use super::super::search::Searched;
     use super::{MAX_STORED, Schema, Schemas, selector_of_id};
     use crate::json::raw;
 
@@ -254,7 +254,7 @@ mod tests {
             ..Page::default()
         };
         let mut schemas = Schemas::default();
-        schemas.put(ObjectType::Lead, &page, NOW);
+        schemas.put(Searched::Lead, &page, NOW);
         schemas
     }
 
@@ -269,7 +269,7 @@ mod tests {
             json!({"id": "cf_5,id", "name": "no id either"}),
             json!("nothing"),
         ];
-        schemas(&fields).get(ObjectType::Lead).unwrap().clone()
+        schemas(&fields).get(Searched::Lead).unwrap().clone()
     }
 
     #[test]
@@ -369,7 +369,7 @@ mod tests {
             let text = schemas.to_json();
             assert!(text.len() <= MAX_STORED);
             let schemas = Schemas::from_json(&text);
-            schemas.get(ObjectType::Lead).unwrap().clone()
+            schemas.get(Searched::Lead).unwrap().clone()
         };
         let few = fields(50, "Owner");
         assert_eq!(Schemas::from_json(&few.to_json()), few);

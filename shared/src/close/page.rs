@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::event_log::LogPage;
 use super::list::List;
-use super::search::{ObjectType, Search};
+use super::search::{Search, Searched};
 
 /// A page to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Request {
     /// Of the event log.
     EventLog(LogPage),
     /// The custom fields of a type of objects, all on one page.
-    CustomFields(ObjectType),
+    CustomFields(Searched),
 }
 
 impl Request {
@@ -27,8 +27,8 @@ impl Request {
             Self::Search(_) => "data/search/",
             Self::List(list) => list.objects.path(),
             Self::EventLog(_) => "event/",
-            Self::CustomFields(ObjectType::Lead) => "custom_field_schema/lead/",
-            Self::CustomFields(ObjectType::Contact) => "custom_field_schema/contact/",
+            Self::CustomFields(Searched::Lead) => "custom_field_schema/lead/",
+            Self::CustomFields(Searched::Contact) => "custom_field_schema/contact/",
         }
     }
 

@@ -56,16 +56,16 @@ pub const CONTACT_FIELDS: [&str; 17] = [
 /// What tells an object, and whether it is still the same.
 const VERSION_FIELDS: [&str; 2] = ["id", "date_updated"];
 
-/// A kind of object that Close's search returns.
+/// What a search is of: Close's `object_type`, as far as its search returns objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ObjectType {
+pub enum Searched {
     /// `lead_…`
     Lead,
     /// `cont_…`
     Contact,
 }
 
-impl ObjectType {
+impl Searched {
     /// Close's own word.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -79,7 +79,7 @@ impl ObjectType {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Search {
     /// What kind of objects.
-    pub object_type: ObjectType,
+    pub object_type: Searched,
     /// When the objects were last changed.
     pub updated: Span,
     /// When they were created.
@@ -146,8 +146,8 @@ impl Search {
     fn fields(&self) -> Vec<&str> {
         let fields: &[_] = match (&self.selectors, self.object_type) {
             (Selectors::More(_), _) => &VERSION_FIELDS,
-            (Selectors::All(_), ObjectType::Lead) => &LEAD_FIELDS,
-            (Selectors::All(_), ObjectType::Contact) => &CONTACT_FIELDS,
+            (Selectors::All(_), Searched::Lead) => &LEAD_FIELDS,
+            (Selectors::All(_), Searched::Contact) => &CONTACT_FIELDS,
         };
         let custom = self.selectors.custom().iter().map(String::as_str);
         fields.iter().copied().chain(custom).collect()
@@ -170,14 +170,14 @@ impl Search {
 
 #[cfg(test)]
 mod tests {
-    use super::{ObjectType, Search, Selectors};
+    use super::{Search, Searched, Selectors};
     use crate::close::span::Span;
 
     #[test]
     fn a_search_asks_for_all_fields_or_for_more_custom_ones_and_has_no_empty_cursor() {
         let body = |selectors, cursor: Option<&str>| {
             let search = Search {
-                object_type: ObjectType::Contact,
+                object_type: Searched::Contact,
                 updated: Span::default(),
                 created: Span::default(),
                 limit: 100,

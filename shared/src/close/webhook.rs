@@ -55,7 +55,7 @@ pub struct Subscription {
 
 /// An organization's subscriptions, of which there are 40 at most.
 #[derive(Debug, Deserialize)]
-pub struct Listed {
+pub struct SubscriptionList {
     /// Each of them.
     pub data: Vec<ListedSubscription>,
 }
@@ -101,7 +101,7 @@ pub struct Wanted<'a> {
     /// What it covers.
     pub events: &'a [SubscribedEvent],
     /// Whether it delivers.
-    pub status: Status,
+    pub status: SubscriptionStatus,
 }
 
 impl SubscribedEvent {
@@ -149,14 +149,14 @@ pub fn missing<'a>(
 /// Whether a subscription delivers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Status {
+pub enum SubscriptionStatus {
     /// It does.
     Active,
     /// It does not, and what waited is dropped.
     Paused,
 }
 
-impl Status {
+impl SubscriptionStatus {
     /// Close's word.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -265,7 +265,9 @@ fn names<'a>(message: &'a str, name: &'a str) -> impl Iterator<Item = (&'a str, 
 mod tests {
     use serde_json::json;
 
-    use super::{ListedSubscription, Status, SubscribedEvent, Wanted, duplicates_of, refused};
+    use super::{
+        ListedSubscription, SubscribedEvent, SubscriptionStatus, Wanted, duplicates_of, refused,
+    };
 
     fn event(object_type: &str, action: &str) -> SubscribedEvent {
         SubscribedEvent {
@@ -359,11 +361,23 @@ mod tests {
                 status,
             })
         };
-        assert!(wanted("https://a/1", &leads, Status::Active));
-        assert!(!wanted("https://a/2", &leads, Status::Active));
-        assert!(!wanted("https://a/1", &leads[1..], Status::Active));
-        assert!(!wanted("https://a/1", &contacts, Status::Active));
-        assert!(!wanted("https://a/1", &filtered, Status::Active));
-        assert!(!wanted("https://a/1", &leads, Status::Paused));
+        assert!(wanted("https://a/1", &leads, SubscriptionStatus::Active));
+        assert!(!wanted("https://a/2", &leads, SubscriptionStatus::Active));
+        assert!(!wanted(
+            "https://a/1",
+            &leads[1..],
+            SubscriptionStatus::Active
+        ));
+        assert!(!wanted(
+            "https://a/1",
+            &contacts,
+            SubscriptionStatus::Active
+        ));
+        assert!(!wanted(
+            "https://a/1",
+            &filtered,
+            SubscriptionStatus::Active
+        ));
+        assert!(!wanted("https://a/1", &leads, SubscriptionStatus::Paused));
     }
 }

@@ -16,12 +16,12 @@ pub struct ConfigError {
 ///
 /// A variable that is set to nothing counts as absent: that is how a template passes an optional parameter.
 #[derive(Debug)]
-pub struct Reader {
+pub struct EnvReader {
     variables: HashMap<String, SecretString>,
     problems: Vec<String>,
 }
 
-impl Reader {
+impl EnvReader {
     /// A reader of the process's own environment.
     pub fn from_process() -> Self {
         Self::new(std::env::vars_os().filter_map(|(name, value)| {
@@ -110,11 +110,11 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
-    use super::Reader;
+    use super::EnvReader;
 
     #[test]
     fn names_everything_that_is_missing_or_wrong_at_once() {
-        let mut reader = Reader::new([
+        let mut reader = EnvReader::new([
             ("B".to_owned(), "many".to_owned()),
             ("C".to_owned(), String::new()),
         ]);

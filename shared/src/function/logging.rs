@@ -7,11 +7,11 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::function::env::Reader;
+use crate::function::env::EnvReader;
 
 /// From here on, writes what `RUST_LOG` lets through to stdout, and by default all from INFO on. As JSON where the function's
 /// log format is JSON.
-pub fn init(reader: &mut Reader) {
+pub fn init(reader: &mut EnvReader) {
     let default = Targets::new().with_default(LevelFilter::INFO);
     let targets = reader.parsed("RUST_LOG", default, "a list of levels by target");
     let lines = tracing_subscriber::fmt::layer()

@@ -18,7 +18,7 @@ pub struct Backfill {
     /// When it was asked for.
     pub requested_date: Timestamp,
     /// Whether there is more to do.
-    pub status: Status,
+    pub status: BackfillStatus,
     /// The largest date that was read and handled, once there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<Timestamp>,
@@ -33,7 +33,7 @@ pub struct Backfill {
 /// How a backfill stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Status {
+pub enum BackfillStatus {
     /// It goes on with the next poll.
     Pending,
     /// Everything of its span was published.
@@ -51,7 +51,7 @@ impl Backfill {
             from,
             to,
             requested_date: now,
-            status: Status::Pending,
+            status: BackfillStatus::Pending,
             position: None,
             published: 0,
             reason: None,

@@ -51,7 +51,7 @@ pub struct CallbackChange {
     /// Whether a delivery is worth noting.
     pub is_delivered: bool,
     /// Why one failed, if one did.
-    pub failure: Option<Failure>,
+    pub failure: Option<CallbackFailure>,
     /// Whether the URL has answered that it is gone.
     pub is_gone: bool,
     /// Opens the circuit.
@@ -71,7 +71,7 @@ pub enum Count {
 
 /// A failure to be noted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct CallbackFailure {
     /// Why.
     pub reason: String,
     /// Whether none had failed before, since one was last delivered.

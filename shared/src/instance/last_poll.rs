@@ -127,7 +127,7 @@ mod tests {
 
     use super::LastPoll;
     use crate::json::tree;
-    use crate::polling::configuration::parse;
+    use crate::polling::poller_configuration::parse;
     use crate::polling::resource::Resource;
 
     fn shown(poll: &LastPoll) -> Value {

@@ -1,11 +1,11 @@
 //! What an instance polls: resources, each with a source at Close, a query, and the places of ids and dates in its records.
 
 pub mod ceql;
-pub mod configuration;
 pub mod date_pattern;
 pub mod field_error;
 mod members;
 pub mod paths;
+pub mod poller_configuration;
 pub mod query;
 pub mod resource;
 pub mod unknown;

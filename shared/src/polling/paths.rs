@@ -133,7 +133,7 @@ mod tests {
     use serde_json::json;
 
     use super::warn;
-    use crate::polling::configuration::parse;
+    use crate::polling::poller_configuration::parse;
     use crate::polling::warnings::Warnings;
 
     /// The warnings about one resource.

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
 
 use crate::close::object_type::Objects;
-use crate::close::search::ObjectType;
+use crate::close::search::Searched;
 use crate::json::path;
 use crate::polling::date_pattern::{self, DateFormat};
 use crate::polling::query::Query;
@@ -42,7 +42,7 @@ pub struct Resource {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// `POST /data/search/`
-    Search(ObjectType),
+    Search(Searched),
     /// `GET /opportunity/`
     Opportunities,
     /// `GET /task/`
@@ -56,8 +56,8 @@ impl Source {
     /// for what was updated, in the event log.
     pub fn of(objects: Objects) -> Self {
         match objects {
-            Objects::Leads => Self::Search(ObjectType::Lead),
-            Objects::Contacts => Self::Search(ObjectType::Contact),
+            Objects::Leads => Self::Search(Searched::Lead),
+            Objects::Contacts => Self::Search(Searched::Contact),
             Objects::Opportunities => Self::Opportunities,
             Objects::Tasks => Self::Tasks,
             Objects::Activities | Objects::All => Self::EventLog,

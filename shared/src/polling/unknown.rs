@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use crate::json;
-use crate::polling::configuration::KEY;
 use crate::polling::members::{NO_EFFECT, UNSUPPORTED};
+use crate::polling::poller_configuration::KEY;
 use crate::polling::warnings::Warnings;
 
 /// The members of a resource that mean something.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use crate::polling::configuration::{MAX_RESOURCES, read_resource};
 use crate::polling::field_error::FieldError;
+use crate::polling::poller_configuration::{MAX_RESOURCES, read_resource};
 use crate::polling::resource::Resource;
 
 /// The configuration's key.

@@ -3,7 +3,7 @@
 use local_stack::fault::{Calls, Failure, Fault};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use shared::instance::backfill::{Backfill, Status};
+use shared::instance::backfill::{Backfill, BackfillStatus};
 use shared::instance::health::Health;
 use shared::instance::{Instance, Phase};
 
@@ -59,7 +59,7 @@ async fn a_backfill_is_accepted_and_shown_and_polled_for_at_once() {
     assert!(next_poll_at(&owner).await.unwrap() <= ago(0).as_millisecond());
 
     let failed = Backfill {
-        status: Status::Failed,
+        status: BackfillStatus::Failed,
         position: Some("2026-01-07T08:00:00.242Z".parse().unwrap()),
         published: 12,
         reason: Some("the instance no longer polls leads".to_owned()),
@@ -165,7 +165,7 @@ async fn an_instance_that_is_suspended_takes_none_and_says_what_to_do() {
     refused(&owner, 99).await;
     assert_eq!(january(&owner).await.status, StatusCode::ACCEPTED);
     let done = Backfill {
-        status: Status::Done,
+        status: BackfillStatus::Done,
         ..stored(&owner).await.unwrap()
     };
     let poll = Poll::begin(&owner).await;
@@ -209,7 +209,7 @@ async fn one_that_waits_for_more_than_the_next_poll_says_for_what() {
 
     refused(&owner, 100).await;
     let failed = Backfill {
-        status: Status::Failed,
+        status: BackfillStatus::Failed,
         reason: Some("calls is no longer polled".to_owned()),
         ..stored(&owner).await.unwrap()
     };
@@ -253,12 +253,12 @@ async fn an_instance_has_one_at_a_time() {
     poll.note(&backfill).await;
     insta::assert_snapshot!(refusal(&january(&owner).await), @"409 a backfill of leads from 2026-01-01T00:00:00Z to 2026-02-01T00:00:00Z is under way and has come to 2026-01-07T08:00:00.242Z, with 12 events published; ask again when it has ended");
 
-    backfill.status = Status::Done;
+    backfill.status = BackfillStatus::Done;
     poll.note(&backfill).await;
     assert_eq!(january(&owner).await.status, StatusCode::ACCEPTED);
     let next = stored(&owner).await.unwrap();
     assert_ne!(next.id, backfill.id);
-    assert_eq!(next.status, Status::Pending);
+    assert_eq!(next.status, BackfillStatus::Pending);
     world.finish().await;
 }
 
@@ -325,7 +325,7 @@ async fn a_change_of_the_instance_undoes_no_progress() {
     let owner = polled(&world).await;
     assert_eq!(january(&owner).await.status, StatusCode::ACCEPTED);
     let done = Backfill {
-        status: Status::Done,
+        status: BackfillStatus::Done,
         published: 12,
         ..stored(&owner).await.unwrap()
     };

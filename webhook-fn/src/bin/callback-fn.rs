@@ -2,7 +2,7 @@
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::value::RawValue;
-use shared::function::env::Reader;
+use shared::function::env::EnvReader;
 use shared::function::{aws, logging};
 use webhook_fn::callback::app::App;
 use webhook_fn::callback::config::Config;
@@ -10,7 +10,7 @@ use webhook_fn::callback::invocation;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let mut reader = Reader::from_process();
+    let mut reader = EnvReader::from_process();
     logging::init(&mut reader);
     let aws = aws::read_config(&mut reader)?;
     let app = App::new(Config::read(reader)?, &aws)?;

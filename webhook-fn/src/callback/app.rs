@@ -10,7 +10,7 @@ use shared::instance::id::InstanceId;
 use shared::store::error::TableError;
 use shared::store::instances::InstanceTable;
 
-use super::attempt::{self, Attempt, Request};
+use super::attempt::{self, Attempt, CallbackRequest};
 use super::config::Config;
 use super::message::{Message, Retry};
 use super::outside::{Outside, PassOnError};
@@ -66,7 +66,7 @@ impl Outside for App {
         self.instances.note_callback(id, change).await
     }
 
-    async fn post(&self, request: Request<'_>, now: Timestamp) -> Attempt {
+    async fn post(&self, request: CallbackRequest<'_>, now: Timestamp) -> Attempt {
         attempt::send(&self.http, request, now).await
     }
 

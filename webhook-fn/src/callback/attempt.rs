@@ -22,7 +22,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A notification to be sent.
 #[derive(Debug)]
-pub struct Request<'a> {
+pub struct CallbackRequest<'a> {
     /// Where it goes.
     pub callback: &'a Callback,
     /// What signs it.
@@ -69,8 +69,8 @@ pub fn client(allow_loopback: bool) -> Result<Client, reqwest::Error> {
 }
 
 /// Sends a notification. Every attempt has 15 s of its own.
-pub async fn send(client: &Client, request: Request<'_>, now: Timestamp) -> Attempt {
-    let Request {
+pub async fn send(client: &Client, request: CallbackRequest<'_>, now: Timestamp) -> Attempt {
+    let CallbackRequest {
         callback,
         signature,
         body,

@@ -1,7 +1,9 @@
 //! What attempts at a callback URL change of its state, and when its circuit opens.
 
 use jiff::{SignedDuration, Timestamp};
-use shared::instance::callback_state::{CallbackChange, CallbackState, Count, Failure, Open};
+use shared::instance::callback_state::{
+    CallbackChange, CallbackFailure, CallbackState, Count, Open,
+};
 
 use super::schedule::after;
 
@@ -51,7 +53,7 @@ pub fn change(
         is_delivered: note.is_delivered && is_news(&state, now),
         open: open(&state, &note, total, now),
         slow_until: slow_until(&state, &note, now),
-        failure: note.failure.map(|reason| Failure {
+        failure: note.failure.map(|reason| CallbackFailure {
             reason,
             is_first: !note.is_delivered && state.failing_since.is_none(),
         }),
@@ -105,7 +107,9 @@ fn slow_until(state: &CallbackState, note: &CallbackNote, now: Timestamp) -> Opt
 #[cfg(test)]
 mod tests {
     use jiff::{SignedDuration, Timestamp};
-    use shared::instance::callback_state::{CallbackChange, CallbackState, Count, Failure, Open};
+    use shared::instance::callback_state::{
+        CallbackChange, CallbackFailure, CallbackState, Count, Open,
+    };
 
     use super::CallbackNote;
 
@@ -209,7 +213,7 @@ mod tests {
     #[test]
     fn the_first_failure_begins_a_stretch_of_failures() {
         let failure = |state: &CallbackState, note| change(state, note).unwrap().failure.unwrap();
-        let first = |is_first| Failure {
+        let first = |is_first| CallbackFailure {
             reason: "Timeout".to_owned(),
             is_first,
         };

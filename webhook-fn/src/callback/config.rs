@@ -1,6 +1,6 @@
 //! The function's settings.
 
-use shared::function::env::{ConfigError, Reader};
+use shared::function::env::{ConfigError, EnvReader};
 use shared::function::metrics::DEFAULT_NAMESPACE;
 
 /// The environment of `callback-fn`.
@@ -27,7 +27,7 @@ impl Config {
     ///
     /// # Errors
     /// Everything that is missing or cannot be parsed, by name.
-    pub fn read(mut reader: Reader) -> Result<Self, ConfigError> {
+    pub fn read(mut reader: EnvReader) -> Result<Self, ConfigError> {
         let config = Self {
             instances_table: reader.required("INSTANCES_TABLE"),
             waits_table: reader.required("CALLBACK_WAITS_TABLE"),

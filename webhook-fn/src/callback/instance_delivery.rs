@@ -9,7 +9,7 @@ use shared::instance::id::InstanceId;
 use shared::instance::settings::callback::Callback;
 use tokio::time::{Instant, timeout};
 
-use super::attempt::{Attempt, Request};
+use super::attempt::{Attempt, CallbackRequest};
 use super::batch::{Batch, Notice};
 use super::circuit::CallbackNote;
 use super::decide::{self, Outcome, Plan, Recipient};
@@ -207,12 +207,12 @@ fn request<'a>(
     callback: &'a Callback,
     notice: &Notice<'_>,
     now: Timestamp,
-) -> Request<'a> {
+) -> CallbackRequest<'a> {
     let published = &notice.published;
     let body = notification::body(published, &recipient.settings);
     let keys = signature::keys(&recipient.instance, now);
     let signature = signature::headers(callback, &keys, published.event.id, now, body.as_bytes());
-    Request {
+    CallbackRequest {
         callback,
         signature,
         body,

@@ -20,13 +20,13 @@ const TRACE_HEADER: &str = "AWSTraceHeader";
 pub struct SqsEvent {
     /// The messages.
     #[serde(rename = "Records")]
-    pub records: Vec<Record>,
+    pub records: Vec<SqsRecord>,
 }
 
 /// A message as Lambda delivers it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Record {
+pub struct SqsRecord {
     message_id: String,
     body: String,
     #[serde(default)]
@@ -76,19 +76,19 @@ pub struct Retry {
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchResponse {
-    batch_item_failures: Vec<Failure>,
+    batch_item_failures: Vec<BatchItemFailure>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Failure {
+struct BatchItemFailure {
     item_identifier: String,
 }
 
 impl Message {
     /// Reads a record. One of the first queue is tried for the first time, whatever its attributes say: so it is with what is
     /// moved there from the dead-letter queue.
-    pub fn read(record: Record, retry_queue_url: &str) -> Self {
+    pub fn read(record: SqsRecord, retry_queue_url: &str) -> Self {
         let is_retry = name_of(&record.event_source_arn, ':') == name_of(retry_queue_url, '/');
         let attribute = |name: &str| {
             let attribute = record.message_attributes.get(name).filter(|_| is_retry)?;
@@ -113,7 +113,7 @@ impl Message {
 impl BatchResponse {
     /// The answer that keeps these messages.
     pub fn keeping(ids: impl IntoIterator<Item = String>) -> Self {
-        let failure = |item_identifier| Failure { item_identifier };
+        let failure = |item_identifier| BatchItemFailure { item_identifier };
         Self {
             batch_item_failures: ids.into_iter().map(failure).collect(),
         }

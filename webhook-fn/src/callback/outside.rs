@@ -6,7 +6,7 @@ use shared::instance::callback_state::CallbackChange;
 use shared::instance::id::InstanceId;
 use shared::store::error::TableError;
 
-use super::attempt::{Attempt, Request};
+use super::attempt::{Attempt, CallbackRequest};
 use super::message::{Message, Retry};
 use super::queues::QueueError;
 use super::reason::Reason;
@@ -28,7 +28,7 @@ pub trait Outside {
     ) -> impl Future<Output = Result<(), TableError>>;
 
     /// Posts a notification.
-    fn post(&self, request: Request<'_>, now: Timestamp) -> impl Future<Output = Attempt>;
+    fn post(&self, request: CallbackRequest<'_>, now: Timestamp) -> impl Future<Output = Attempt>;
 
     /// Lets a notification wait for its next attempt.
     fn put_off(

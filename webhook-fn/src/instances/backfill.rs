@@ -1,12 +1,12 @@
 //! `POST /instances/{id}/backfill`
 
 use jiff::Timestamp;
-use shared::instance::backfill::{Backfill, Status};
+use shared::instance::backfill::{Backfill, BackfillStatus};
 use shared::instance::settings::Settings;
 use shared::instance::{Instance, Phase};
 use shared::polling::resource::Resource;
 
-use super::backfill_request::{self, Span};
+use super::backfill_request::{self, BackfillRequest};
 use super::find::find_by_account;
 use super::members::parse_object;
 use super::view;
@@ -35,12 +35,18 @@ pub async fn backfill(
     let mut conflicts = Conflicts::default();
     loop {
         let instance = find_by_account(app, credentials, id).await?;
-        let span = match &instance.backfill {
+        let request = match &instance.backfill {
             // Its insertion was done, but not answered.
             Some(stored) if stored.id == backfill_id => return Ok(accepted(stored)),
             stored => check(call.body, &instance, stored.as_ref(), now)?,
         };
-        let backfill = Backfill::new(&backfill_id, &span.resource, span.from, span.to, now);
+        let backfill = Backfill::new(
+            &backfill_id,
+            &request.resource,
+            request.from,
+            request.to,
+            now,
+        );
         let stored = app
             .instances
             .request_backfill(instance.id, &backfill, now)
@@ -63,17 +69,17 @@ fn check(
     instance: &Instance,
     last: Option<&Backfill>,
     now: Timestamp,
-) -> Result<Span, HandlerError> {
+) -> Result<BackfillRequest, HandlerError> {
     let settings =
         Settings::stored(&instance.configuration).map_err(HandlerError::Configuration)?;
     let members = parse_object(body)?;
-    let span = backfill_request::parse(&members, polled(instance, &settings)?, now)
+    let request = backfill_request::parse(&members, polled(instance, &settings)?, now)
         .map_err(HandlerError::Invalid)?;
     match last {
-        Some(last) if last.status == Status::Pending => {
+        Some(last) if last.status == BackfillStatus::Pending => {
             Err(HandlerError::BackfillUnderWay(Box::new(last.clone())))
         }
-        _ => Ok(span),
+        _ => Ok(request),
     }
 }
 

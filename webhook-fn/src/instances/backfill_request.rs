@@ -12,9 +12,9 @@ const RESOURCE: &str = "resource";
 const FROM: &str = "from";
 const TO: &str = "to";
 
-/// What is to be published.
+/// A request for a backfill, read and checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Span {
+pub struct BackfillRequest {
     /// Which of the instance's polled resources.
     pub resource: String,
     /// The earliest date, inclusive.
@@ -31,7 +31,7 @@ pub fn parse(
     members: &Map<String, Value>,
     resources: &[Resource],
     now: Timestamp,
-) -> Result<Span, Vec<FieldError>> {
+) -> Result<BackfillRequest, Vec<FieldError>> {
     let mut errors = Vec::new();
     let resource = parse_resource(members, resources, &mut errors);
     let from = parse_date(members, FROM, &mut errors);
@@ -53,7 +53,7 @@ pub fn parse(
         errors.push(FieldError::new(field, message));
     }
     match (resource, from) {
-        (Some(resource), Some(from)) if errors.is_empty() => Ok(Span {
+        (Some(resource), Some(from)) if errors.is_empty() => Ok(BackfillRequest {
             resource: resource.name.clone(),
             from,
             to: to.unwrap_or_else(|| in_milliseconds(now)),
@@ -139,19 +139,19 @@ fn in_milliseconds(time: Timestamp) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use shared::polling::configuration;
+    use shared::polling::poller_configuration;
 
-    use super::{Span, parse};
+    use super::{BackfillRequest, parse};
 
     const NOW: &str = "2026-06-19T12:00:00.123456789Z";
 
-    fn parsed(body: Value) -> Result<Span, String> {
+    fn parsed(body: Value) -> Result<BackfillRequest, String> {
         let Value::Object(members) = body else {
             panic!("an object")
         };
         let resources =
             r#"{"leads":{"url":"/hubs/crm/leads"},"calls":{"url":"/hubs/crm/activities"}}"#;
-        let resources = configuration::parse(resources).unwrap();
+        let resources = poller_configuration::parse(resources).unwrap();
         parse(&members, &resources, NOW.parse().unwrap()).map_err(|errors| {
             let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
             lines.join("\n")
@@ -160,9 +160,9 @@ mod tests {
 
     #[track_caller]
     fn check(body: Value, from: &str, to: &str) {
-        let span = parsed(body).unwrap();
+        let request = parsed(body).unwrap();
         assert_eq!(
-            (span.from.to_string(), span.to.to_string()),
+            (request.from.to_string(), request.to.to_string()),
             (from.into(), to.into())
         );
     }

@@ -2,7 +2,7 @@
 
 use secrecy::ExposeSecret;
 use serde_json::Value;
-use shared::close::webhook::{CreatedSubscription, Status, SubscribedEvent};
+use shared::close::webhook::{CreatedSubscription, SubscribedEvent, SubscriptionStatus};
 use shared::instance::id::{InstanceId, MAX_INSTANCE_ID};
 use shared::instance::settings::Settings;
 use shared::instance::{Instance, Phase};
@@ -71,7 +71,7 @@ async fn provision(
     };
     let created = subscribe(app, call, instance, settings, events).await?;
     let refused = describe::refused(events, &created.events);
-    let status = Status::Active.as_str();
+    let status = SubscriptionStatus::Active.as_str();
     Ok(Some(describe::described(&created.id, status, &refused)))
 }
 

@@ -1,7 +1,7 @@
 //! The subscription at Close, brought to what is stored.
 
 use serde_json::Value;
-use shared::close::webhook::{Status, SubscribedEvent, Wanted};
+use shared::close::webhook::{SubscribedEvent, SubscriptionStatus, Wanted};
 use shared::instance::id::InstanceId;
 use shared::instance::settings::Settings;
 use shared::instance::{Instance, Phase};
@@ -82,11 +82,11 @@ fn says_the_same(one: (&Instance, &Settings), other: (&Instance, &Settings)) -> 
         && is_same_account(settings, other_settings)
 }
 
-fn status(instance: &Instance) -> Status {
+fn status(instance: &Instance) -> SubscriptionStatus {
     if instance.disabled {
-        Status::Paused
+        SubscriptionStatus::Paused
     } else {
-        Status::Active
+        SubscriptionStatus::Active
     }
 }
 

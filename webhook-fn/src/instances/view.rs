@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use shared::instance::backfill::{Backfill, Status};
+use shared::instance::backfill::{Backfill, BackfillStatus};
 use shared::instance::callback_state::CallbackState;
 use shared::instance::health::Health;
 use shared::instance::settings::{Settings, field};
@@ -46,7 +46,7 @@ pub fn to_json(instance: &Instance, settings: &Settings, public_url: &str) -> Va
     if let Some(found) = &instance.backfill {
         answer["backfill"] = backfill(found);
         if let Some(obstacle) = obstacle(instance, settings)
-            && found.status == Status::Pending
+            && found.status == BackfillStatus::Pending
         {
             answer["backfill"]["reason"] = obstacle.into();
         }

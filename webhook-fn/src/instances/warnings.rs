@@ -5,7 +5,7 @@ use shared::close::object_type;
 use shared::instance::configuration::{Configuration, known_keys, used_keys};
 use shared::instance::settings::objects;
 use shared::instance::settings::{Settings, field};
-use shared::polling::configuration;
+use shared::polling::poller_configuration;
 use shared::polling::warnings::{Warnings, suggestion};
 use shared::polling::{paths, unknown, urls};
 
@@ -61,7 +61,7 @@ pub fn warn_of_keys(given: &Map<String, Value>, warnings: &mut Warnings) {
             warnings.unknown("configuration.", key, used_keys());
         }
     }
-    if let Some(resources) = given.get(configuration::KEY) {
+    if let Some(resources) = given.get(poller_configuration::KEY) {
         unknown::warn(resources, "configuration.", warnings);
     }
 }
@@ -85,7 +85,7 @@ pub fn warn_of_resources(
     settings: &Settings,
     warnings: &mut Warnings,
 ) {
-    let mut keys = [configuration::KEY, urls::KEY].into_iter();
+    let mut keys = [poller_configuration::KEY, urls::KEY].into_iter();
     let Some(key) = keys.find(|key| configuration.get(key).is_some()) else {
         return;
     };

@@ -5,7 +5,7 @@ use shared::instance::Instance;
 use shared::instance::callback_state::CallbackChange;
 use shared::instance::id::InstanceId;
 use shared::store::error::TableError;
-use webhook_fn::callback::attempt::{Attempt, Request};
+use webhook_fn::callback::attempt::{Attempt, CallbackRequest};
 use webhook_fn::callback::circuit::OPEN_FOR;
 use webhook_fn::callback::message::{Message, Retry};
 use webhook_fn::callback::outside::{Outside, PassOnError};
@@ -126,7 +126,7 @@ impl Outside for Mutated<'_> {
         self.seat.note(id, change).await
     }
 
-    async fn post(&self, request: Request<'_>, now: Timestamp) -> Attempt {
+    async fn post(&self, request: CallbackRequest<'_>, now: Timestamp) -> Attempt {
         if self.is(Mutant::LongMemory) {
             let (place, _) = instance::place_of(request.callback.url.as_str());
             let called = self.seat.called(instance::id(place));

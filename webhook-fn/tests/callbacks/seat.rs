@@ -13,7 +13,7 @@ use shared::instance::callback_state::CallbackChange;
 use shared::instance::id::InstanceId;
 use shared::store::error::TableError;
 use tokio::time::sleep;
-use webhook_fn::callback::attempt::{Attempt, Request};
+use webhook_fn::callback::attempt::{Attempt, CallbackRequest};
 use webhook_fn::callback::message::{Message, Retry};
 use webhook_fn::callback::outside::{Outside, PassOnError};
 use webhook_fn::callback::reason::Reason;
@@ -275,7 +275,7 @@ impl Outside for Seat<'_> {
         noted
     }
 
-    async fn post(&self, request: Request<'_>, _: Timestamp) -> Attempt {
+    async fn post(&self, request: CallbackRequest<'_>, _: Timestamp) -> Attempt {
         let event = event_of(&request);
         let url = request.callback.url.as_str();
         let reply = self.call(|| {
@@ -365,7 +365,7 @@ impl Outside for Seat<'_> {
     }
 }
 
-fn event_of(request: &Request<'_>) -> usize {
+fn event_of(request: &CallbackRequest<'_>) -> usize {
     let id = request.signature.get("webhook-id").expect("it is there");
     let id = id.to_str().expect("it is a text");
     usize::from_str_radix(id, 16).expect("it is a number")

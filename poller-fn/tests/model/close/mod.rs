@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use shared::close::error::CloseError;
 use shared::close::list::Listed;
 use shared::close::page::{Page, Request};
-use shared::close::search::ObjectType;
+use shared::close::search::Searched;
 use shared::event::id::EventId;
 
 use crate::history::{Of, Quirks, Trouble};
@@ -149,10 +149,10 @@ pub(crate) fn of(request: &Request) -> Of {
     }
 }
 
-fn searched(object_type: ObjectType) -> Of {
+fn searched(object_type: Searched) -> Of {
     match object_type {
-        ObjectType::Lead => Of::Leads,
-        ObjectType::Contact => Of::Contacts,
+        Searched::Lead => Of::Leads,
+        Searched::Contact => Of::Contacts,
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
 use shared::close::error::CloseError;
 use shared::close::page::Page;
-use shared::close::search::{ObjectType, Search, Selectors};
+use shared::close::search::{Search, Searched, Selectors};
 use shared::close::span::Span;
 
 use super::{Close, MAX_LIMIT, Version, rejected, render, shuffled};
@@ -159,7 +159,7 @@ impl Close {
 
 fn of(search: &Search) -> Of {
     match search.object_type {
-        ObjectType::Lead => Of::Leads,
-        ObjectType::Contact => Of::Contacts,
+        Searched::Lead => Of::Leads,
+        Searched::Contact => Of::Contacts,
     }
 }

@@ -14,7 +14,7 @@ use aws_types::origin::Origin;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use secrecy::ExposeSecret;
 
-use crate::function::env::Reader;
+use crate::function::env::EnvReader;
 use crate::text::causes::causes;
 
 mod http;
@@ -48,7 +48,7 @@ pub fn http_client() -> reqwest::Result<impl HttpClient + 'static> {
 ///
 /// # Errors
 /// When the TLS library cannot be set up. What is missing or wrong is the reader's to tell.
-pub fn read_config(reader: &mut Reader) -> reqwest::Result<SdkConfig> {
+pub fn read_config(reader: &mut EnvReader) -> reqwest::Result<SdkConfig> {
     let mut builder = SdkConfig::builder()
         .http_client(http_client()?)
         .behavior_version(BehaviorVersion::latest())
@@ -74,7 +74,7 @@ pub fn read_config(reader: &mut Reader) -> reqwest::Result<SdkConfig> {
 }
 
 /// The role's credentials. A sandbox lives shorter than they do.
-fn credentials(reader: &mut Reader) -> Credentials {
+fn credentials(reader: &mut EnvReader) -> Credentials {
     let access_key = reader.required("AWS_ACCESS_KEY_ID");
     let secret_key = reader.secret("AWS_SECRET_ACCESS_KEY");
     let session_token = reader.optional("AWS_SESSION_TOKEN");
@@ -113,11 +113,11 @@ where
 
 #[cfg(test)]
 mod tests {
-    use super::{Reader, ServiceConfigKey, credentials, read_config};
+    use super::{EnvReader, ServiceConfigKey, credentials, read_config};
 
-    fn reader(variables: &[(&str, &str)]) -> Reader {
+    fn reader(variables: &[(&str, &str)]) -> EnvReader {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        Reader::new(variables.iter().map(owned))
+        EnvReader::new(variables.iter().map(owned))
     }
 
     #[test]

@@ -13,8 +13,8 @@ use crate::close::webhook::SubscribedEvent;
 use crate::instance::configuration::Configuration;
 use crate::instance::policy::{Origin, Policy};
 use crate::json;
-use crate::polling::configuration;
 use crate::polling::field_error::FieldError;
+use crate::polling::poller_configuration;
 use crate::polling::resource::Resource;
 use crate::polling::urls;
 
@@ -77,7 +77,7 @@ impl Settings {
     /// # Errors
     /// Everything that is missing or wrong, each with its field.
     pub fn parse(configuration: &Configuration, policy: &Policy) -> Result<Self, Vec<FieldError>> {
-        let mut reader = Reader {
+        let mut reader = SettingsReader {
             configuration,
             policy,
             errors: Vec::new(),
@@ -102,13 +102,13 @@ impl Settings {
     }
 }
 
-struct Reader<'a> {
+struct SettingsReader<'a> {
     configuration: &'a Configuration,
     policy: &'a Policy,
     errors: Vec<FieldError>,
 }
 
-impl Reader<'_> {
+impl SettingsReader<'_> {
     fn fail(&mut self, field: &str, message: &str) {
         self.errors.push(FieldError::new(field, message));
     }
@@ -270,13 +270,13 @@ impl Reader<'_> {
 
     /// An instance that has both is one whose lines were translated once: the translation counts.
     fn resources(&mut self) -> Vec<Resource> {
-        let json = self.configuration.get(configuration::KEY);
+        let json = self.configuration.get(poller_configuration::KEY);
         let lines = self.configuration.get(urls::KEY);
         let resources = match (json, lines) {
-            (Some(json), _) => configuration::parse(json),
+            (Some(json), _) => poller_configuration::parse(json),
             (None, Some(lines)) => urls::parse(lines),
             (None, None) => Err(vec![FieldError::required(
-                configuration::KEY,
+                poller_configuration::KEY,
                 "the resources to poll, each with its url",
             )]),
         };

@@ -1,7 +1,7 @@
 //! The two sides of a comparison.
 
 use super::decimal::Decimal;
-use super::lex::{Kind, Token};
+use super::lex::{Token, TokenKind};
 use super::{CeqlError, Expr, Operator, Part, Value, instant, shortened};
 use crate::json::path;
 
@@ -74,13 +74,13 @@ impl Operator {
 /// Reads a token as one side; `expected` is what an error says.
 pub(super) fn operand(token: &Token, expected: &'static str) -> Result<Operand, CeqlError> {
     match &token.kind {
-        Kind::Backticked(name) => Ok(Operand::Field(name.clone())),
-        Kind::Quoted(parts) => Ok(match &parts[..] {
+        TokenKind::Backticked(name) => Ok(Operand::Field(name.clone())),
+        TokenKind::Quoted(parts) => Ok(match &parts[..] {
             [] => Operand::Quoted(String::new()),
             [Part::Text(text)] => Operand::Quoted(text.clone()),
             parts => Operand::Value(Value::Template(parts.to_vec())),
         }),
-        Kind::Word(parts) => match &parts[..] {
+        TokenKind::Word(parts) => match &parts[..] {
             [Part::Text(text)] => bare(text).ok_or_else(|| unexpected(expected, token)),
             parts => Ok(Operand::Value(Value::Template(parts.to_vec()))),
         },
@@ -135,7 +135,7 @@ pub(super) fn unexpected(expected: &'static str, token: &Token) -> CeqlError {
     CeqlError::Unexpected {
         expected,
         found: match &token.kind {
-            Kind::End => "the end".to_owned(),
+            TokenKind::End => "the end".to_owned(),
             kind => format!("`{}`", shortened(&kind.to_string())),
         },
         position: token.position,

@@ -5,12 +5,12 @@ use super::{CeqlError, Operator, Part, placeholder};
 /// A token and where it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token {
-    pub(super) kind: Kind,
+    pub(super) kind: TokenKind,
     pub(super) position: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum TokenKind {
     /// Neither quoted nor a sign: a keyword, field, number, date or placeholder.
     Word(Vec<Part>),
     /// In single quotes.
@@ -38,7 +38,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, CeqlError> {
         lexer.take_while(char::is_whitespace);
         let position = lexer.position;
         let kind = lexer.kind()?;
-        let is_end = kind == Kind::End;
+        let is_end = kind == TokenKind::End;
         tokens.push(Token { kind, position });
         if is_end {
             return Ok(tokens);
@@ -52,22 +52,22 @@ struct Lexer<'a> {
 }
 
 impl<'a> Lexer<'a> {
-    fn kind(&mut self) -> Result<Kind, CeqlError> {
+    fn kind(&mut self) -> Result<TokenKind, CeqlError> {
         let position = self.position;
         let Some(first) = self.rest.chars().next() else {
-            return Ok(Kind::End);
+            return Ok(TokenKind::End);
         };
         if !SIGNS.contains(first) {
             return self.word();
         }
         self.take(first.len_utf8());
         Ok(match first {
-            '(' => Kind::Open,
-            ')' => Kind::Close,
-            ',' => Kind::Comma,
+            '(' => TokenKind::Open,
+            ')' => TokenKind::Close,
+            ',' => TokenKind::Comma,
             '\'' => return self.quoted(position),
             '`' => return self.backticked(position),
-            sign => Kind::Operator(self.operator(sign, position)?),
+            sign => TokenKind::Operator(self.operator(sign, position)?),
         })
     }
 
@@ -101,7 +101,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn backticked(&mut self, position: usize) -> Result<Kind, CeqlError> {
+    fn backticked(&mut self, position: usize) -> Result<TokenKind, CeqlError> {
         let name = self.take_while(|character| character != '`');
         if self.rest.is_empty() {
             return Err(CeqlError::Open {
@@ -110,10 +110,10 @@ impl<'a> Lexer<'a> {
             });
         }
         self.take(1);
-        Ok(Kind::Backticked(name.to_owned()))
+        Ok(TokenKind::Backticked(name.to_owned()))
     }
 
-    fn word(&mut self) -> Result<Kind, CeqlError> {
+    fn word(&mut self) -> Result<TokenKind, CeqlError> {
         let mut parts = Parts::default();
         loop {
             if self.rest.starts_with("${") {
@@ -121,13 +121,13 @@ impl<'a> Lexer<'a> {
             }
             let ends = |character: char| character.is_whitespace() || SIGNS.contains(character);
             match self.text_until(ends) {
-                "" if !self.rest.starts_with("${") => return Ok(Kind::Word(parts.0)),
+                "" if !self.rest.starts_with("${") => return Ok(TokenKind::Word(parts.0)),
                 text => parts.text(text),
             }
         }
     }
 
-    fn quoted(&mut self, position: usize) -> Result<Kind, CeqlError> {
+    fn quoted(&mut self, position: usize) -> Result<TokenKind, CeqlError> {
         let mut parts = Parts::default();
         loop {
             parts.text(self.text_until(|character| character == '\''));
@@ -136,7 +136,7 @@ impl<'a> Lexer<'a> {
                 parts.text(self.take(1));
             } else if self.rest.starts_with('\'') {
                 self.take(1);
-                return Ok(Kind::Quoted(parts.0));
+                return Ok(TokenKind::Quoted(parts.0));
             } else if self.rest.is_empty() {
                 return Err(CeqlError::Open {
                     opening: "single quote",

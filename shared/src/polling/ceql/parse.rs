@@ -1,7 +1,7 @@
 //! From tokens to the condition.
 
 use super::comparison::{A_FIELD, A_VALUE, Operand, comparison, field, operand, unexpected};
-use super::lex::{Kind, Token, tokens};
+use super::lex::{Token, TokenKind, tokens};
 use super::{CeqlError, Expr, Part, Value};
 
 /// Deeper than anyone writes, and far from the end of a stack.
@@ -21,7 +21,7 @@ impl Expr {
         };
         let expr = parser.any_of(0)?;
         match parser.peek().kind {
-            Kind::End => Ok(expr),
+            TokenKind::End => Ok(expr),
             _ => Err(unexpected("AND, OR or the end", parser.peek())),
         }
     }
@@ -44,13 +44,13 @@ impl Parser {
         token
     }
 
-    fn take(&mut self, kind: &Kind) -> bool {
+    fn take(&mut self, kind: &TokenKind) -> bool {
         let is_next = self.peek().kind == *kind;
         self.index += usize::from(is_next);
         is_next
     }
 
-    fn expect(&mut self, kind: &Kind, expected: &'static str) -> Result<(), CeqlError> {
+    fn expect(&mut self, kind: &TokenKind, expected: &'static str) -> Result<(), CeqlError> {
         if self.take(kind) {
             Ok(())
         } else {
@@ -83,7 +83,7 @@ impl Parser {
 
     fn term(&mut self, depth: usize) -> Result<Expr, CeqlError> {
         let position = self.peek().position;
-        if !self.take(&Kind::Open) {
+        if !self.take(&TokenKind::Open) {
             return self.condition();
         }
         if depth == MAX_DEPTH {
@@ -91,7 +91,7 @@ impl Parser {
             return Err(CeqlError::TooDeep { most, position });
         }
         let expr = self.any_of(depth + 1)?;
-        self.expect(&Kind::Close, "AND, OR or `)`")?;
+        self.expect(&TokenKind::Close, "AND, OR or `)`")?;
         Ok(expr)
     }
 
@@ -99,7 +99,7 @@ impl Parser {
         let left = self.next();
         let left = (operand(&left, A_FIELD)?, &left);
         let Token { kind, position } = self.peek();
-        if let (Kind::Operator(operator), position) = (kind.clone(), *position) {
+        if let (TokenKind::Operator(operator), position) = (kind.clone(), *position) {
             self.next();
             let right = self.next();
             let right = (operand(&right, A_VALUE)?, &right);
@@ -126,7 +126,7 @@ impl Parser {
     }
 
     fn list(&mut self, field: String) -> Result<Expr, CeqlError> {
-        self.expect(&Kind::Open, "`(`")?;
+        self.expect(&TokenKind::Open, "`(`")?;
         let mut values = Vec::new();
         loop {
             let token = self.next();
@@ -135,11 +135,11 @@ impl Parser {
                 Operand::Value(value) if !matches!(value, Value::Template(_)) => value,
                 _ => return Err(unexpected(A_VALUE, &token)),
             });
-            if !self.take(&Kind::Comma) {
+            if !self.take(&TokenKind::Comma) {
                 break;
             }
         }
-        self.expect(&Kind::Close, "`,` or `)`")?;
+        self.expect(&TokenKind::Close, "`,` or `)`")?;
         Ok(Expr::In { field, values })
     }
 
@@ -157,9 +157,9 @@ impl Parser {
     }
 }
 
-fn word(kind: &Kind) -> Option<&str> {
+fn word(kind: &TokenKind) -> Option<&str> {
     match kind {
-        Kind::Word(parts) => match &parts[..] {
+        TokenKind::Word(parts) => match &parts[..] {
             [Part::Text(text)] => Some(text),
             _ => None,
         },

@@ -3,7 +3,7 @@
 use std::fmt::{Display, Formatter, Result};
 
 use super::comparison::is_bare_field;
-use super::lex::Kind;
+use super::lex::TokenKind;
 use super::{Expr, Operator, Part, Value};
 
 impl Display for Expr {
@@ -73,7 +73,7 @@ impl Display for Value {
 }
 
 /// As it was written, but for the spaces and a bare text's missing quotes.
-impl Display for Kind {
+impl Display for TokenKind {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> Result {
         match self {
             Self::Word(parts) => join(formatter, parts, "", |part, formatter| match part {

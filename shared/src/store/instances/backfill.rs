@@ -7,7 +7,7 @@ use super::InstanceTable;
 use super::attributes::{SHARD, SHARD_NAME, number, time};
 use super::lease::{HOLDS_LEASE, Lease};
 use super::update::send;
-use crate::instance::backfill::{Backfill, Status};
+use crate::instance::backfill::{Backfill, BackfillStatus};
 use crate::instance::id::InstanceId;
 use crate::store::error::TableError;
 
@@ -31,7 +31,7 @@ impl InstanceTable {
             .expression_attribute_names(SHARD_NAME, SHARD)
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":backfill", serde_dynamo::to_attribute_value(backfill)?)
-            .expression_attribute_values(":pending", serde_dynamo::to_attribute_value(Status::Pending)?)
+            .expression_attribute_values(":pending", serde_dynamo::to_attribute_value(BackfillStatus::Pending)?)
             .expression_attribute_values(":now", time(now));
         send(update).await
     }

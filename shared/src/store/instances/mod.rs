@@ -35,9 +35,9 @@ pub struct InstanceTable {
     name: String,
 }
 
-/// Some instances.
+/// A page of instances.
 #[derive(Debug)]
-pub struct Page {
+pub struct InstancePage {
     /// The instances.
     pub instances: Vec<Instance>,
     /// The last of them, if there may be more.
@@ -117,7 +117,11 @@ impl InstanceTable {
     ///
     /// # Errors
     /// When the table does not answer or an item cannot be read.
-    pub async fn page(&self, after: Option<InstanceId>, limit: i32) -> Result<Page, TableError> {
+    pub async fn page(
+        &self,
+        after: Option<InstanceId>,
+        limit: i32,
+    ) -> Result<InstancePage, TableError> {
         let start = after.map(|id| HashMap::from([("id".to_owned(), number(id.into()))]));
         let scan = self.client.scan().table_name(&self.name).limit(limit);
         let scan = scan.set_exclusive_start_key(start).consistent_read(true);
@@ -125,7 +129,7 @@ impl InstanceTable {
         let next = output.last_evaluated_key.as_ref().map(to_id).transpose()?;
         let items = output.items.unwrap_or_default();
         let instances = items.into_iter().map(from_item).collect::<Result<_, _>>()?;
-        Ok(Page { instances, next })
+        Ok(InstancePage { instances, next })
     }
 
     /// Stores an instance over the one that `instance` was made from, but for what the poller writes: its health begins

@@ -15,8 +15,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use shared::close::custom_fields::Schemas;
 use shared::close::page::Page;
-use shared::close::search::ObjectType;
-use shared::close::webhook::{CreatedSubscription, Listed, Subscription};
+use shared::close::search::Searched;
+use shared::close::webhook::{CreatedSubscription, Subscription, SubscriptionList};
 use shared::close::{rate_limit, timestamp, webhook};
 use shared::event::bus::DEFAULT_MAX_BYTES;
 use shared::event::entry::RawForm;
@@ -32,8 +32,8 @@ use shared::json::path;
 use shared::json::{has_lone_half, mended, raw, read, string, text, tokens, tree};
 use shared::polling::ceql::push_down::push_down;
 use shared::polling::ceql::{Expr, watermark};
-use shared::polling::configuration;
 use shared::polling::date_pattern::{DateFormat, zone};
+use shared::polling::poller_configuration;
 use shared::polling::query::Query;
 use shared::polling::resource::Resource;
 use shared::polling::urls;
@@ -218,7 +218,7 @@ fn close_answer(input: &[u8]) {
     }
     let _ = read::<CreatedSubscription>(&input);
     let _ = read::<Subscription>(&input);
-    let _ = read::<Listed>(&input);
+    let _ = read::<SubscriptionList>(&input);
     webhook::duplicates_of(&input);
     for refused in webhook::refused(&input, &objects::events(None).unwrap_or_default()) {
         assert!(refused < 500);
@@ -235,11 +235,11 @@ fn close_answer(input: &[u8]) {
 /// A page as a schema, and its records as that schema sees them.
 fn custom_fields(page: &Page) {
     let mut schemas = Schemas::default();
-    schemas.put(ObjectType::Lead, page, NOW);
+    schemas.put(Searched::Lead, page, NOW);
     let stored = schemas.to_json();
     assert!(stored.len() <= MAX_SCHEMAS, "schemas of {}", stored.len());
     drop(Schemas::from_json(&stored));
-    let Some(schema) = schemas.get(ObjectType::Lead) else {
+    let Some(schema) = schemas.get(Searched::Lead) else {
         panic!("the schema is not there");
     };
     for record in &page.data {
@@ -353,7 +353,7 @@ fn any_json(input: &[u8]) {
 }
 
 fn poller_configuration(input: &[u8]) {
-    if let Ok(resources) = configuration::parse(&lossy(input)) {
+    if let Ok(resources) = poller_configuration::parse(&lossy(input)) {
         read_with(&resources);
     }
 }

@@ -107,7 +107,7 @@ mod tests {
 
     use super::parse;
     use crate::close::object_type::Objects;
-    use crate::close::search::ObjectType;
+    use crate::close::search::Searched;
     use crate::json::path::text_at;
     use crate::polling::resource::{DateField, Source};
 
@@ -252,7 +252,7 @@ mod tests {
     fn reads_in_the_event_log_what_is_only_there_and_what_is_asked_for() {
         let source = |json: &str| parse(json).map(|resources| resources[0].source);
         let of = |resource: &str| source(&format!(r#"{{"a":{{"url":"/hubs/crm/{resource}"}}}}"#));
-        assert_eq!(of("accounts"), Ok(Source::Search(ObjectType::Lead)));
+        assert_eq!(of("accounts"), Ok(Source::Search(Searched::Lead)));
         assert_eq!(of("opportunities"), Ok(Source::Opportunities));
         assert_eq!(of("tasks"), Ok(Source::Tasks));
         assert_eq!(of("activities"), Ok(Source::EventLog));
