@@ -87,7 +87,7 @@ pub enum Service {
 
 /// How CloudWatch shows a metric's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum Unit {
+pub enum StandardUnit {
     /// How many.
     Count,
     /// How long.
@@ -135,18 +135,18 @@ struct Directive<'a> {
 #[serde(rename_all = "PascalCase")]
 struct Definition {
     name: Metric,
-    unit: Unit,
+    unit: StandardUnit,
 }
 
 impl Metric {
     /// The unit of its values.
-    pub fn unit(self) -> Unit {
+    pub fn unit(self) -> StandardUnit {
         match self {
             Self::CallbackLagSeconds
             | Self::CallbackOverdueSeconds
             | Self::DueBacklog
-            | Self::PollLagSeconds => Unit::Seconds,
-            _ => Unit::Count,
+            | Self::PollLagSeconds => StandardUnit::Seconds,
+            _ => StandardUnit::Count,
         }
     }
 }

@@ -5,14 +5,14 @@ use tokio::time::Instant;
 use crate::event::Event;
 use crate::event::entry::PutEventsEntry;
 
-mod attempt;
 mod client;
+mod pending_entry;
 pub mod publication;
 mod publisher;
 mod refusal;
 
-use attempt::{Attempt, MAX_ENTRIES};
 use client::BusClient;
+use pending_entry::{MAX_ENTRIES, PendingEntry};
 use publication::{Fate, Publication};
 use publisher::Publisher;
 
@@ -59,11 +59,11 @@ impl EventBus {
             if publisher.is_over() {
                 break;
             }
-            let attempts = some.iter().enumerate();
-            let attempts = attempts.map(|(place, event)| {
-                Attempt::first(number * CHUNK + place, event, self.max_bytes)
+            let pending = some.iter().enumerate();
+            let pending = pending.map(|(place, event)| {
+                PendingEntry::first(number * CHUNK + place, event, self.max_bytes)
             });
-            publisher.send(attempts).await;
+            publisher.send(pending).await;
         }
         publisher.into_publication()
     }
@@ -75,9 +75,9 @@ impl EventBus {
         deadline: Instant,
     ) -> Vec<usize> {
         let mut publisher = self.publisher(entries.len(), deadline);
-        let attempts = entries.iter().enumerate();
+        let pending = entries.iter().enumerate();
         publisher
-            .send(attempts.map(|(place, entry)| Attempt::plain(place, entry)))
+            .send(pending.map(|(place, entry)| PendingEntry::plain(place, entry)))
             .await;
         let publication = publisher.into_publication();
         let fates = publication.fates().iter().enumerate();

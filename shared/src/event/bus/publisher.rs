@@ -19,8 +19,8 @@ use aws_sdk_eventbridge::operation::put_events::PutEventsError;
 use aws_sdk_eventbridge::types::PutEventsResultEntry;
 use tokio::time::Instant;
 
-use super::attempt::{Attempt, Next, to_calls};
 use super::client::BusClient;
+use super::pending_entry::{Next, PendingEntry, to_calls};
 use super::publication::{Fate, Publication};
 use super::refusal::{self, Refusal};
 use crate::event::Event;
@@ -45,9 +45,9 @@ pub(super) struct Publisher<'a> {
 
 /// What a call leaves to do.
 enum Rest<'a> {
-    Send(Vec<Attempt<'a>>),
-    SendLater(Vec<Attempt<'a>>),
-    Halve(Vec<Attempt<'a>>),
+    Send(Vec<PendingEntry<'a>>),
+    SendLater(Vec<PendingEntry<'a>>),
+    Halve(Vec<PendingEntry<'a>>),
 }
 
 impl<'a> Publisher<'a> {
@@ -74,9 +74,9 @@ impl<'a> Publisher<'a> {
         Publication::new(self.fates, self.reason)
     }
 
-    /// Sends attempts, in their order for each object.
-    pub(super) async fn send(&mut self, attempts: impl IntoIterator<Item = Attempt<'a>>) {
-        for call in to_calls(attempts, self.max_bytes) {
+    /// Sends pending entries, in their order for each object.
+    pub(super) async fn send(&mut self, entries: impl IntoIterator<Item = PendingEntry<'a>>) {
+        for call in to_calls(entries, self.max_bytes) {
             self.settle(call).await;
         }
     }
@@ -87,8 +87,8 @@ impl<'a> Publisher<'a> {
     }
 
     /// Sends what is of one call until each entry has its fate.
-    async fn settle(&mut self, mut call: Vec<Attempt<'a>>) {
-        call.retain(|attempt| !attempt.object().is_some_and(|it| self.blocked.contains(it)));
+    async fn settle(&mut self, mut call: Vec<PendingEntry<'a>>) {
+        call.retain(|pending| !pending.object().is_some_and(|it| self.blocked.contains(it)));
         let mut calls = VecDeque::from([call]);
         let mut backoff = FIRST_BACKOFF;
         while let Some(call) = calls.pop_front() {
@@ -141,7 +141,7 @@ impl<'a> Publisher<'a> {
     }
 
     /// Makes one call.
-    async fn put(&mut self, call: Vec<Attempt<'a>>) -> Rest<'a> {
+    async fn put(&mut self, call: Vec<PendingEntry<'a>>) -> Rest<'a> {
         let put = self.client.put(call.iter().map(|it| &it.entry));
         match tokio::time::timeout_at(self.deadline, put).await {
             Ok(Ok(output)) => self.sort_out(call, output.entries()),
@@ -154,22 +154,26 @@ impl<'a> Publisher<'a> {
     }
 
     /// What is left of a call that was answered. An entry without an answer is sent again.
-    fn sort_out(&mut self, call: Vec<Attempt<'a>>, results: &[PutEventsResultEntry]) -> Rest<'a> {
+    fn sort_out(
+        &mut self,
+        call: Vec<PendingEntry<'a>>,
+        results: &[PutEventsResultEntry],
+    ) -> Rest<'a> {
         let mut rest = Vec::new();
         let mut is_passing = false;
-        for (number, attempt) in call.into_iter().enumerate() {
+        for (number, pending) in call.into_iter().enumerate() {
             let result = results.get(number);
             let code = result.and_then(PutEventsResultEntry::error_code);
             let is_accepted = result.is_some_and(|it| it.event_id().is_some());
             match code.map(refusal::of_entry) {
-                None if is_accepted => self.fates[attempt.place] = Fate::Published,
+                None if is_accepted => self.fates[pending.place] = Fate::Published,
                 None | Some(Refusal::Passing) => {
                     self.reason = Some(code.unwrap_or("no answer for an entry").to_owned());
                     is_passing = true;
-                    rest.push(attempt);
+                    rest.push(pending);
                 }
                 Some(refusal) => {
-                    let next = self.step_down(attempt, refusal, code.unwrap_or_default());
+                    let next = self.step_down(pending, refusal, code.unwrap_or_default());
                     rest.extend(next);
                 }
             }
@@ -184,7 +188,7 @@ impl<'a> Publisher<'a> {
     /// What is left of a call that was refused as a whole, or not answered.
     fn refused(
         &mut self,
-        mut call: Vec<Attempt<'a>>,
+        mut call: Vec<PendingEntry<'a>>,
         error: &SdkError<PutEventsError>,
     ) -> Rest<'a> {
         let status = error.raw_response().map(|it| it.status().as_u16());
@@ -203,8 +207,8 @@ impl<'a> Publisher<'a> {
             }
             _ if 1 < call.len() => Rest::Halve(call),
             refusal => {
-                let attempt = call.pop();
-                let next = attempt.and_then(|it| self.step_down(it, refusal, &reason));
+                let pending = call.pop();
+                let next = pending.and_then(|it| self.step_down(it, refusal, &reason));
                 Rest::Send(next.into_iter().collect())
             }
         }
@@ -213,13 +217,13 @@ impl<'a> Publisher<'a> {
     /// What to send next of a refused entry, if anything.
     fn step_down(
         &mut self,
-        attempt: Attempt<'a>,
+        pending: PendingEntry<'a>,
         refusal: Refusal,
         code: &str,
-    ) -> Option<Attempt<'a>> {
-        let (place, event) = (attempt.place, attempt.event());
+    ) -> Option<PendingEntry<'a>> {
+        let (place, event) = (pending.place, pending.event());
         tracing::warn!(event.id = ?event.map(|event| event.id), code, "EventBridge refused an entry");
-        match attempt.next(refusal, self.max_bytes) {
+        match pending.next(refusal, self.max_bytes) {
             Next::Try(next) => return Some(next),
             Next::GiveUp => {
                 self.fates[place] = Fate::Unpublishable;

@@ -19,7 +19,7 @@ use crate::close::timestamp;
 /// The text is not a date pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DatePatternError {
-    /// Nothing to write or read.
+    /// The pattern is empty.
     #[error("expected a date pattern, but found nothing")]
     Empty,
     /// A letter that Java gives no meaning.
@@ -95,7 +95,7 @@ enum Length {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct OffsetStyle {
-    /// Write `Z` where there is no offset.
+    /// `Z` stands for the offset 0.
     zero_is_z: bool,
     minutes: OffsetMinutes,
 }

@@ -9,7 +9,7 @@ pub(super) const MAX_ENTRIES: usize = 10;
 
 /// An entry to be sent.
 #[derive(Debug)]
-pub(super) struct Attempt<'a> {
+pub(super) struct PendingEntry<'a> {
     /// The place of the event, or of the entry, in what was handed in.
     pub(super) place: usize,
     /// What is sent.
@@ -24,14 +24,14 @@ pub(super) struct Attempt<'a> {
 #[derive(Debug)]
 pub(super) enum Next<'a> {
     /// To send it in another form.
-    Try(Attempt<'a>),
+    Try(PendingEntry<'a>),
     /// Nothing: every form was refused, and the reason lay in the event.
     GiveUp,
     /// Nothing for now: it may pass when the trouble is over.
     Leave,
 }
 
-impl<'a> Attempt<'a> {
+impl<'a> PendingEntry<'a> {
     /// The event as it is sent first.
     pub(super) fn first(place: usize, event: &'a Event, max_bytes: usize) -> Self {
         let (entry, form) = event.to_entry(RawForm::Json, max_bytes);
@@ -94,28 +94,28 @@ fn following(form: RawForm, refusal: Refusal) -> Option<RawForm> {
     }
 }
 
-/// Groups attempts, in order, into calls of at most ten entries and `max_bytes` bytes. An entry alone may be larger: then
+/// Groups pending entries, in order, into calls of at most ten entries and `max_bytes` bytes. An entry alone may be larger: then
 /// EventBridge says so. No two of one call are about one object, or the earlier, sent again by itself, could come second.
 pub(super) fn to_calls<'a>(
-    attempts: impl IntoIterator<Item = Attempt<'a>>,
+    pending: impl IntoIterator<Item = PendingEntry<'a>>,
     max_bytes: usize,
-) -> Vec<Vec<Attempt<'a>>> {
-    let mut calls: Vec<Vec<Attempt<'a>>> = Vec::new();
+) -> Vec<Vec<PendingEntry<'a>>> {
+    let mut calls: Vec<Vec<PendingEntry<'a>>> = Vec::new();
     let mut bytes = 0;
-    for attempt in attempts {
-        let size = attempt.entry.size();
-        let is_of = |other: &Attempt<'_>| is_same(other.object(), attempt.object());
+    for entry in pending {
+        let size = entry.entry.size();
+        let is_of = |other: &PendingEntry<'_>| is_same(other.object(), entry.object());
         match calls.last_mut() {
             Some(call)
                 if call.len() < MAX_ENTRIES
                     && bytes + size <= max_bytes
                     && !call.iter().any(is_of) =>
             {
-                call.push(attempt);
+                call.push(entry);
                 bytes += size;
             }
             _ => {
-                calls.push(vec![attempt]);
+                calls.push(vec![entry]);
                 bytes = size;
             }
         }
@@ -131,7 +131,7 @@ fn is_same(one: Option<&str>, other: Option<&str>) -> bool {
 mod tests {
     use jiff::Timestamp;
 
-    use super::{Attempt, Next, Refusal, to_calls};
+    use super::{Next, PendingEntry, Refusal, to_calls};
     use crate::event::Event;
     use crate::event::entry::PutEventsEntry;
     use crate::event::tests::{change, event};
@@ -152,13 +152,13 @@ mod tests {
 
     /// The places of the entries in each call.
     fn places(entries: &[PutEventsEntry], max_bytes: usize) -> Vec<Vec<usize>> {
-        let attempts = entries.iter().enumerate();
-        let attempts = attempts.map(|(place, entry)| Attempt::plain(place, entry));
-        of_each(&to_calls(attempts, max_bytes))
+        let pending = entries.iter().enumerate();
+        let pending = pending.map(|(place, entry)| PendingEntry::plain(place, entry));
+        of_each(&to_calls(pending, max_bytes))
     }
 
-    fn of_each(calls: &[Vec<Attempt<'_>>]) -> Vec<Vec<usize>> {
-        let places = |call: &Vec<Attempt<'_>>| call.iter().map(|it| it.place).collect();
+    fn of_each(calls: &[Vec<PendingEntry<'_>>]) -> Vec<Vec<usize>> {
+        let places = |call: &Vec<PendingEntry<'_>>| call.iter().map(|it| it.place).collect();
         calls.iter().map(places).collect()
     }
 
@@ -188,10 +188,10 @@ mod tests {
     #[test]
     fn no_two_entries_of_one_call_are_about_one_object() {
         let events = ["a", "b", "a", "a"].map(of_object);
-        let attempts = events.iter().enumerate();
-        let attempts = attempts.map(|(place, event)| Attempt::first(place, event, MAX_BYTES));
+        let pending = events.iter().enumerate();
+        let pending = pending.map(|(place, event)| PendingEntry::first(place, event, MAX_BYTES));
         assert_eq!(
-            of_each(&to_calls(attempts, MAX_BYTES)),
+            of_each(&to_calls(pending, MAX_BYTES)),
             [vec![0, 1], vec![2], vec![3]]
         );
     }
@@ -199,16 +199,16 @@ mod tests {
     /// What an entry holds of Close's after these refusals, or what comes of it.
     fn after(refusals: &[Refusal]) -> &'static str {
         let event = of_object("a");
-        let mut attempt = Attempt::first(0, &event, MAX_BYTES);
+        let mut entry = PendingEntry::first(0, &event, MAX_BYTES);
         for refusal in refusals {
-            match attempt.next(*refusal, MAX_BYTES) {
-                Next::Try(next) => attempt = next,
+            match entry.next(*refusal, MAX_BYTES) {
+                Next::Try(next) => entry = next,
                 Next::GiveUp => return "given up",
                 Next::Leave => return "left",
             }
         }
         let members = ["raw", "rawText", "rawOmitted"].into_iter();
-        let mut members = members.filter(|it| attempt.entry.detail.contains(&format!("\"{it}\":")));
+        let mut members = members.filter(|it| entry.entry.detail.contains(&format!("\"{it}\":")));
         members.next().unwrap()
     }
 
@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn an_entry_that_is_not_about_a_change_has_one_form() {
         let entry = &entries(&[30])[0];
-        let next = |refusal| Attempt::plain(0, entry).next(refusal, MAX_BYTES);
+        let next = |refusal| PendingEntry::plain(0, entry).next(refusal, MAX_BYTES);
         assert!(matches!(next(Refusal::Content), Next::GiveUp));
         assert!(matches!(next(Refusal::Trouble), Next::Leave));
     }
