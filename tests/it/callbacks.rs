@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
-use local_stack::queue::Queue;
-use local_stack::queue::message::Message;
-use local_stack::queue::state::Depth;
+use local_stack::aws::sqs::queue::Queue;
+use local_stack::aws::sqs::queue::message::Message;
+use local_stack::aws::sqs::queue::state::Depth;
 use serde_dynamo::to_attribute_value;
 use serde_json::{Value, json};
 use shared::instance::callback_state::CallbackState;
 
-use crate::metrics::CALLBACK;
+use crate::functions::CALLBACK;
 use crate::world::{PATIENCE, World, ago};
 
 mod crowd;

@@ -1,59 +1,7 @@
 //! The simulated Close, held against what was recorded of the real one.
 
+mod asked;
 pub(crate) mod export;
 mod recorded;
+mod served;
 mod shape;
-
-use std::time::Duration;
-
-use local_stack::close::CloseSimulator;
-use local_stack::close::organization::Organization;
-use local_stack::close::settings::Settings;
-use reqwest::Method;
-use serde_json::Value;
-
-const API_KEY: &str = "api_1.secret";
-
-/// A Close and somebody who asks it.
-struct Asked {
-    close: CloseSimulator,
-    organization: Organization,
-    http: reqwest::Client,
-}
-
-impl Asked {
-    async fn start() -> Self {
-        let close = CloseSimulator::start(Settings::quick()).await.unwrap();
-        let organization = close.organization("Acme", API_KEY);
-        let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(20))
-            .build()
-            .unwrap();
-        Self {
-            close,
-            organization,
-            http,
-        }
-    }
-
-    async fn get(&self, path: &str) -> Value {
-        self.send(Method::GET, path, &Value::Null).await
-    }
-
-    async fn post(&self, path: &str, body: &Value) -> Value {
-        self.send(Method::POST, path, body).await
-    }
-
-    async fn send(&self, method: Method, path: &str, body: &Value) -> Value {
-        let url = format!("{}{path}", self.close.base_url());
-        let request = self.http.request(method, url).json(body);
-        let request = request.basic_auth(API_KEY, Some(""));
-        request.send().await.unwrap().json().await.unwrap()
-    }
-
-    /// Nothing was asked that is not simulated, and nothing answered that Close does not have.
-    fn finish(self) {
-        assert_eq!(self.close.unexpected(), Vec::<String>::new());
-        export::check(&self.close);
-    }
-}

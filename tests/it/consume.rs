@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use local_stack::bus::pattern::Pattern;
+use local_stack::aws::eventbridge::pattern::Pattern;
 
 mod documented;
 mod scene;

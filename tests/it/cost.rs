@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use local_stack::close::change::Change;
-use local_stack::close::faults::RequestMatch;
+use local_stack::close::data::change::Change;
+use local_stack::close::faults::request_match::RequestMatch;
 use serde_json::json;
 
 use crate::world::{World, ago};

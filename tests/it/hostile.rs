@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use local_stack::function::Function;
+use local_stack::aws::lambda::function::Function;
 
 use crate::world::World;
 

@@ -1,6 +1,6 @@
 //! The instance API: provisioning, reading, removing.
 
-use local_stack::fault::{Calls, Failure, Fault};
+use local_stack::control::fault::{Calls, Failure, Fault};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shared::instance::id::{InstanceId, MAX_INSTANCE_ID};

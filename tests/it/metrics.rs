@@ -2,23 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use crate::functions::{POLLER, WEBHOOK};
+use crate::metric_lines::{Line, lines};
 use crate::world::World;
 
 pub(crate) mod alarm;
 mod documented;
-pub(crate) mod line;
 mod of_aws;
 mod polls;
 mod ticks;
 mod traces;
 mod webhooks;
-
-use line::{Line, last, lines};
-
-pub(crate) const POLLER: &str = "PollerFunction";
-pub(crate) const WEBHOOK: &str = "WebhookFunction";
-
-pub(crate) const CALLBACK: &str = "CallbackFunction";
 
 /// The tests that set alarms off.
 const TESTS: [&str; 4] = [

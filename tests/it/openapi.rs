@@ -5,16 +5,16 @@ mod walk;
 
 use std::collections::BTreeSet;
 
-use document::Document;
-use local_stack::close::faults::{Fault as CloseFault, RequestMatch};
-use local_stack::fault::{Calls, Failure, Fault};
+use document::{BASE_PATH, Document};
+use local_stack::close::faults::fault::CloseFault;
+use local_stack::close::faults::request_match::RequestMatch;
+use local_stack::control::fault::{Calls, Failure, Fault};
 use reqwest::StatusCode;
 use shared::instance::Phase;
 use walk::Walk;
 
 use crate::world::World;
 
-const BASE_PATH: &str = "/elements/api-v2";
 const NOBODY: &str = "User nobody, Organization nobody";
 const UNKNOWN_ID: &str = "9007199254740991";
 

@@ -4,12 +4,12 @@ use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use local_stack::bus::entry::Entry;
-use local_stack::close::change::Change;
-use local_stack::close::faults::{Fault as CloseFault, RequestMatch};
-use local_stack::close::rate_limit::ThrottleBody;
-use local_stack::close::settings::IndexDelay;
-use local_stack::fault::{Calls, Failure, Fault};
+use local_stack::aws::eventbridge::entry::PutEventsEntry;
+use local_stack::close::data::change::Change;
+use local_stack::close::faults::fault::CloseFault;
+use local_stack::close::faults::request_match::RequestMatch;
+use local_stack::close::settings::{IndexDelay, ThrottleBody};
+use local_stack::control::fault::{Calls, Failure, Fault};
 use serde_json::{Value, json};
 
 use crate::world::{PATIENCE, World, ago, query, texts};
@@ -274,7 +274,7 @@ async fn of_ten_entries_only_the_three_that_failed_are_sent_again() {
     world.finish().await;
 }
 
-fn detail_id(entry: &Entry) -> String {
+fn detail_id(entry: &PutEventsEntry) -> String {
     let detail: Value = serde_json::from_str(entry.detail.as_deref().unwrap()).unwrap();
     detail["id"].as_str().unwrap().to_owned()
 }

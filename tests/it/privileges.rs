@@ -5,7 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;
 
-use local_stack::access::Access;
+use local_stack::aws::iam::Access;
 
 /// Adds what was used in a world to the file of this process.
 pub(crate) fn record(access: &Access) {

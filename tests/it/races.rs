@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use local_stack::close::change::Change;
-use local_stack::close::faults::{Fault as CloseFault, RequestMatch};
+use local_stack::close::data::change::Change;
+use local_stack::close::faults::fault::CloseFault;
+use local_stack::close::faults::request_match::RequestMatch;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shared::instance::Instance;

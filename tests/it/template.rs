@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use local_stack::function::FunctionError;
+use local_stack::aws::lambda::invocation::FunctionError;
 use local_stack::stack::LocalStack;
 use reqwest::StatusCode;
 use serde_json::json;

@@ -1,8 +1,8 @@
 //! Writes of an instance while a transaction, a poll's commit, holds its item.
 
-use local_stack::close::change::Change;
-use local_stack::fault::Calls;
-use local_stack::hold::Hold;
+use local_stack::close::data::change::Change;
+use local_stack::control::fault::Calls;
+use local_stack::control::hold::Hold;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 

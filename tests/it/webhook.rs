@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use local_stack::bus::event::Event;
+use local_stack::aws::eventbridge::event::Event;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 

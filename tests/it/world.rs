@@ -1,5 +1,7 @@
 //! The stack, a Close, and the questions that tests ask of them.
 
+mod counts;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
@@ -8,13 +10,14 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
 use jsonschema::Validator;
-use local_stack::bus::event::Event;
+use local_stack::aws::eventbridge::event::Event;
+use local_stack::aws::lambda::invocation::FunctionError;
+use local_stack::aws::sdk;
 use local_stack::close::CloseSimulator;
 use local_stack::close::organization::Organization;
 use local_stack::close::settings::Settings;
-use local_stack::function::FunctionError;
-use local_stack::sdk;
-use local_stack::stack::{Builder, LocalStack};
+use local_stack::stack::LocalStack;
+use local_stack::stack::builder::Builder;
 use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName};
 use serde_json::{Value, json};
@@ -23,7 +26,7 @@ use shared::instance::Instance;
 use shared::instance::configuration::Configuration;
 use shared::store::instances::InstanceTable;
 
-use crate::{counts, privileges};
+use crate::privileges;
 
 /// Longer than anything takes that works; what does not is a failure, not a slow test.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -127,7 +130,7 @@ impl World {
                 assert!(!text.contains(secret.as_str()), "a secret came out: {text}");
             }
         }
-        counts::assert_true(&self).await;
+        self.assert_counts().await;
         privileges::record(self.stack.access());
         self.stack.shutdown().await.unwrap();
     }

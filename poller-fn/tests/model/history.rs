@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 /// A history.
 #[derive(Debug, Clone)]
 pub(crate) struct History {
@@ -368,4 +370,9 @@ impl Of {
             Self::Events => "event",
         }
     }
+}
+
+/// When every history begins.
+pub(crate) fn epoch() -> Timestamp {
+    Timestamp::constant(1_781_870_400, 123_456_789)
 }

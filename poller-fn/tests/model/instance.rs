@@ -6,8 +6,7 @@ use shared::instance::Instance;
 use shared::instance::configuration::Configuration;
 use shared::instance::id::InstanceId;
 
-use crate::history::{Condition, Polled, Setup};
-use crate::world::epoch;
+use crate::history::{Condition, Polled, Setup, epoch};
 
 /// A new one.
 pub(crate) fn new(setup: &Setup, now: Timestamp) -> Instance {

@@ -27,7 +27,8 @@ use shared::store::instances::lease::{Acquired, Lease};
 use shared::store::watermarks::{Commit, StoredResource};
 use tokio::time::{Instant, sleep};
 
-use crate::close::{self, MAX_LIMIT, TICK};
+use crate::close::requests;
+use crate::close::state::{MAX_LIMIT, TICK};
 use crate::history::Of;
 use crate::seat::Seat;
 use crate::strategy::Scale;
@@ -353,7 +354,7 @@ fn by_keyset(request: &Request) -> Option<Of> {
         }
         Request::EventLog(_) | Request::CustomFields(_) => false,
     };
-    is_plain.then(|| close::of(request))
+    is_plain.then(|| requests::of(request))
 }
 
 /// The same with so many more on the page, as far as Close allows.

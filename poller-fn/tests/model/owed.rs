@@ -7,8 +7,9 @@ use serde::Deserialize;
 use shared::instance::backfill::{Backfill, BackfillStatus};
 
 use crate::bus::Key;
-use crate::close::log::{Entry, Form, RETENTION};
-use crate::close::{Object, Version};
+use crate::close::entry::{Entry, Form};
+use crate::close::log::RETENTION;
+use crate::close::state::{Object, Version};
 use crate::history::{Condition, Obscurity, Of, Polled};
 use crate::instance;
 use crate::world::World;

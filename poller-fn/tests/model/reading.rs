@@ -8,7 +8,7 @@ use shared::close::search::Selectors;
 use shared::close::timestamp;
 
 use crate::bus::Key;
-use crate::close;
+use crate::close::requests;
 use crate::history::Of;
 
 /// A date that lies further ahead was made up by somebody, and is not waited for.
@@ -60,7 +60,7 @@ impl Reading {
         if !is_unit {
             return;
         }
-        let of = close::of(request);
+        let of = requests::of(request);
         for row in &page.data {
             let row: Option<Row<'_>> = shared::json::read(row.get()).ok();
             let dated = row.and_then(|row| Some((timestamp::parse(row.date_updated)?, row.id)));

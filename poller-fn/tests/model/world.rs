@@ -6,15 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use crate::bus::Bus;
-use crate::close::Close;
-use crate::history::{Act, Configure, Polled, Setup};
+use crate::close::state::Close;
+use crate::history::{Act, Configure, Polled, Setup, epoch};
 use crate::instance;
 use crate::store::Store;
-
-/// When every history begins.
-pub(crate) fn epoch() -> Timestamp {
-    Timestamp::constant(1_781_870_400, 123_456_789)
-}
 
 /// The world.
 pub(crate) struct World {

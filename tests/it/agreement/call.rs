@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use anyhow::{Result, ensure};
-use local_stack::close::faults::{Fault as CloseFault, RequestMatch};
-use local_stack::fault::{Calls, Failure, Fault};
+use local_stack::close::faults::fault::CloseFault;
+use local_stack::close::faults::request_match::RequestMatch;
+use local_stack::control::fault::{Calls, Failure, Fault};
 use serde_json::json;
 
 use super::scenario::{Request, Stage};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use local_stack::queue::message::{Attribute, Message};
-use local_stack::store::Call;
+use local_stack::aws::dynamodb::TableCall;
+use local_stack::aws::sqs::queue::message::{Attribute, Message};
 use serde_json::{Value, json};
 use shared::instance::callback_state::CallbackState;
 
@@ -196,7 +196,7 @@ async fn all_of_a_batch_are_posted_at_once_and_a_slow_receiver_leaves_the_first_
     stage.receiver.wait_for("/slow", 10).await;
 
     let notes = stage.world.stack.store().calls();
-    let is_note = |call: &Arc<Call>| call.operation == "UpdateItem";
+    let is_note = |call: &Arc<TableCall>| call.operation == "UpdateItem";
     let waited = notes.wait_for(PATIENCE, |calls| calls.iter().any(is_note));
     waited.await.unwrap();
     assert!(stage.state(&slow).await.is_slow(ago(0)));

@@ -3,8 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use local_stack::close::change::Change;
-use local_stack::fault::Calls;
+use local_stack::close::data::change::Change;
+use local_stack::control::fault::Calls;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};

@@ -6,9 +6,10 @@ use serde_json::json;
 
 use super::receiver::Reply;
 use super::{DEAD_LETTERS, FIRST, RETRIES, Stage};
+use crate::functions::CALLBACK;
+use crate::metric_lines::{Line, lines, of_aws};
 use crate::metrics::alarm::names;
-use crate::metrics::line::{Line, lines, of_aws};
-use crate::metrics::{CALLBACK, is_reached};
+use crate::metrics::is_reached;
 use crate::world::PATIENCE;
 
 impl Stage {

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, serve};
-use local_stack::journal::Journal;
+use local_stack::control::journal::Journal;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;

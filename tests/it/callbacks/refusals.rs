@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use local_stack::queue::message::Message;
+use local_stack::aws::sqs::queue::message::Message;
 use serde_json::{Value, json};
 use shared::instance::callback_state::CallbackState;
 

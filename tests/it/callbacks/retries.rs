@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use local_stack::fault::{Calls, Failure, Fault};
-use local_stack::queue::Held;
-use local_stack::queue::message::{Attribute, Message};
-use local_stack::queue::state::{Depth, Place};
+use local_stack::aws::sqs::queue::Held;
+use local_stack::aws::sqs::queue::message::{Attribute, Message};
+use local_stack::aws::sqs::queue::state::{Depth, Place};
+use local_stack::control::fault::{Calls, Failure, Fault};
 use serde_json::{Value, json};
 
 use super::receiver::Reply;
 use super::{Called, DEAD_LETTERS, FIRST, RETRIES, Stage, WAITS, event, number};
-use crate::metrics::{CALLBACK, is_reached};
+use crate::functions::CALLBACK;
+use crate::metrics::is_reached;
 use crate::world::{PATIENCE, ago};
 
 /// The time between the first failure and the next attempt, in milliseconds, is within a tenth of `seconds`.

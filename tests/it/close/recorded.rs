@@ -1,11 +1,11 @@
 //! Each recorded answer, and what the simulator answers of the same kind.
 
-use local_stack::close::change::Change;
+use local_stack::close::data::change::Change;
 use local_stack::close::organization::Organization;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::Asked;
+use super::asked::{API_KEY, Asked};
 use super::shape::check;
 
 macro_rules! sample {
@@ -256,7 +256,7 @@ async fn errors_are_answered_as_recorded() {
     );
     let refused = asked.send(Method::POST, "/webhook/", &json!({})).await;
     check(&refused, sample!("error-400-field"), &["+url", "-lead"]);
-    asked.organization.revoke_key(super::API_KEY);
+    asked.organization.revoke_key(API_KEY);
     same(asked.get("/me/").await, sample!("error-401"));
     asked.finish();
 }

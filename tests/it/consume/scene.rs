@@ -1,7 +1,7 @@
 //! Events of all kinds, published by the functions.
 
 use jiff::Timestamp;
-use local_stack::close::change::Change;
+use local_stack::close::data::change::Change;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 

@@ -108,7 +108,7 @@ async fn a_path_of_256_characters_is_followed_in_no_time() {
     let world = World::start().await;
     let leads: Vec<_> = (0..15).map(|_| json!({"name": "x"})).collect();
     for lead in leads {
-        let change = local_stack::close::change::Change::at(crate::world::ago(60)).quiet();
+        let change = local_stack::close::data::change::Change::at(crate::world::ago(60)).quiet();
         world.organization.create_lead(lead, change).unwrap();
     }
     let path = |length: usize| format!("a{}", ".a".repeat(length / 2));

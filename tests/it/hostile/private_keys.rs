@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use local_stack::close::faults::{Fault, RequestMatch};
-use local_stack::function::Line;
-use local_stack::queue::message::Message;
-use local_stack::sdk;
+use local_stack::aws::lambda::function::Line;
+use local_stack::aws::sdk;
+use local_stack::aws::sqs::queue::message::Message;
+use local_stack::close::faults::fault::CloseFault;
+use local_stack::close::faults::request_match::RequestMatch;
 use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
 use shared::event::bus::{DEFAULT_MAX_BYTES, EventBus};
@@ -300,7 +301,7 @@ async fn a_record_with_json_in_texts_is_judged_and_published() {
     );
     // The first page shows a custom field that is not known, and is read again.
     let search = RequestMatch::to("/data/search/").times(3);
-    world.close.fail(search, Fault::text(200, &page));
+    world.close.fail(search, CloseFault::text(200, &page));
 
     assert_eq!(world.poll(id).await["failed"], json!({}));
     processes.assert_alive();

@@ -1,6 +1,7 @@
 //! Text that was cut within an emoji: half of a surrogate pair, which JSON can write and no text can hold.
 
-use local_stack::close::faults::{Fault, RequestMatch};
+use local_stack::close::faults::fault::CloseFault;
+use local_stack::close::faults::request_match::RequestMatch;
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -49,7 +50,7 @@ async fn a_condition_judges_half_a_pair_as_the_replacement_character() {
     );
     let page = format!(r#"{{"cursor":null,"data":[{record}]}}"#);
     let search = RequestMatch::to("/data/search/").times(usize::MAX);
-    world.close.fail(search, Fault::text(200, &page));
+    world.close.fail(search, CloseFault::text(200, &page));
 
     let summary = world.poll(id).await;
     assert_eq!(summary["failed"], json!({}));

@@ -1,6 +1,6 @@
 //! `POST /instances/{id}/backfill`: what is taken, what is shown, and what the poller finds.
 
-use local_stack::fault::{Calls, Failure, Fault};
+use local_stack::control::fault::{Calls, Failure, Fault};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shared::instance::backfill::{Backfill, BackfillStatus};

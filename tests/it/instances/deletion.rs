@@ -1,8 +1,8 @@
 //! What is left of an instance that is removed: nothing, whatever runs meanwhile.
 
-use local_stack::close::change::Change;
-use local_stack::close::faults::RequestMatch;
-use local_stack::fault::{Calls, Failure, Fault};
+use local_stack::close::data::change::Change;
+use local_stack::close::faults::request_match::RequestMatch;
+use local_stack::control::fault::{Calls, Failure, Fault};
 use reqwest::StatusCode;
 use serde_json::json;
 use shared::instance::id::InstanceId;

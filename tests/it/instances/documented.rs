@@ -99,7 +99,7 @@ async fn the_polling_instance_polls_and_its_events_say_that_it_has_a_callback() 
     let world = World::start().await;
     let answer = create(&world, filled_in(POLLING)).await;
     let lead = json!({"contacts": [{"name": "Ann"}]});
-    let now = local_stack::close::change::Change::now();
+    let now = local_stack::close::data::change::Change::now();
     world.organization.create_lead(lead, now).unwrap();
 
     // What is dated in the present second is read by a later poll.

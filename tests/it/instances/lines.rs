@@ -1,6 +1,6 @@
 //! `event.poller.urls`: instances from before `event.poller.configuration`.
 
-use local_stack::close::change::Change;
+use local_stack::close::data::change::Change;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use saphyr::{LoadableYamlNode as _, Yaml};
 
-use super::line::Line;
+use crate::metric_lines::Line;
 
 const TEMPLATE: &str = include_str!("../../../template.yaml");
 const STACK: &str = "local";

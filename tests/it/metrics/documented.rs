@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{POLLER, WEBHOOK, lines};
+use crate::functions::{POLLER, WEBHOOK};
+use crate::metric_lines::lines;
 use crate::world::World;
 
 const OPERATE: &str = include_str!("../../../docs/operate.md");

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use local_stack::cloudwatch::Datapoint;
-use local_stack::fault::{Calls, Failure, Fault};
-use local_stack::queue::message::Message;
-use local_stack::sdk;
+use local_stack::aws::cloudwatch::Datapoint;
+use local_stack::aws::sdk;
+use local_stack::aws::sqs::queue::message::Message;
+use local_stack::control::fault::{Calls, Failure, Fault};
 use reqwest::StatusCode;
 use serde_json::json;
 use shared::event::bus::EventBus;
 use shared::event::entry::PutEventsEntry;
 
-use super::line::{lines, of_aws};
-use super::{CALLBACK, POLLER, WEBHOOK, assert_reached, is_reached, last};
+use super::{assert_reached, is_reached};
+use crate::functions::{CALLBACK, POLLER, WEBHOOK};
+use crate::metric_lines::{last, lines, of_aws};
 use crate::world::{PATIENCE, World, ago};
 
 /// Invokes a function with what it cannot read.
@@ -148,7 +149,7 @@ async fn events_that_wait_for_their_first_callback_are_an_alarm_until_they_are_g
     assert_reached("CallbackAgeAlarm", &of_aws(&world));
 
     world.stack.enable_mappings();
-    let is_empty = |depth| depth == local_stack::queue::state::Depth::default();
+    let is_empty = |depth| depth == local_stack::aws::sqs::queue::state::Depth::default();
     queue.wait_for(PATIENCE, is_empty).await.unwrap();
     world.stack.measured().clear();
     assert!(!is_reached("CallbackAgeAlarm", &of_aws(&world)));
@@ -165,7 +166,7 @@ async fn a_chain_of_invocations_that_lambda_ends_is_an_alarm() {
         )),
         ..Message::new("nonsense")
     };
-    let is_empty = |depth| depth == local_stack::queue::state::Depth::default();
+    let is_empty = |depth| depth == local_stack::aws::sqs::queue::state::Depth::default();
     queue.send(of_chain(16)).unwrap();
     queue.wait_for(PATIENCE, is_empty).await.unwrap();
     assert!(!is_reached("CallbackLoopAlarm", &of_aws(&world)));

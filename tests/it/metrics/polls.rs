@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use local_stack::close::change::Change;
-use local_stack::close::faults::{Fault as CloseFault, RequestMatch};
-use local_stack::close::rate_limit::ThrottleBody;
-use local_stack::fault::{Calls, Failure, Fault};
+use local_stack::close::data::change::Change;
+use local_stack::close::faults::fault::CloseFault;
+use local_stack::close::faults::request_match::RequestMatch;
+use local_stack::close::settings::ThrottleBody;
+use local_stack::control::fault::{Calls, Failure, Fault};
 use serde_json::json;
 use shared::store::instances::lease::Lease;
 
-use super::{POLLER, assert_reached, is_reached, last, lines};
+use super::{assert_reached, is_reached};
+use crate::functions::POLLER;
+use crate::metric_lines::{last, lines};
 use crate::polling::health::refuse;
 use crate::world::{API_KEY, PATIENCE, World, ago};
 

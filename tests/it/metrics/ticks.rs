@@ -4,12 +4,14 @@ use std::collections::HashSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
-use local_stack::fault::{Calls, Failure, Fault};
+use local_stack::control::fault::{Calls, Failure, Fault};
 use shared::instance::health::Health;
 use shared::store::instances::attributes::SHARDS;
 use shared::store::instances::lease::Lease;
 
-use super::{POLLER, assert_reached, is_reached, last, lines};
+use super::{assert_reached, is_reached};
+use crate::functions::POLLER;
+use crate::metric_lines::{last, lines};
 use crate::world::{World, ago};
 
 /// Makes an instance due since then.

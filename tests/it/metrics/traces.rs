@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use local_stack::close::change::Change;
+use local_stack::close::data::change::Change;
 
 use crate::world::{PATIENCE, World, ago};
 

@@ -2,7 +2,9 @@
 
 use reqwest::StatusCode;
 
-use super::{WEBHOOK, assert_reached, is_reached, last};
+use super::{assert_reached, is_reached};
+use crate::functions::WEBHOOK;
+use crate::metric_lines::last;
 use crate::world::{SIGNATURE_KEY, World};
 
 const INSTANCE: u64 = 20_931;

@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 
 use crate::world::Answer;
 
+/// What all paths begin with.
+pub(super) const BASE_PATH: &str = "/elements/api-v2";
+
 /// What an `OpenAPI` document may have as methods of a path.
 const METHODS: [&str; 5] = ["get", "put", "post", "patch", "delete"];
 /// What the document's schemas are written in.

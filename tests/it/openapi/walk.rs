@@ -9,8 +9,7 @@ use sha2::{Digest as _, Sha256};
 use shared::instance::configuration::Configuration;
 use shared::instance::{Instance, Phase};
 
-use super::BASE_PATH;
-use super::document::Document;
+use super::document::{BASE_PATH, Document};
 use crate::world::{API_KEY, Answer, World};
 
 /// The key in the document's examples, which is that of `cargo local`.

@@ -1,8 +1,9 @@
 //! A span of the past, published without touching the watermark.
 
 use axum::http::StatusCode;
-use local_stack::close::change::Change;
-use local_stack::close::faults::{Fault as CloseFault, RequestMatch};
+use local_stack::close::data::change::Change;
+use local_stack::close::faults::fault::CloseFault;
+use local_stack::close::faults::request_match::RequestMatch;
 use serde_json::{Value, json};
 
 use crate::world::{World, ago, query, texts};

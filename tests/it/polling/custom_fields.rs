@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use local_stack::close::change::Change;
-use local_stack::close::faults::{Fault, RequestMatch};
+use local_stack::close::data::change::Change;
+use local_stack::close::faults::fault::CloseFault;
+use local_stack::close::faults::request_match::RequestMatch;
 use local_stack::close::settings::CustomAnswer;
 use serde_json::{Value, json};
 
@@ -99,7 +100,7 @@ async fn where_close_takes_no_selector_a_condition_goes_by_the_name_of_the_schem
     let selecting = RequestMatch::to("/data/search/").containing(&owner);
     world
         .close
-        .fail(selecting.times(usize::MAX), Fault::json(400, refusal));
+        .fail(selecting.times(usize::MAX), CloseFault::json(400, refusal));
     let url = format!("/hubs/crm/leads?where=custom.{owner} = 'Ann'");
     let id = world.polling_with(json!({"leads": {"url": url}})).await;
 
@@ -193,7 +194,7 @@ async fn records_that_cannot_be_read_by_themselves_hold_up_no_page() {
         .collect();
     // An object fails four times, and the next is not asked for any more.
     let objects = RequestMatch::to("/lead/*").times(4);
-    world.close.fail(objects, Fault::status(503));
+    world.close.fail(objects, CloseFault::status(503));
     let id = world.polling(&["leads"]).await;
     let mut first = world.close.hold(RequestMatch::to("/data/search/"));
 
@@ -225,7 +226,7 @@ async fn batches_that_close_refuses_are_halved() {
     create(&world, values(&ids, "x"), 300);
     let refusal = json!({"errors": [], "field-errors": {"_fields": "Too many fields."}});
     let searches = RequestMatch::to("/data/search/").times(2);
-    world.close.fail(searches, Fault::json(400, refusal));
+    world.close.fail(searches, CloseFault::json(400, refusal));
     let id = world.polling(&["leads"]).await;
 
     assert_eq!(world.poll(id).await["published"], 1);
@@ -293,7 +294,7 @@ async fn a_schema_that_close_does_not_give_stops_no_poll() {
     create(&world, values(std::slice::from_ref(&owner), "Ann"), 300);
     create(&world, json!({}), 200);
     let schemas = RequestMatch::to("/custom_field_schema/lead/").times(usize::MAX);
-    world.close.fail(schemas, Fault::status(403));
+    world.close.fail(schemas, CloseFault::status(403));
     let url = format!("/hubs/crm/leads?where=custom.{owner} = 'Ann'");
     let id = world.polling_with(json!({"leads": {"url": url}})).await;
 

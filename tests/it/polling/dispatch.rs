@@ -2,8 +2,8 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
-use local_stack::bus::entry::Entry;
-use local_stack::fault::{Calls, Failure, Fault};
+use local_stack::aws::eventbridge::entry::PutEventsEntry;
+use local_stack::control::fault::{Calls, Failure, Fault};
 use serde_json::json;
 use shared::instance::Instance;
 use shared::instance::configuration::Configuration;
@@ -39,7 +39,7 @@ async fn expire_dispatch(world: &World, id: u64) {
 }
 
 /// The next request is put on the bus, and the tick that put it waits for the answer.
-fn hold_request(world: &World) -> local_stack::hold::Hold {
+fn hold_request(world: &World) -> local_stack::control::hold::Hold {
     let requests = Calls::of("PutEvents").source("closeio.poller");
     world.stack.bus().hold(requests)
 }
@@ -185,7 +185,7 @@ async fn an_instance_whose_request_is_not_taken_stays_due_and_holds_up_no_other(
     let throttled = world.polling(&["leads"]).await;
     let due = next_poll(&world, throttled).await;
     let other = world.polling(&["contacts"]).await;
-    let is_throttled = move |entry: &Entry| {
+    let is_throttled = move |entry: &PutEventsEntry| {
         let detail = entry.detail.as_deref().unwrap_or_default();
         detail.contains(&throttled.to_string())
     };

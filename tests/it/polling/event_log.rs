@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use local_stack::close::change::Change;
-use local_stack::close::faults::{Fault as CloseFault, RequestMatch};
+use local_stack::close::data::change::Change;
+use local_stack::close::faults::fault::CloseFault;
+use local_stack::close::faults::request_match::RequestMatch;
 use local_stack::close::settings::IndexDelay;
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! The counts of the last poll, as `GET /instances/{id}` shows them.
 
-use local_stack::close::change::Change;
+use local_stack::close::data::change::Change;
 use serde_json::{Value, json};
 
 use crate::world::{World, ago, query};

@@ -2,9 +2,10 @@
 
 use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
-use local_stack::close::change::Change;
-use local_stack::close::faults::{Fault as CloseFault, RequestMatch};
-use local_stack::fault::{Calls, Failure, Fault};
+use local_stack::close::data::change::Change;
+use local_stack::close::faults::fault::CloseFault;
+use local_stack::close::faults::request_match::RequestMatch;
+use local_stack::control::fault::{Calls, Failure, Fault};
 use serde_json::{Value, json};
 use shared::instance::health::Health;
 use shared::store::instances::lease::Lease;
@@ -296,10 +297,10 @@ async fn a_limit_that_is_used_up_is_waited_for_before_close_has_to_say_so() {
         world.organization.create_leads(1, change).unwrap();
     }
     let id = world.polling(&["leads"]).await;
-    let limit = local_stack::close::rate_limit::RateLimit {
+    let limit = local_stack::close::settings::RateLimit {
         limit: 1,
         window: std::time::Duration::from_millis(200),
-        body: local_stack::close::rate_limit::ThrottleBody::Empty,
+        body: local_stack::close::settings::ThrottleBody::Empty,
     };
     world.close.set_rate_limit(Some(limit));
 

@@ -1,7 +1,7 @@
 //! Two changes never have one id, and one change has one id on both channels.
 
 use jiff::SignedDuration;
-use local_stack::close::change::Change;
+use local_stack::close::data::change::Change;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shared::instance::id::InstanceId;

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
-use local_stack::close::change::Change;
-use local_stack::close::faults::RequestMatch;
-use local_stack::fault::Calls;
+use local_stack::close::data::change::Change;
+use local_stack::close::faults::request_match::RequestMatch;
+use local_stack::control::fault::Calls;
 use serde_json::{Value, json};
 
 use super::expire_lease;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use local_stack::close::change::Change;
-use local_stack::close::faults::{Fault as CloseFault, RequestMatch};
-use local_stack::close::rate_limit::ThrottleBody;
-use local_stack::close::settings::IndexDelay;
+use local_stack::close::data::change::Change;
+use local_stack::close::faults::fault::CloseFault;
+use local_stack::close::faults::request_match::RequestMatch;
+use local_stack::close::settings::{IndexDelay, ThrottleBody};
 use serde_json::{Value, json};
 
 use super::{leads, set};

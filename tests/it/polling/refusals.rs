@@ -1,19 +1,19 @@
 //! What EventBridge refuses of a poll, and what that does to the watermark and to the others.
 
-use local_stack::bus::entry::Entry;
-use local_stack::close::change::Change;
-use local_stack::fault::{Calls, Failure, Fault};
+use local_stack::aws::eventbridge::entry::PutEventsEntry;
+use local_stack::close::data::change::Change;
+use local_stack::control::fault::{Calls, Failure, Fault};
 use serde_json::{Value, json};
 
 use super::{leads, set};
-use crate::metrics::POLLER;
-use crate::metrics::line::last;
+use crate::functions::POLLER;
+use crate::metric_lines::last;
 use crate::world::{World, ago, query, texts};
 
 const DENIED: &str = "AccessDeniedException";
 
 /// Whether an entry is about something with this in it.
-fn is_about(text: &str) -> impl Fn(&Entry) -> bool + Send + 'static {
+fn is_about(text: &str) -> impl Fn(&PutEventsEntry) -> bool + Send + 'static {
     let text = text.to_owned();
     move |entry| {
         let detail = entry.detail.as_deref();

@@ -1,13 +1,14 @@
 //! Entries of Close's event log that do not say which object changed and how, or not as Close does.
 
-use local_stack::close::faults::{Fault as CloseFault, RequestMatch};
+use local_stack::close::faults::fault::CloseFault;
+use local_stack::close::faults::request_match::RequestMatch;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shared::instance::id::InstanceId;
 
 use super::set;
-use crate::metrics::POLLER;
-use crate::metrics::line::last;
+use crate::functions::POLLER;
+use crate::metric_lines::last;
 use crate::world::{World, ago, query, texts};
 
 /// Has Close answer the next so many requests for its log with these entries.

@@ -1,8 +1,9 @@
 //! `PATCH` and `PUT` of an instance that is subscribed at Close.
 
-use local_stack::close::change::Change;
-use local_stack::close::faults::{Fault as CloseFault, RequestMatch};
-use local_stack::fault::{Calls, Failure, Fault};
+use local_stack::close::data::change::Change;
+use local_stack::close::faults::fault::CloseFault;
+use local_stack::close::faults::request_match::RequestMatch;
+use local_stack::control::fault::{Calls, Failure, Fault};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 

@@ -1,7 +1,8 @@
 //! Events that Close does not know, and events that Close is to keep back.
 
-use local_stack::close::change::Change;
-use local_stack::close::faults::{Fault as CloseFault, RequestMatch};
+use local_stack::close::data::change::Change;
+use local_stack::close::faults::fault::CloseFault;
+use local_stack::close::faults::request_match::RequestMatch;
 use local_stack::close::settings::UnknownEvents;
 use reqwest::StatusCode;
 use serde_json::{Value, json};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use local_stack::close::change::Change;
-use local_stack::fault::{Calls, Failure, Fault};
+use local_stack::close::data::change::Change;
+use local_stack::control::fault::{Calls, Failure, Fault};
 use serde_json::{Value, json};
 
 use crate::owner::Owner;

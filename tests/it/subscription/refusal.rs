@@ -1,8 +1,9 @@
 //! Whatever keeps an instance from being subscribed leaves nothing behind.
 
-use local_stack::close::faults::{Fault as CloseFault, RequestMatch};
-use local_stack::close::rate_limit::ThrottleBody;
-use local_stack::fault::{Calls, Failure, Fault};
+use local_stack::close::faults::fault::CloseFault;
+use local_stack::close::faults::request_match::RequestMatch;
+use local_stack::close::settings::ThrottleBody;
+use local_stack::control::fault::{Calls, Failure, Fault};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 

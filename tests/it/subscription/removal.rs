@@ -1,7 +1,8 @@
 //! `DELETE /instances/{id}` of an instance that is subscribed at Close.
 
 use jiff::Timestamp;
-use local_stack::close::faults::{Fault as CloseFault, RequestMatch};
+use local_stack::close::faults::fault::CloseFault;
+use local_stack::close::faults::request_match::RequestMatch;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shared::instance::{Instance, Phase};

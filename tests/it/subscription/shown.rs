@@ -1,7 +1,8 @@
 //! What `GET /instances/{id}` says of the subscription.
 
 use local_stack::close::CloseSimulator;
-use local_stack::close::faults::{Fault as CloseFault, RequestMatch};
+use local_stack::close::faults::fault::CloseFault;
+use local_stack::close::faults::request_match::RequestMatch;
 use local_stack::close::settings::Settings;
 use reqwest::StatusCode;
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! Keys of other users: a subscription belongs to the user whose key made it.
 
-use local_stack::close::change::Change;
+use local_stack::close::data::change::Change;
 use local_stack::close::settings::UnknownEvents;
 use reqwest::StatusCode;
 use serde_json::{Value, json};

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use local_stack::bus::event::Event;
-use local_stack::sdk;
+use local_stack::aws::eventbridge::event::Event;
+use local_stack::aws::sdk;
 use local_stack::template::{Inputs, Template};
 use serde_json::{Value, json};
 use shared::event::bus::{DEFAULT_MAX_BYTES, EventBus};
@@ -116,8 +116,9 @@ async fn the_rule_queues_the_events_of_instances_with_a_callback_and_no_replays(
 
 #[tokio::test]
 async fn replays_are_queued_where_that_is_wanted() {
-    let replays =
-        |builder: local_stack::stack::Builder| builder.parameter("ReplayToCallbacks", "true");
+    let replays = |builder: local_stack::stack::builder::Builder| {
+        builder.parameter("ReplayToCallbacks", "true")
+    };
     let world = World::start_with(replays).await;
     world.stack.disable_mappings();
     publish(&world, "closeio", &json!({"callback": true, "n": "first"})).await;

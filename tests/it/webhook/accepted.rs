@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use local_stack::close::change::Change;
+use local_stack::close::data::change::Change;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shared::instance::id::InstanceId;

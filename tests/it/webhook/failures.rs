@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use local_stack::bus::entry::Entry;
-use local_stack::close::change::Change;
-use local_stack::fault::{Calls, Failure, Fault};
+use local_stack::aws::eventbridge::entry::PutEventsEntry;
+use local_stack::close::data::change::Change;
+use local_stack::control::fault::{Calls, Failure, Fault};
 use reqwest::StatusCode;
 use serde_json::json;
 
 use super::{INSTANCE, entry, sample};
-use crate::metrics::WEBHOOK;
-use crate::metrics::line::last;
+use crate::functions::WEBHOOK;
+use crate::metric_lines::last;
 use crate::world::{PATIENCE, World, texts};
 
 const THROTTLED: &str = "ThrottlingException";
@@ -178,7 +178,7 @@ async fn an_event_refused_in_every_form_counts_as_such_also_where_another_is_lat
         ("MalformedDetail", "lead.deleted"),
         (THROTTLED, "lead.updated"),
     ] {
-        let is_of = move |entry: &Entry| entry.detail_type.as_deref() == Some(detail_type);
+        let is_of = move |entry: &PutEventsEntry| entry.detail_type.as_deref() == Some(detail_type);
         world.stack.bus().refuse(code, is_of);
     }
 
@@ -289,7 +289,8 @@ async fn a_call_refused_for_a_member_is_an_entry_refused() {
     let bus = world.stack.bus();
     let refuse = |of: &'static str| {
         let code = "ValidationException".to_owned();
-        let is_of = move |entry: &Entry| entry.detail.as_deref().is_some_and(|it| it.contains(of));
+        let is_of =
+            move |entry: &PutEventsEntry| entry.detail.as_deref().is_some_and(|it| it.contains(of));
         bus.refuse_calls(Failure::Error { status: 400, code }, is_of);
     };
 

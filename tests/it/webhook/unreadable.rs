@@ -6,8 +6,8 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::INSTANCE;
-use crate::metrics::WEBHOOK;
-use crate::metrics::line::last;
+use crate::functions::WEBHOOK;
+use crate::metric_lines::last;
 use crate::world::World;
 
 const DATE: &str = "2026-06-19T12:04:01.705000";

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use tokio::task::AbortHandle;
 use tokio::time::interval;
 
-use super::change::Change;
+use super::data::change::Change;
+use super::data::objects::shape::{OPPORTUNITY_STATUSES, STATUSES};
 use super::organization::Organization;
-use super::shape::{OPPORTUNITY_STATUSES, STATUSES};
 
 const COMPANIES: [&str; 10] = [
     "Acme Corp",
@@ -197,9 +197,9 @@ fn pick<'a>(rng: &mut Rng, from: &[&'a str]) -> &'a str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::CloseSimulator;
-    use super::super::settings::Settings;
     use super::*;
+    use crate::close::CloseSimulator;
+    use crate::close::settings::Settings;
 
     #[tokio::test]
     async fn work_is_announced_and_soon_of_every_kind() {

@@ -8,62 +8,15 @@
 //! Tests change the data through an [`Organization`], watch requests and webhook deliveries, and plan faults.
 
 pub mod activity;
-pub mod attempt;
-pub mod change;
+pub(crate) mod api;
+pub mod data;
+pub(crate) mod deliveries;
 pub mod faults;
 pub mod organization;
-pub mod rate_limit;
-pub mod request_log;
 pub mod settings;
-
-mod actions;
-mod activities;
-mod activity_type;
-mod answer;
-mod auth;
-mod by_date;
-mod cause;
-mod changes;
-mod clock;
-mod connection;
-mod cursors;
-mod custom_field;
-mod delivery;
-mod entry;
-mod event_cursor;
-mod event_filter;
-mod event_log;
-mod event_types;
-mod events;
-mod extra_filter;
-mod fields;
-mod ids;
-mod index;
-mod lead_query;
-mod list;
-mod moment;
-mod opportunities;
-mod parameters;
-mod record;
-mod routes;
-mod search;
-mod search_request;
-mod selection;
-mod server;
-mod setup;
-mod shape;
-mod signature;
-mod span;
-mod stamp;
-mod subscription;
-mod task_type;
-mod tasks;
-mod tenant;
-mod traces;
-mod valuation;
-mod versions;
-mod webhooks;
-mod world;
+pub mod subscriptions;
+pub mod wire;
+pub(crate) mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -76,13 +29,17 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
 
-use self::attempt::Attempt;
-use self::change::Changed;
-use self::faults::{Fault, Hold, Planned, RequestMatch};
+use self::api::server;
+use self::data::change::Changed;
+use self::deliveries::post;
+use self::faults::fault::CloseFault;
+use self::faults::hold::AnswerHold;
+use self::faults::planned::Planned;
+use self::faults::request_match::RequestMatch;
 use self::organization::Organization;
-use self::rate_limit::RateLimit;
-use self::request_log::LoggedRequest;
-use self::settings::{CustomAnswer, Settings, UnknownEvents};
+use self::settings::{CustomAnswer, RateLimit, Settings, UnknownEvents};
+use self::subscriptions::attempt::Attempt;
+use self::wire::request_log::LoggedRequest;
 use self::world::Shared;
 
 /// A running simulator; dropping it stops the server and every delivery.
@@ -158,7 +115,7 @@ impl CloseSimulator {
     }
 
     /// Plans a fault for the requests that `matching` describes.
-    pub fn fail(&self, matching: RequestMatch, fault: Fault) {
+    pub fn fail(&self, matching: RequestMatch, fault: CloseFault) {
         self.shared
             .lock()
             .faults
@@ -166,9 +123,9 @@ impl CloseSimulator {
     }
 
     /// Holds the answer to the next request that `matching` describes, after it was evaluated, until released.
-    pub fn hold(&self, matching: RequestMatch) -> Hold {
-        let (hold, fault) = Hold::new();
-        self.fail(matching, fault);
+    pub fn hold(&self, matching: RequestMatch) -> AnswerHold {
+        let (hold, answer) = AnswerHold::new();
+        self.fail(matching, CloseFault::Hold(answer));
         hold
     }
 
@@ -268,7 +225,7 @@ impl CloseSimulator {
 
     /// Posts a notification in the unsigned format of 2014 to `url`, once, and says what came of it.
     pub async fn post_legacy(&self, url: &str, model: &str, event: &str, data: Value) -> Attempt {
-        attempt::post_legacy(&self.shared, url, model, event, data).await
+        post::post_legacy(&self.shared, url, model, event, data).await
     }
 
     /// Follows the changes of every organization from now on.

@@ -3,8 +3,6 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::rate_limit::RateLimit;
-
 /// When a change reaches the search index, or is shown by the event log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IndexDelay {
@@ -44,6 +42,32 @@ pub enum CustomAnswer {
     Aggregate,
     /// A key for each custom field that has a value, as Close's documentation says of its lists.
     Flat,
+}
+
+/// A limit for every endpoint group.
+#[derive(Debug, Clone, Copy)]
+pub struct RateLimit {
+    /// Requests of one API key to one endpoint group within the window.
+    pub limit: u32,
+    /// The window's length; it begins with the first request in it.
+    pub window: Duration,
+    /// The form of a 429, which decides what every answer says of the limit.
+    pub body: ThrottleBody,
+}
+
+/// The forms that a 429 has had, and two that come from elsewhere on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ThrottleBody {
+    /// Today's, as seen on the wire: `RateLimit` with semicolons, its members alone, `Retry-After`, and no body to rely on.
+    Empty,
+    /// As in 2017: the headers `X-Rate-Limit-*` and a body with `rate_reset` at its top level, as text.
+    Flat2017,
+    /// As until 2024: the headers as documented, with commas and nothing alone, and a body with `rate_reset` within `error`, as a number.
+    Nested2023,
+    /// `Retry-After` and nothing else.
+    RetryAfterOnly,
+    /// The status and nothing else.
+    Bare,
 }
 
 /// The simulator's settings; the default is what is known or seen of Close itself.

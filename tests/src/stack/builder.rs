@@ -8,23 +8,26 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{LocalStack, workspace};
-use crate::access::Access;
-use crate::background::Background;
-use crate::binaries::{self, Binaries, Progress};
-use crate::bus::Bus;
-use crate::cloudwatch::Meter;
-use crate::delivery::{Delivery, RETRY_DELAYS, Targets};
-use crate::function::{Endpoints, Function};
-use crate::gateway::{Entrance, Gateway};
-use crate::http::ANY_PORT;
-use crate::journal::Journal;
-use crate::mapping::Mappings;
-use crate::queue::Queue;
-use crate::schedule::Mode;
-use crate::sqs::Sqs;
-use crate::store::Store;
-use crate::template::{FunctionSpec, Inputs, StatementSpec, Template};
+use super::LocalStack;
+use super::binaries::{self, Binaries, Progress, workspace};
+use crate::aws::apigateway::{Entrance, Gateway};
+use crate::aws::cloudwatch::Meter;
+use crate::aws::dynamodb::Store;
+use crate::aws::eventbridge::Bus;
+use crate::aws::eventbridge::schedule::Mode;
+use crate::aws::iam::Access;
+use crate::aws::lambda::asynchronous::{Asynchronous, RETRY_DELAYS};
+use crate::aws::lambda::function::{Endpoints, Function};
+use crate::aws::lambda::mapping::Mappings;
+use crate::aws::lambda::targets::Targets;
+use crate::aws::sqs::queue::Queue;
+use crate::aws::sqs::service::Sqs;
+use crate::control::journal::Journal;
+use crate::plumbing::background::Background;
+use crate::plumbing::http::ANY_PORT;
+use crate::template::specs::function::FunctionSpec;
+use crate::template::specs::role::StatementSpec;
+use crate::template::{Inputs, Template};
 
 /// The parameter that tells the functions where their API is, if the template has it.
 const PUBLIC_URL: &str = "PublicUrl";
@@ -45,6 +48,13 @@ pub struct Builder {
     progress: Progress,
     retry_delays: [Duration; 2],
     keep: usize,
+}
+
+impl LocalStack {
+    /// What a stack is made from.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
 }
 
 impl Default for Builder {
@@ -191,11 +201,18 @@ impl Builder {
         let binaries = self.take_binaries(&template.functions).await?;
         let access = Arc::new(Access::new(&template)?);
         let store = Store::start(&template.tables, access.clone(), self.keep).await?;
-        let delivery = Delivery {
+        let asynchronous = Asynchronous {
             retry_delays: self.retry_delays,
         };
         let (buses, archives) = (template.buses.clone(), template.archives.clone());
-        let bus = Bus::start(buses, archives, delivery.clone(), access.clone(), self.keep).await?;
+        let bus = Bus::start(
+            buses,
+            archives,
+            asynchronous.clone(),
+            access.clone(),
+            self.keep,
+        )
+        .await?;
         let queues = self.queues(&template);
         let sqs = Sqs::start(queues.values().cloned(), access.clone(), self.keep).await?;
         let endpoints = Endpoints {
@@ -236,7 +253,7 @@ impl Builder {
             targets,
             output,
             measured,
-            delivery,
+            asynchronous,
         };
         stack.start_schedules(self.schedule);
         Ok(stack)

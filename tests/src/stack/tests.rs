@@ -1,12 +1,14 @@
 //! A whole stack from a small template, with the echoing function of the other tests.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::json;
 
+use super::builder::Builder;
 use super::*;
-use crate::access::tests::signed;
-use crate::function::tests::Script;
+use crate::aws::iam::tests::signed;
+use crate::aws::lambda::function::tests::Script;
 
 const SOON: Duration = Duration::from_secs(10);
 

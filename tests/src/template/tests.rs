@@ -1,5 +1,7 @@
 //! A small template, read whole.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 
 use super::*;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use webhook_fn::callback::attempt::Attempt;
 use webhook_fn::callback::reason::Reason;
 
@@ -149,4 +149,9 @@ pub(crate) fn failed(reason: Reason, retry_after: Option<SignedDuration>) -> Att
         reason,
         retry_after,
     }
+}
+
+/// When every run begins.
+pub(crate) fn epoch() -> Timestamp {
+    Timestamp::constant(1_781_870_400, 123_456_789)
 }

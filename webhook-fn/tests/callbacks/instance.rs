@@ -8,8 +8,7 @@ use shared::instance::configuration::Configuration;
 use shared::instance::id::InstanceId;
 use shared::store::error::TableError;
 
-use crate::history::Owner;
-use crate::world::epoch;
+use crate::history::{Owner, epoch};
 
 /// Whether a notification is wanted.
 const ENABLED: &str = "event.notification.enabled";

@@ -12,7 +12,7 @@ use webhook_fn::callback::attempt::Attempt;
 use webhook_fn::callback::message::Message;
 use webhook_fn::callback::reason::Reason;
 
-use crate::history::{Act, Fault, History, Reply, Step, failed};
+use crate::history::{Act, Fault, History, Reply, Step, epoch, failed};
 use crate::instance::{self, Instances};
 use crate::queue::{Queue, Received};
 use crate::trace::Trace;
@@ -64,11 +64,6 @@ pub(crate) struct Event {
     /// How often something went wrong after which it may come once more.
     pub(crate) excuses: usize,
     posted: Option<String>,
-}
-
-/// When every run begins.
-pub(crate) fn epoch() -> Timestamp {
-    Timestamp::constant(1_781_870_400, 123_456_789)
 }
 
 impl World {

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use shared::close::span::floor;
 use shared::event::log_entry;
 
-use super::log::{Entry, Form};
-use super::{Close, Object, Place, TICK, Version, render};
+use super::entry::{Entry, Form};
+use super::render;
+use super::state::{Close, Object, Place, TICK, Version};
 use crate::history::{Delete, Edit, Make, Obscurity, Of, Stamp};
 
 /// Close's log shows everything within five minutes; of what is promised a little less.

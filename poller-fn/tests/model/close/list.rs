@@ -7,7 +7,7 @@ use shared::close::error::CloseError;
 use shared::close::list::{List, Listed};
 use shared::close::page::Page;
 
-use super::{Close, MAX_LIMIT, Version, rejected, shuffled};
+use super::state::{Close, MAX_LIMIT, Version, rejected, shuffled};
 use crate::history::Of;
 
 impl Close {

@@ -6,66 +6,16 @@ use shared::close::error::CloseError;
 use shared::close::event_log::LogPage;
 use shared::close::page::Page;
 
-use super::{Close, rejected};
-use crate::history::Obscurity;
+use super::entry::Form;
+use super::state::{Close, rejected};
 
 /// How long Close keeps an entry.
 pub(crate) const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// From which age on only an administrator's key sees what changed.
 const HIDING_AGE: SignedDuration = SignedDuration::from_hours(1);
 
-/// An entry.
-pub(crate) struct Entry {
-    pub(crate) id: String,
-    pub(crate) object: usize,
-    pub(crate) action: &'static str,
-    pub(crate) created: Timestamp,
-    pub(crate) obscurity: Option<Obscurity>,
-    /// It takes up later updates, and so comes anew.
-    pub(crate) forms: Vec<Form>,
-}
-
-/// An entry as it was for a while.
-pub(crate) struct Form {
-    pub(crate) own: Timestamp,
-    pub(crate) visible: Timestamp,
-    /// Of the object.
-    pub(crate) version: usize,
-    /// It is the change by which the object has its date.
-    pub(crate) is_stamping: bool,
-    pub(crate) shown: Box<RawValue>,
-    pub(crate) hidden: Box<RawValue>,
-}
-
 /// The place of an entry: its date, then its number.
-type Place = (Timestamp, usize);
-
-impl Entry {
-    pub(super) fn new(
-        number: usize,
-        object: usize,
-        action: &'static str,
-        created: Timestamp,
-    ) -> Self {
-        Self {
-            id: format!("ev_{number}"),
-            object,
-            action,
-            created,
-            obscurity: None,
-            forms: Vec::new(),
-        }
-    }
-
-    /// The date of its newest form.
-    pub(super) fn own_date(&self) -> Timestamp {
-        self.forms.last().map_or(self.created, |form| form.own)
-    }
-
-    fn seen_at(&self, time: Timestamp) -> Option<&Form> {
-        self.forms.iter().rev().find(|form| form.visible <= time)
-    }
-}
+type LogPlace = (Timestamp, usize);
 
 impl Close {
     pub(super) fn log_page(&self, page: &LogPage, now: Timestamp) -> Result<Page, CloseError> {
@@ -86,7 +36,7 @@ impl Close {
             .take_while(|((own, _), _)| from.is_none_or(|from| from <= *own))
             .collect();
         let end = start + rows.len();
-        let is_asked = |(own, _): Place| from.is_none_or(|from| from <= own);
+        let is_asked = |(own, _): LogPlace| from.is_none_or(|from| from <= own);
         let next = all
             .get(end)
             .filter(|(place, _)| !self.quirks.is_log_closed || is_asked(*place));
@@ -101,7 +51,7 @@ impl Close {
         })
     }
 
-    fn newest_first(&self, now: Timestamp) -> Vec<(Place, &Form)> {
+    fn newest_first(&self, now: Timestamp) -> Vec<(LogPlace, &Form)> {
         let entries = self.log.iter().enumerate();
         let visible = entries.filter_map(|(number, entry)| Some((number, entry.seen_at(now)?)));
         let kept = visible.filter(|(_, form)| now - RETENTION <= form.own);
@@ -117,7 +67,7 @@ impl Close {
         if is_hidden { &form.hidden } else { &form.shown }
     }
 
-    fn cursor(&self, (own, number): Place, end: usize) -> String {
+    fn cursor(&self, (own, number): LogPlace, end: usize) -> String {
         if self.quirks.is_log_counted {
             end.to_string()
         } else {
@@ -127,7 +77,7 @@ impl Close {
 }
 
 /// Where a cursor leads now.
-fn resume(cursor: &str, all: &[(Place, &Form)]) -> Result<usize, CloseError> {
+fn resume(cursor: &str, all: &[(LogPlace, &Form)]) -> Result<usize, CloseError> {
     let parsed = || match cursor.split_once('/') {
         None => Some(cursor.parse::<usize>().ok()?.min(all.len())),
         Some((own, number)) => {

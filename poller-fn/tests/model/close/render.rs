@@ -5,8 +5,8 @@ use jiff::tz::Offset;
 use serde_json::value::RawValue;
 use shared::json::path;
 
-use super::Object;
-use super::log::Entry;
+use super::entry::Entry;
+use super::state::Object;
 use crate::history::Obscurity;
 
 /// An object as the answers of searches and lists have it.

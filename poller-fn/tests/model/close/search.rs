@@ -7,27 +7,14 @@ use shared::close::page::Page;
 use shared::close::search::{Search, Searched, Selectors};
 use shared::close::span::Span;
 
-use super::{Close, MAX_LIMIT, Version, rejected, render, shuffled};
+use super::cursor::Cursor;
+use super::render;
+use super::state::{Close, MAX_LIMIT, Version, rejected, shuffled};
 use crate::history::Of;
 
 /// One walk by cursor ends here.
 const MAX_WALK: usize = 10_000;
 const CURSOR_LIFE: SignedDuration = SignedDuration::from_secs(30);
-
-/// Where a walk stands.
-#[derive(Clone)]
-pub(super) struct Cursor {
-    /// The search without its cursor.
-    search: Search,
-    salt: u64,
-    began: Timestamp,
-    after: Option<Place>,
-    returned: usize,
-    expires: Timestamp,
-}
-
-/// The place of an object in a walk: its date, then nothing that means anything.
-type Place = (Timestamp, u64, usize);
 
 impl Close {
     pub(super) fn search(&mut self, search: &Search, now: Timestamp) -> Result<Page, CloseError> {

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use jiff::Timestamp;
-use local_stack::function::Line;
-use local_stack::queue::message::Message;
+use local_stack::aws::lambda::function::Line;
+use local_stack::aws::sqs::queue::message::Message;
 use local_stack::stack::LocalStack;
 use serde::Deserialize;
 use serde_json::json;
@@ -20,10 +20,13 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{interval, sleep};
 
 mod ledger;
+mod manner;
 mod receivers;
+mod slot;
 
-use ledger::{Ledger, Slot};
-use receivers::{GOOD, Manner, RECEIVERS};
+use ledger::Ledger;
+use manner::{GOOD, Manner};
+use slot::{RECEIVERS, Slot};
 
 use crate::drain::float;
 use crate::ground::{instances, now, stack};

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use clap::Args;
 use jiff::SignedDuration;
-use local_stack::bus::event::Event;
-use local_stack::close::change::Change;
+use local_stack::aws::eventbridge::event::Event;
+use local_stack::close::data::change::Change;
 
 use crate::ground::{Ground, Polls, ago};
 use crate::peak;

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use jiff::{SignedDuration, Timestamp};
-use local_stack::binaries::Progress;
+use local_stack::aws::lambda::function::Function;
+use local_stack::aws::sdk;
 use local_stack::close::CloseSimulator;
 use local_stack::close::organization::Organization;
 use local_stack::close::settings::Settings;
-use local_stack::function::Function;
-use local_stack::sdk;
-use local_stack::stack::{Builder, LocalStack};
+use local_stack::stack::LocalStack;
+use local_stack::stack::binaries::Progress;
+use local_stack::stack::builder::Builder;
 use serde::Deserialize;
 use serde_json::json;
 use shared::instance::Instance;

@@ -1,7 +1,7 @@
 //! The memory of a function.
 
 use anyhow::{Context as _, Result};
-use local_stack::function::Function;
+use local_stack::aws::lambda::function::Function;
 
 /// The most that a process of the function ever had in memory, in MiB. Linux keeps it as `VmHWM`.
 pub(crate) fn memory(function: &Function) -> Result<f64> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use clap::Args;
 use jiff::SignedDuration;
-use local_stack::close::rate_limit::{RateLimit, ThrottleBody};
+use local_stack::close::settings::{RateLimit, ThrottleBody};
 
 use crate::drain::float;
 use crate::ground::{Ground, ago};

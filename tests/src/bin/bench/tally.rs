@@ -5,8 +5,8 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use local_stack::bus::event::Event;
-use local_stack::journal::Journal;
+use local_stack::aws::eventbridge::event::Event;
+use local_stack::control::journal::Journal;
 use serde::Deserialize;
 use tokio::sync::mpsc::UnboundedReceiver;
 

@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 use local_stack::close::CloseSimulator;
-use local_stack::close::change::Change;
+use local_stack::close::data::change::Change;
 use local_stack::close::organization::Organization;
-use local_stack::close::rate_limit::{RateLimit, ThrottleBody};
-use local_stack::close::settings::Settings;
+use local_stack::close::settings::{RateLimit, Settings, ThrottleBody};
 use serde_json::{Value, json};
 
-use crate::API_KEY;
+use crate::provision::API_KEY;
 
 /// Close's limits are higher; these are low enough to be met.
 const RATE_LIMIT: RateLimit = RateLimit {

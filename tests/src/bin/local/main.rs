@@ -15,16 +15,16 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use local_stack::binaries::Progress;
+use local_stack::aws::eventbridge::schedule::Mode;
+use local_stack::aws::sdk;
 use local_stack::close::CloseSimulator;
 use local_stack::close::activity::{self, Activity};
-use local_stack::close::change::Changed;
+use local_stack::close::data::change::Changed;
 use local_stack::close::settings::Settings;
-use local_stack::schedule::Mode;
-use local_stack::sdk;
 use local_stack::stack::LocalStack;
-use options::Options;
-use provision::{ORGANIZATION_SECRET, Provision, SIGNATURE_KEY, USER_SECRET};
+use local_stack::stack::binaries::Progress;
+use options::{Options, TICK};
+use provision::{API_KEY, ORGANIZATION_SECRET, Provision, SIGNATURE_KEY, USER_SECRET};
 use receiver::{Outcome, Receiver};
 use screen::Screen;
 use secrecy::ExposeSecret;
@@ -36,12 +36,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep};
 use watch::{Heard, Sources, watch};
 
-/// The key of the simulated organization.
-const API_KEY: &str = "api_local_simulated_key";
 /// Between two simulated changes, on average.
 const PERIOD: Duration = Duration::from_millis(800);
-/// The schedule's tick, unless it is kept as the template has it.
-const TICK: Duration = Duration::from_secs(2);
 /// A poll reads what is dated before its start in whole seconds, by Close's clock: this much later a change is read.
 const READABLE_AFTER: Duration = Duration::from_millis(1_100);
 /// Events and lines to keep; the run may last for days.

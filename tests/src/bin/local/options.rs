@@ -8,6 +8,9 @@ use clap::Parser;
 use jiff::SignedDuration;
 use secrecy::SecretString;
 
+/// The schedule's tick, unless it is kept as the template has it.
+pub(crate) const TICK: Duration = Duration::from_secs(2);
+
 /// Runs closeio-events on this machine, with a simulated Close, and prints each event as it reaches the bus.
 #[derive(Debug, Parser)]
 #[command(name = "cargo local", version)]

@@ -2,13 +2,16 @@
 
 use anyhow::{Context as _, Result, ensure};
 use jiff::Timestamp;
-use local_stack::sdk;
+use local_stack::aws::sdk;
 use local_stack::stack::LocalStack;
 use serde_json::{Map, Value, json};
 use shared::instance::Instance;
 use shared::instance::configuration::Configuration;
 use shared::instance::id::InstanceId;
 use shared::store::instances::InstanceTable;
+
+/// The key of the simulated organization.
+pub(crate) const API_KEY: &str = "api_local_simulated_key";
 
 /// What `Authorization` carries on this machine.
 pub(crate) const USER_SECRET: &str = "user-secret";

@@ -10,7 +10,7 @@ use local_stack::stack::LocalStack;
 use serde_json::{Value, json};
 use tokio::time::interval;
 
-use crate::TICK;
+use crate::options::TICK;
 
 /// Writes each line that functions write, with the function it is of, and each value that AWS would measure. Ends only with
 /// an error.

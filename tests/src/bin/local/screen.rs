@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use anyhow::Result;
-use local_stack::bus::event::Event;
+use local_stack::aws::eventbridge::event::Event;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use shared::json::path;

@@ -4,10 +4,11 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use anyhow::Result;
+use local_stack::aws::sqs::queue::message::Message;
 use local_stack::close::CloseSimulator;
-use local_stack::close::faults::{Fault, RequestMatch};
-use local_stack::close::rate_limit::ThrottleBody;
-use local_stack::queue::message::Message;
+use local_stack::close::faults::fault::CloseFault;
+use local_stack::close::faults::request_match::RequestMatch;
+use local_stack::close::settings::ThrottleBody;
 use local_stack::stack::LocalStack;
 use serde_json::json;
 use tokio::time::sleep;
@@ -25,13 +26,13 @@ pub(crate) async fn make(
 ) -> Result<Infallible> {
     sleep(QUIET).await;
     // Requests that a moment later would have been answered.
-    let throttled = Fault::throttled(Duration::from_millis(200), ThrottleBody::Empty);
+    let throttled = CloseFault::throttled(Duration::from_millis(200), ThrottleBody::Empty);
     close.fail(RequestMatch::to("/data/search/").times(12), throttled);
 
     sleep(QUIET).await;
     // Close is down. What it has to tell it tells later.
     let all = RequestMatch::to("*").times(usize::MAX);
-    close.fail(all, Fault::status(503));
+    close.fail(all, CloseFault::status(503));
     sleep(Duration::from_secs(45)).await;
     close.clear_faults();
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Result;
-use local_stack::bus::event::Event;
-use local_stack::function::Line;
+use local_stack::aws::eventbridge::event::Event;
+use local_stack::aws::lambda::function::Line;
 use shared::json::path;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep_until};

@@ -4,10 +4,10 @@ use anyhow::Context;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::super::activity_type::ActivityType;
-use super::super::change::Change;
-use super::super::record::{Family, Kind};
 use super::Organization;
+use crate::close::data::change::Change;
+use crate::close::data::objects::activity_type::ActivityType;
+use crate::close::data::objects::record::{Family, ObjectKind};
 
 impl Organization {
     /// Adds an activity to a lead and returns its id. Its kind is named as its list is: `call`, `status_change/lead`.
@@ -97,8 +97,8 @@ impl Organization {
     }
 }
 
-fn kind(name: &str) -> anyhow::Result<Kind> {
+fn kind(name: &str) -> anyhow::Result<ObjectKind> {
     let of = ActivityType::from_path(&format!("activity/{name}"));
     let of = of.with_context(|| format!("there are no activities of kind {name}"))?;
-    Ok(Kind::Activity(of))
+    Ok(ObjectKind::Activity(of))
 }

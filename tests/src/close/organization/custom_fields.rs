@@ -2,9 +2,9 @@
 
 use anyhow::Context;
 
-use super::super::custom_field::{self, CustomField};
-use super::super::ids;
 use super::Organization;
+use crate::close::data::ids;
+use crate::close::data::objects::custom_field::{self, CustomField};
 
 impl Organization {
     /// Defines a custom field of `lead`, `contact` or `opportunity` objects that holds one value, and returns its id.

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::super::change::Change;
-use super::super::entry::Entry;
 use super::Organization;
+use crate::close::data::change::Change;
+use crate::close::data::log::entry::LogEntry;
 
 impl Organization {
     /// The event log in the order in which things happened, with what the API does not show yet or no longer.
@@ -26,7 +26,7 @@ impl Organization {
     pub fn log(&self, entry: &Value, change: Change) -> anyhow::Result<()> {
         self.change(change, |tenant, moment| {
             let date = moment.logged_at.or(moment.date_updated);
-            let entry = Entry::foreign(entry, date.unwrap_or(moment.now))?;
+            let entry = LogEntry::foreign(entry, date.unwrap_or(moment.now))?;
             tenant.log_entry(entry, moment);
             Ok(())
         })

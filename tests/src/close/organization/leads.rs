@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::super::change::Change;
-use super::super::record::{Family, Kind};
 use super::Organization;
+use crate::close::data::change::Change;
+use crate::close::data::objects::record::{Family, ObjectKind};
 
 impl Organization {
     /// Creates a lead, with the contacts in the list `contacts` of its fields, and returns its id.
@@ -104,7 +104,7 @@ impl Organization {
         fields: Value,
         change: Change,
     ) -> anyhow::Result<String> {
-        self.create_of(Kind::Contact, lead_id, fields, change)
+        self.create_of(ObjectKind::Contact, lead_id, fields, change)
     }
 
     /// Adds many contacts to a lead, at one moment or spread, and returns their ids.
@@ -119,7 +119,7 @@ impl Organization {
         change: Change,
     ) -> anyhow::Result<Vec<String>> {
         let fields = |n| json!({ "name": format!("Contact {n}") });
-        self.create_many_of(Kind::Contact, lead_id, count, fields, change)
+        self.create_many_of(ObjectKind::Contact, lead_id, count, fields, change)
     }
 
     /// Changes fields of a contact and returns its `date_updated`; its lead is stamped some milliseconds later.

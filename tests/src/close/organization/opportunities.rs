@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::super::change::Change;
-use super::super::record::{Family, Kind};
 use super::Organization;
+use crate::close::data::change::Change;
+use crate::close::data::objects::record::{Family, ObjectKind};
 
 impl Organization {
     /// Adds an opportunity to a lead and returns its id.
@@ -19,7 +19,7 @@ impl Organization {
         fields: Value,
         change: Change,
     ) -> anyhow::Result<String> {
-        self.create_of(Kind::Opportunity, lead_id, fields, change)
+        self.create_of(ObjectKind::Opportunity, lead_id, fields, change)
     }
 
     /// Adds many opportunities to a lead, at one moment or spread, and returns their ids.
@@ -34,7 +34,7 @@ impl Organization {
         change: Change,
     ) -> anyhow::Result<Vec<String>> {
         let fields = |n| json!({ "note": format!("Opportunity {n}"), "value": 100 * n });
-        self.create_many_of(Kind::Opportunity, lead_id, count, fields, change)
+        self.create_many_of(ObjectKind::Opportunity, lead_id, count, fields, change)
     }
 
     /// Changes fields of an opportunity and returns its `date_updated`.

@@ -4,10 +4,10 @@ use anyhow::Context;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::super::change::Change;
-use super::super::record::{Family, Kind};
-use super::super::task_type::TaskType;
 use super::Organization;
+use crate::close::data::change::Change;
+use crate::close::data::objects::record::{Family, ObjectKind};
+use crate::close::data::objects::task_type::TaskType;
 
 impl Organization {
     /// Adds a task of this `_type` to a lead and returns its id; `lead` is the type that people make.
@@ -82,8 +82,8 @@ impl Organization {
     }
 }
 
-fn kind(of_type: &str) -> anyhow::Result<Kind> {
+fn kind(of_type: &str) -> anyhow::Result<ObjectKind> {
     let of = TaskType::from_name(of_type);
     let of = of.with_context(|| format!("there are no tasks of type {of_type}"))?;
-    Ok(Kind::Task(of))
+    Ok(ObjectKind::Task(of))
 }

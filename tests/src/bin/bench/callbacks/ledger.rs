@@ -5,11 +5,8 @@ use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::receivers::{Manner, RECEIVERS};
-
-/// A place in the order of the events: the receivers have theirs in turns. The event's id is made of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Slot(pub(crate) usize);
+use super::manner::Manner;
+use super::slot::Slot;
 
 /// All events of a run.
 #[derive(Debug, Default)]
@@ -33,28 +30,6 @@ pub(crate) struct Counts {
     pub(crate) repeated: usize,
     /// Those that have not come and are in a queue.
     pub(crate) queued: usize,
-}
-
-impl Slot {
-    /// Whose event it is.
-    pub(crate) fn receiver(self) -> usize {
-        self.0 % RECEIVERS
-    }
-
-    /// How many slots that receiver had before.
-    pub(crate) fn turn(self) -> usize {
-        self.0 / RECEIVERS
-    }
-
-    /// The event's id.
-    pub(crate) fn to_id(self) -> String {
-        format!("{:032x}", self.0)
-    }
-
-    /// The slot of an event's id.
-    pub(crate) fn read(id: &str) -> Option<Self> {
-        usize::from_str_radix(id, 16).ok().map(Self)
-    }
 }
 
 impl Ledger {

@@ -1,4 +1,4 @@
-//! Applications at callback URLs of this machine: most are good, and some are not.
+//! Applications at callback URLs of this machine.
 
 use std::future::pending;
 use std::net::Ipv4Addr;
@@ -12,40 +12,13 @@ use axum::{Router, serve};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
-use super::ledger::{Ledger, Slot};
+use super::ledger::Ledger;
+use super::manner::Manner;
+use super::slot::Slot;
 
-/// How many there are.
-pub(crate) const RECEIVERS: usize = 50;
-/// How many of them are good.
-pub(crate) const GOOD: usize = 35;
 /// What a good application takes to answer. Without it the time of a delivery would be scheduling noise, and so its ratio.
 const ANSWER: Duration = Duration::from_millis(50);
 const SLOW_ANSWER: Duration = Duration::from_secs(3);
-
-/// How a receiver answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Manner {
-    /// With 200, soon.
-    Good,
-    /// Not at all.
-    Silent,
-    /// With 200, late.
-    Slow,
-    /// With 500 to every second event whenever that comes, and with 200 to the others.
-    Refusing,
-}
-
-impl Manner {
-    /// Of ten neighbours seven are good, and the others are each of another kind.
-    pub(crate) fn of(slot: Slot) -> Self {
-        match slot.receiver() % 10 {
-            7 => Self::Silent,
-            8 => Self::Slow,
-            9 => Self::Refusing,
-            _ => Self::Good,
-        }
-    }
-}
 
 /// Starts the receivers, which note in the ledger what they take. Returns the URL below which each has its own.
 pub(crate) async fn start(ledger: Arc<Ledger>) -> Result<String> {
