@@ -12,6 +12,7 @@ use crate::instance::health::Health;
 use crate::instance::id::InstanceId;
 
 pub mod backfill;
+pub mod callback_origin;
 pub mod callback_state;
 pub mod configuration;
 pub mod health;
@@ -19,6 +20,7 @@ pub mod id;
 pub mod last_poll;
 pub mod policy;
 pub mod settings;
+pub mod signature_keys;
 
 /// The hash of no token.
 const NO_TOKEN: &str = "-";

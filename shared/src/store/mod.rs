@@ -1,5 +1,6 @@
 //! The tables in DynamoDB.
 
+pub mod conflicts;
 pub mod error;
 pub mod instances;
 pub mod ledger;

@@ -1,5 +1,6 @@
 //! What is noted at an instance of how its callback fares.
 
+use shared::store::conflicts::Conflicts;
 use shared::store::error::TableError;
 
 use super::batch::Batch;
@@ -9,7 +10,6 @@ use super::disposition::Disposition;
 use super::message::Message;
 use super::outside::Outside;
 use super::reason::Reason;
-use crate::conflicts::Conflicts;
 
 /// Notes how a callback fares. If it cannot be noted, the notifications are where they should be all the same.
 pub async fn store<O: Outside>(batch: Batch<'_, O>, recipient: &Recipient, note: CallbackNote) {

@@ -3,13 +3,13 @@
 use secrecy::ExposeSecret;
 use shared::close::webhook::CreatedSubscription;
 use shared::instance::settings::{Settings, field};
+use shared::instance::signature_keys::rotate;
 use shared::instance::{FormerSubscription, Instance};
 use shared::polling::field_error::FieldError;
 use shared::polling::warnings::Warnings;
 use url::Url;
 
 use super::request::CheckedRequest;
-use super::signature_keys::rotate;
 use super::{subscribe, view};
 use crate::app::App;
 use crate::http::call::Call;

@@ -5,13 +5,14 @@ use shared::instance::backfill::{Backfill, BackfillStatus};
 use shared::instance::settings::Settings;
 use shared::instance::{Instance, Phase};
 use shared::polling::resource::Resource;
+use shared::store::conflicts::Conflicts;
 
 use super::backfill_request::{self, BackfillRequest};
 use super::find::find_by_account;
 use super::members::parse_object;
 use super::view;
 use crate::app::App;
-use crate::conflicts::Conflicts;
+use crate::conflicts::resolve;
 use crate::http::authorization::Credentials;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
@@ -52,7 +53,7 @@ pub async fn backfill(
             .request_backfill(instance.id, &backfill, now)
             .await;
         // On a conflict something of what was checked may be so no longer.
-        if conflicts.resolve(stored)?.is_some() {
+        if resolve(&mut conflicts, stored)?.is_some() {
             tracing::info!(instance.id = %instance.id, resource = backfill.resource, "a backfill was asked for");
             return Ok(accepted(&backfill));
         }

@@ -1,10 +1,11 @@
 //! The secrets of a callback belong to the origin they were given for.
 
 use serde_json::{Map, Value};
+use shared::instance::callback_origin;
 use shared::instance::configuration::{Configuration, MASK};
 use shared::instance::settings::field;
 use shared::polling::field_error::FieldError;
-use url::{Origin, Url};
+use url::Origin;
 
 /// The secrets that a receiver sees, or that prove a notification to it. Answers mask each.
 const SECRETS: [&str; 3] = [
@@ -14,34 +15,19 @@ const SECRETS: [&str; 3] = [
 ];
 
 /// Refuses a change that sends stored secrets to another origin. `given` is the request's configuration, `new` the
-/// configuration that results. A secret is given anew by its own text, not by [`MASK`] nor by silence. While there is no
-/// callback URL, the origin is unknown, so a URL that follows is another.
+/// configuration that results. A secret is given anew by its own text, not by [`MASK`] nor by silence.
 pub fn refuse_another_origin(
     old: &Configuration,
     given: &Map<String, Value>,
     new: &Configuration,
 ) -> Vec<FieldError> {
-    let Some(origin) = other_origin(old, new) else {
+    let Some(origin) = callback_origin::other(old, new) else {
         return Vec::new();
     };
     let kept = SECRETS.into_iter().filter(|key| {
         old.get(key).is_some() && new.get(key).is_some() && !is_given(given.get(*key))
     });
     kept.map(|key| refusal(key, &origin)).collect()
-}
-
-/// Whether the callback URL of `new` has another origin than that of `old`.
-pub fn is_another_origin(old: &Configuration, new: &Configuration) -> bool {
-    other_origin(old, new).is_some()
-}
-
-fn other_origin(old: &Configuration, new: &Configuration) -> Option<Origin> {
-    origin(new).filter(|new| origin(old).as_ref() != Some(new))
-}
-
-fn origin(configuration: &Configuration) -> Option<Origin> {
-    let url = Url::parse(configuration.get(field::CALLBACK_URL)?).ok()?;
-    Some(url.origin())
 }
 
 fn is_given(value: Option<&Value>) -> bool {

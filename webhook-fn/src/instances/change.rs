@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use shared::instance::Instance;
+use shared::store::conflicts::Conflicts;
 
 use super::apply::{Changed, apply};
 use super::find::find_ready_by_account;
@@ -10,7 +11,7 @@ use super::settle::{Settled, settle, settle_after};
 use super::subscribe::unsettled;
 use super::view;
 use crate::app::App;
-use crate::conflicts::Conflicts;
+use crate::conflicts::resolve;
 use crate::http::authorization::Credentials;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
@@ -93,7 +94,7 @@ async fn try_change(
         let old = find_ready_by_account(app, credentials, id).await?;
         let request = read(&old)?;
         let changed = apply(app, call, &old, request, concerns_close).await;
-        if let Some(changed) = conflicts.resolve(changed)? {
+        if let Some(changed) = resolve(&mut conflicts, changed)? {
             return Ok(changed);
         }
     }

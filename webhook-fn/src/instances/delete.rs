@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 use shared::instance::settings::Settings;
 use shared::instance::{Instance, Phase};
 use shared::polling::warnings::Warnings;
+use shared::store::conflicts::Conflicts;
 
 use super::find::find_any_by_account;
 use super::view;
 use crate::app::App;
-use crate::conflicts::Conflicts;
+use crate::conflicts::resolve;
 use crate::http::authorization::Credentials;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
@@ -57,7 +58,7 @@ async fn retire(
             .replace(&retired, false, call.clock.now())
             .await;
         app.cache.remove(retired.id);
-        if conflicts.resolve(stored)?.is_some() {
+        if resolve(&mut conflicts, stored)?.is_some() {
             return Ok(retired);
         }
     }

@@ -4,13 +4,14 @@ use serde_json::Value;
 use shared::instance::Instance;
 use shared::instance::settings::Settings;
 use shared::polling::warnings::Warnings;
+use shared::store::conflicts::Conflicts;
 
 use super::find::find_ready;
 use super::settle::{settle, settle_after};
 use super::subscribe::{store, unsettled};
 use super::view;
 use crate::app::App;
-use crate::conflicts::Conflicts;
+use crate::conflicts::resolve;
 use crate::http::authorization::Credentials;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
@@ -83,7 +84,7 @@ async fn store_enabled(
             }
             stored => stored,
         };
-        if conflicts.resolve(stored)?.is_some() {
+        if resolve(&mut conflicts, stored)?.is_some() {
             return Ok((new, settings));
         }
     }

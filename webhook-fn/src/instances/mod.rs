@@ -14,7 +14,6 @@ pub mod members;
 pub mod read;
 pub mod request;
 pub mod settle;
-pub mod signature_keys;
 pub mod subscribe;
 pub mod token;
 pub mod view;

@@ -4,12 +4,12 @@ use serde_json::Value;
 use shared::close::webhook::{SubscribedEvent, SubscriptionStatus, Wanted};
 use shared::instance::id::InstanceId;
 use shared::instance::settings::Settings;
+use shared::instance::signature_keys::rotate;
 use shared::instance::{Instance, Phase};
+use shared::store::conflicts::Conflicts;
 
-use super::signature_keys::rotate;
 use super::{subscribe, view};
 use crate::app::App;
-use crate::conflicts::Conflicts;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
 use crate::subscription::at_close;

@@ -6,12 +6,13 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use shared::instance::Instance;
 use shared::instance::id::InstanceId;
+use shared::instance::signature_keys::rotate;
+use shared::store::conflicts::Conflicts;
 use shared::store::error::TableError;
 
 use super::find::find_ready;
-use super::signature_keys::rotate;
 use crate::app::App;
-use crate::conflicts::Conflicts;
+use crate::conflicts::resolve;
 use crate::http::authorization::{Credentials, hash_token};
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
@@ -54,7 +55,7 @@ async fn store_token(
             Err(TableError::Conflict) if has_hash(app, &instance, hash).await? => Ok(()),
             stored => stored,
         };
-        if conflicts.resolve(stored)?.is_some() {
+        if resolve(&mut conflicts, stored)?.is_some() {
             return Ok(instance.id);
         }
     }

@@ -1,11 +1,10 @@
 //! Which signature keys an instance takes, and which sign its notifications, while one is being replaced.
 
+use crate::instance::callback_origin;
+use crate::instance::settings::{callback, field};
+use crate::instance::{Instance, PreviousKey};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
-use shared::instance::settings::{callback, field};
-use shared::instance::{Instance, PreviousKey};
-
-use super::callback_secrets::is_another_origin;
 
 /// Close retries a delivery for so long, and may have signed it with the old key. A receiver gets as long to learn a new one.
 const OVERLAP: SignedDuration = SignedDuration::from_hours(72);
@@ -23,7 +22,8 @@ pub fn rotate(old: &Instance, new: &mut Instance, now: Timestamp) {
         now,
     );
     // Signatures of an old key are for whoever knows that key.
-    new.previous_callback_keys = if is_another_origin(&old.configuration, &new.configuration) {
+    let other = callback_origin::other(&old.configuration, &new.configuration);
+    new.previous_callback_keys = if other.is_some() {
         Vec::new()
     } else {
         let key = |of: &Instance| callback::signature_key(&of.configuration, &of.token_hash);
@@ -62,11 +62,10 @@ fn beside(
 
 #[cfg(test)]
 mod tests {
-    use jiff::{SignedDuration, Timestamp};
-    use shared::instance::configuration::Configuration;
-    use shared::instance::{Instance, PreviousKey};
-
     use super::rotate;
+    use crate::instance::configuration::Configuration;
+    use crate::instance::{Instance, PreviousKey};
+    use jiff::{SignedDuration, Timestamp};
 
     const HOUR: SignedDuration = SignedDuration::from_hours(1);
     const WEBHOOK_KEY: &str = "event.webhook.signature.key";
