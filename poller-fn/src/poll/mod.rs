@@ -21,7 +21,6 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use shared::close::client::Account;
 use shared::function::clock::Clock;
 use shared::instance::health::Health;
 use shared::instance::id::InstanceId;
@@ -118,10 +117,7 @@ impl<O: Outside> Poll<'_, O> {
         let Some(polling) = &settings.polling else {
             return Ok(());
         };
-        let account = Account {
-            base_url: &settings.base_url,
-            api_key: &settings.api_key,
-        };
+        let account = settings.account();
         if self.health.is_suspended() {
             session.outside.probe(account).await?;
         }

@@ -45,6 +45,14 @@ pub struct Account<'a> {
     pub api_key: &'a SecretString,
 }
 
+impl Account<'_> {
+    /// Whether both speak to Close with one key at one address.
+    pub fn is(self, other: Account<'_>) -> bool {
+        self.base_url == other.base_url
+            && self.api_key.expose_secret() == other.api_key.expose_secret()
+    }
+}
+
 /// What Close answered and when, by its own clock.
 #[derive(Debug, Default)]
 pub struct Answer<T> {

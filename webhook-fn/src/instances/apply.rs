@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
 use crate::subscription::at_close;
-use crate::subscription::plan::{self, Step, account, is_same_account};
+use crate::subscription::plan::{self, Step};
 
 /// A change that was stored.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ pub async fn apply(
         Some(created) => {
             subscribe::adopt(&mut new, created);
             // With the same key the old subscription is gone at Close, or locked: that key could not remove it later either.
-            !is_same_account(&old_settings, &settings)
+            !old_settings.account().is(settings.account())
         }
         None if step == Step::Remove => {
             new.subscription_id = None;
@@ -126,7 +126,7 @@ async fn prepare(
     let (Step::Create(events) | Step::Cover(events)) = step else {
         return Ok(None);
     };
-    let account = account(settings);
+    let account = settings.account();
     let own = old.subscription_id.as_deref();
     if let Some(id) = own
         // Another key may be one of the same organization's.
@@ -136,7 +136,8 @@ async fn prepare(
     }
     let url = view::webhook_url(old, &call.public_url);
     let before = at_close::ids_at(app, account, &url).await?;
-    let former = (!is_same_account(old_settings, settings)).then(|| plan::account(old_settings));
+    let old_account = old_settings.account();
+    let former = (!account.is(old_account)).then_some(old_account);
     subscribe::create(app, account, old.id, &url, events, &before, former).await
 }
 

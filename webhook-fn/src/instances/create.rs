@@ -16,7 +16,6 @@ use crate::http::authorization::{Credentials, hash_token};
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
 use crate::subscription::describe;
-use crate::subscription::plan::account;
 
 /// The chance that an id is taken is one in a million even with ten billion instances.
 const MAX_DRAWS: usize = 5;
@@ -106,7 +105,7 @@ async fn subscribe(
     events: &[SubscribedEvent],
 ) -> Result<CreatedSubscription, HandlerError> {
     let url = view::webhook_url(instance, &call.public_url);
-    let account = account(settings);
+    let account = settings.account();
     let created = subscribe::create(app, account, instance.id, &url, events, &[], None).await?;
     let created = created.ok_or(TableError::Conflict)?;
     subscribe::adopt(instance, &created);

@@ -13,7 +13,6 @@ use crate::conflicts::resolve;
 use crate::http::authorization::Credentials;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
-use crate::subscription::plan::account;
 use crate::subscription::removal::{self, Staying};
 
 /// Removes an instance with its subscription and all that polling knows of it. If it breaks off on the way, the same
@@ -80,7 +79,7 @@ async fn remove_subscriptions(
     };
     let id = instance.subscription_id.as_deref();
     if id.is_some() || settings.subscription.is_some() {
-        removal::remove_all(app, account(&settings), id, &url, None, &mut staying).await?;
+        removal::remove_all(app, settings.account(), id, &url, None, &mut staying).await?;
     }
     Ok(staying)
 }

@@ -11,7 +11,6 @@ use crate::http::authorization::Credentials;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
 use crate::subscription::describe;
-use crate::subscription::plan::account;
 
 /// Shows an instance, its secrets masked, and what Close says of its subscription.
 ///
@@ -31,7 +30,7 @@ pub async fn read(
     let webhook = match (&instance.subscription_id, former) {
         (Some(id), _) => {
             let wanted = settings.subscription.as_deref().unwrap_or_default();
-            Some(describe::describe(app, account(&settings), id, wanted).await)
+            Some(describe::describe(app, settings.account(), id, wanted).await)
         }
         // While it is being set up, there is none yet.
         (None, _) if settings.subscription.is_some() && instance.phase == Phase::Ready => {

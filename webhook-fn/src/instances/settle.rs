@@ -13,7 +13,6 @@ use crate::app::App;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
 use crate::subscription::at_close;
-use crate::subscription::plan::{account, is_same_account};
 use crate::subscription::removal::{self, Staying};
 
 /// What came of it.
@@ -79,7 +78,7 @@ fn says_the_same(one: (&Instance, &Settings), other: (&Instance, &Settings)) -> 
     one.subscription_id == other.subscription_id
         && one.disabled == other.disabled
         && settings.subscription == other_settings.subscription
-        && is_same_account(settings, other_settings)
+        && settings.account().is(other_settings.account())
 }
 
 fn status(instance: &Instance) -> SubscriptionStatus {
@@ -109,7 +108,7 @@ async fn bring(
             status,
         };
         if let Some(named) = named {
-            let (account, staying) = (account(settings), &mut settled.staying);
+            let (account, staying) = (settings.account(), &mut settled.staying);
             settled.webhook = at_close::ensure(app, account, named, &wanted, staying).await?;
         }
         if settled.webhook.is_none() {
@@ -146,7 +145,7 @@ async fn renew(
     url: &str,
     events: &[SubscribedEvent],
 ) -> Result<(), HandlerError> {
-    let account = account(settings);
+    let account = settings.account();
     let before = at_close::ids_at(app, account, url).await?;
     let created = subscribe::create(app, account, instance.id, url, events, &before, None).await;
     let created = match created {

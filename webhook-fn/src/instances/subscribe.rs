@@ -16,7 +16,6 @@ use crate::app::App;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
 use crate::subscription::error::to_handler_error;
-use crate::subscription::plan::account;
 use crate::subscription::{at_close, removal};
 
 /// Has Close make a subscription of `url` for the instance `id`. One that Close has already, for the same URL and events, is
@@ -148,7 +147,7 @@ pub async fn store(
     app.cache.remove(instance.id);
     match (stored, created) {
         (Err(error), Some(created)) => {
-            keep_or_remove(app, account(settings), instance.id, created, error.into()).await
+            keep_or_remove(app, settings.account(), instance.id, created, error.into()).await
         }
         (stored, _) => Ok(stored?),
     }

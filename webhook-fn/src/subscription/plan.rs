@@ -1,7 +1,5 @@
 //! What a change of an instance means for its subscription.
 
-use secrecy::ExposeSecret;
-use shared::close::client::Account;
 use shared::close::webhook::SubscribedEvent;
 use shared::instance::settings::Settings;
 
@@ -18,24 +16,13 @@ pub enum Step<'a> {
     Remove,
 }
 
-/// The account that an instance's settings name.
-pub fn account(settings: &Settings) -> Account<'_> {
-    Account {
-        base_url: &settings.base_url,
-        api_key: &settings.api_key,
-    }
-}
-
-/// Whether both speak to Close with one key at one address.
-pub fn is_same_account(one: &Settings, other: &Settings) -> bool {
-    one.base_url == other.base_url && one.api_key.expose_secret() == other.api_key.expose_secret()
-}
-
 /// Decides what is to be done at Close when `old` becomes `new`. `has_subscription` says whether there is one now.
 pub fn step<'a>(old: &Settings, has_subscription: bool, new: &'a Settings) -> Step<'a> {
     match &new.subscription {
         None if has_subscription => Step::Remove,
-        Some(events) if !has_subscription || !is_same_account(old, new) => Step::Create(events),
+        Some(events) if !has_subscription || !old.account().is(new.account()) => {
+            Step::Create(events)
+        }
         Some(events) if old.subscription.as_ref() != Some(events) => Step::Cover(events),
         Some(_) | None => Step::Keep,
     }

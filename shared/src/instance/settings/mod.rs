@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use self::callback::{Callback, CallbackReader};
 use crate::close::base_url::{at_present_host, normalize};
+use crate::close::client::Account;
 use crate::close::timestamp;
 use crate::close::webhook::SubscribedEvent;
 use crate::instance::configuration::Configuration;
@@ -98,6 +99,14 @@ impl Settings {
             Ok(settings)
         } else {
             Err(reader.errors)
+        }
+    }
+
+    /// The account at Close.
+    pub fn account(&self) -> Account<'_> {
+        Account {
+            base_url: &self.base_url,
+            api_key: &self.api_key,
         }
     }
 }
