@@ -7,6 +7,7 @@
 //! - [`function`]: what a Lambda function needs: environment, clock, logging, metrics, AWS.
 //! - [`event`]: a change and its event, and [`event::bus`], which publishes it.
 //! - [`store`]: the tables in DynamoDB.
+//! - [`subscription`]: an instance's webhook subscription at Close.
 //!
 //! Three adapters do I/O: [`event::bus`], [`store`] and [`close::client`]. Only [`function::env`] reads the environment, and only
 //! [`function::clock`] the time.
@@ -18,4 +19,5 @@ pub mod instance;
 pub mod json;
 pub mod polling;
 pub mod store;
+pub mod subscription;
 pub mod text;

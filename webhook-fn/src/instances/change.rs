@@ -3,6 +3,7 @@
 use serde_json::Value;
 use shared::instance::Instance;
 use shared::store::conflicts::Conflicts;
+use shared::subscription::state::SubscriptionState;
 
 use super::apply::{Changed, apply};
 use super::find::find_ready_by_account;
@@ -15,7 +16,6 @@ use crate::conflicts::resolve;
 use crate::http::authorization::Credentials;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
-use crate::subscription::describe;
 
 /// Replaces an instance by the one in the body.
 ///
@@ -74,7 +74,7 @@ async fn change(
     if view::has_subscription(&instance, &settings) {
         let settled = follow(app, call, &instance, concerns_close).await?;
         settled.staying.warn(&mut warnings);
-        view::set_webhook(&mut answer, settled.webhook);
+        view::set_webhook(&mut answer, settled.subscription.as_ref());
     }
     view::set_warnings(&mut answer, warnings);
     tracing::info!(instance.id = id, "changed");
@@ -119,9 +119,9 @@ async fn follow(
         Err(error) if !concerns_close => {
             let reason = error.cause().unwrap_or_else(|| error.to_string());
             tracing::warn!(instance.id = %instance.id, reason, "the subscription at Close may differ from the instance's");
-            let id = instance.subscription_id.as_deref();
+            let id = instance.subscription_id.clone();
             Ok(Settled {
-                webhook: Some(describe::unknown(id, &reason)),
+                subscription: Some(SubscriptionState::Unknown { id, reason }),
                 ..Settled::default()
             })
         }

@@ -2,11 +2,12 @@
 
 use secrecy::ExposeSecret;
 use serde_json::Value;
-use shared::close::webhook::{CreatedSubscription, SubscribedEvent, SubscriptionStatus};
+use shared::close::webhook::{CreatedSubscription, SubscribedEvent};
 use shared::instance::id::{InstanceId, MAX_INSTANCE_ID};
 use shared::instance::settings::Settings;
 use shared::instance::{Instance, Phase};
 use shared::store::error::TableError;
+use shared::subscription::state::{SubscriptionAtClose, SubscriptionState};
 
 use super::request::{self, CheckedRequest};
 use super::token::random_token;
@@ -15,7 +16,6 @@ use crate::app::App;
 use crate::http::authorization::{Credentials, hash_token};
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
-use crate::subscription::describe;
 
 /// The chance that an id is taken is one in a million even with ten billion instances.
 const MAX_DRAWS: usize = 5;
@@ -45,14 +45,14 @@ pub async fn create(
     if settings.subscription.is_some() {
         instance.phase = Phase::Provisioning;
     }
-    let webhook = match provision(app, call, &mut instance, &settings).await {
-        Ok(webhook) => webhook,
+    let subscription = match provision(app, call, &mut instance, &settings).await {
+        Ok(subscription) => subscription,
         Err(error) => return Err(undo(app, &instance, error).await),
     };
     tracing::info!(instance.id = %instance.id, polled = settings.polling.is_some(), "provisioned");
     let mut answer = view::to_json(&instance, &settings, &call.public_url);
     answer["token"] = Value::String(token.expose_secret().to_owned());
-    view::set_webhook(&mut answer, webhook);
+    view::set_webhook(&mut answer, subscription.as_ref());
     view::set_warnings(&mut answer, warnings);
     Ok(answer)
 }
@@ -63,15 +63,14 @@ async fn provision(
     call: &Call<'_>,
     instance: &mut Instance,
     settings: &Settings,
-) -> Result<Option<Value>, HandlerError> {
+) -> Result<Option<SubscriptionState>, HandlerError> {
     insert(app, instance, settings).await?;
     let Some(events) = &settings.subscription else {
         return Ok(None);
     };
     let created = subscribe(app, call, instance, settings, events).await?;
-    let refused = describe::refused(events, &created.events);
-    let status = SubscriptionStatus::Active.as_str();
-    Ok(Some(describe::described(&created.id, status, &refused)))
+    let subscription = SubscriptionAtClose::created(&created, events);
+    Ok(Some(SubscriptionState::AtClose(subscription)))
 }
 
 async fn insert(

@@ -56,7 +56,7 @@ async fn set(
         let settled = settled.map_err(|error| unsettled(instance.id, error))?;
         let mut warnings = Warnings::default();
         settled.staying.warn(&mut warnings);
-        view::set_webhook(&mut answer, settled.webhook);
+        view::set_webhook(&mut answer, settled.subscription.as_ref());
         view::set_warnings(&mut answer, warnings);
     }
     tracing::info!(instance.id = %instance.id, disabled, "enabled or disabled");

@@ -18,3 +18,4 @@ pub mod subscribe;
 pub mod token;
 pub mod view;
 pub mod warnings;
+pub mod webhook_view;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use shared::instance::Phase;
 use shared::instance::settings::Settings;
+use shared::subscription::state::SubscriptionState;
 
 use super::find::find;
 use super::view;
@@ -27,19 +28,19 @@ pub async fn read(
         Settings::stored(&instance.configuration).map_err(HandlerError::Configuration)?;
     let mut answer = view::to_json(&instance, &settings, &call.public_url);
     let former = instance.former_subscriptions.last();
-    let webhook = match (&instance.subscription_id, former) {
+    let subscription = match (&instance.subscription_id, former) {
         (Some(id), _) => {
             let wanted = settings.subscription.as_deref().unwrap_or_default();
             Some(describe::describe(app, settings.account(), id, wanted).await)
         }
         // While it is being set up, there is none yet.
         (None, _) if settings.subscription.is_some() && instance.phase == Phase::Ready => {
-            Some(describe::missing(None))
+            Some(SubscriptionState::Missing { id: None })
         }
         // It is not wanted any more, but there.
         (None, Some(former)) => Some(describe::describe_former(app, former).await),
         (None, None) => None,
     };
-    view::set_webhook(&mut answer, webhook);
+    view::set_webhook(&mut answer, subscription.as_ref());
     Ok(answer)
 }

@@ -1,12 +1,12 @@
 //! The subscription at Close, brought to what is stored.
 
-use serde_json::Value;
 use shared::close::webhook::{SubscribedEvent, SubscriptionStatus, Wanted};
 use shared::instance::id::InstanceId;
 use shared::instance::settings::Settings;
 use shared::instance::signature_keys::rotate;
 use shared::instance::{Instance, Phase};
 use shared::store::conflicts::Conflicts;
+use shared::subscription::state::SubscriptionState;
 
 use super::{subscribe, view};
 use crate::app::App;
@@ -19,7 +19,7 @@ use crate::subscription::removal::{self, Staying};
 #[derive(Debug, Default)]
 pub struct Settled {
     /// How the subscription is, if there is one.
-    pub webhook: Option<Value>,
+    pub subscription: Option<SubscriptionState>,
     /// What stays at Close beside it.
     pub staying: Staying,
 }
@@ -99,7 +99,7 @@ async fn bring(
 ) -> Result<(), HandlerError> {
     let url = view::webhook_url(instance, &call.public_url);
     let named = instance.subscription_id.as_deref();
-    settled.webhook = None;
+    settled.subscription = None;
     if let Some(events) = &settings.subscription {
         let status = status(instance);
         let wanted = Wanted {
@@ -109,9 +109,9 @@ async fn bring(
         };
         if let Some(named) = named {
             let (account, staying) = (settings.account(), &mut settled.staying);
-            settled.webhook = at_close::ensure(app, account, named, &wanted, staying).await?;
+            settled.subscription = at_close::ensure(app, account, named, &wanted, staying).await?;
         }
-        if settled.webhook.is_none() {
+        if settled.subscription.is_none() {
             return renew(app, call, instance, settings, &url, events).await;
         }
     }

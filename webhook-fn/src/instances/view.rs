@@ -9,8 +9,9 @@ use shared::instance::settings::{Settings, field};
 use shared::instance::{Instance, Phase};
 use shared::json;
 use shared::polling::warnings::Warnings;
+use shared::subscription::state::SubscriptionState;
 
-use crate::subscription::describe;
+use super::webhook_view;
 
 /// The instance as JSON, its secrets masked, with the URL that Close must post to, and, where there is something to say of
 /// them, how Close answers its polls, what the last one found, how its backfill stands and how its notifications fare.
@@ -81,14 +82,14 @@ fn lacks_subscription(instance: &Instance, settings: &Settings) -> bool {
 }
 
 /// Adds to an instance as JSON how its subscription is. While it is missing, nothing comes in.
-pub fn set_webhook(answer: &mut Value, webhook: Option<Value>) {
-    let Some(webhook) = webhook else {
+pub fn set_webhook(answer: &mut Value, subscription: Option<&SubscriptionState>) {
+    let Some(subscription) = subscription else {
         return;
     };
-    if webhook["status"] == describe::MISSING {
+    if matches!(subscription, SubscriptionState::Missing { .. }) {
         answer["valid"] = Value::Bool(false);
     }
-    answer["webhook"] = webhook;
+    answer["webhook"] = webhook_view::to_json(subscription);
 }
 
 /// Adds to an instance as JSON what of the request had no effect.

@@ -1,15 +1,14 @@
 //! Subscriptions made and changed at Close.
 
-use serde_json::Value;
 use shared::close::client::Account;
 use shared::close::error::CloseError;
 use shared::close::webhook::{
     CreatedSubscription, ListedEvent, ListedSubscription, SubscribedEvent, Wanted,
 };
+use shared::subscription::offer;
+use shared::subscription::state::{SubscriptionAtClose, SubscriptionState};
 
-use super::describe::{described, locked, refused};
 use super::error::{is_locked, to_handler_error};
-use super::offer;
 use super::removal::{self, Staying};
 use crate::app::App;
 use crate::http::error::HandlerError;
@@ -75,20 +74,20 @@ pub async fn ensure(
     named: &str,
     wanted: &Wanted<'_>,
     staying: &mut Staying,
-) -> Result<Option<Value>, HandlerError> {
+) -> Result<Option<SubscriptionState>, HandlerError> {
     let listed = app.close.webhooks(account).await;
     let listed = listed.map_err(to_handler_error)?;
     let same = listed.iter().find(|one| one.id == named);
-    let shown = match same {
-        Some(found) if found.is(wanted) => described(named, &found.status, &[]),
+    let subscription = match same {
+        Some(found) if found.is(wanted) => SubscriptionAtClose::new(named, &found.status),
         // A key may not see what another user of the organization has made.
         found => match (set(app, account, named, wanted).await, found) {
-            (Err(error), Some(found)) if is_locked(&error) => locked(named, &found.status),
+            (Err(error), Some(found)) if is_locked(&error) => {
+                SubscriptionAtClose::new(named, &found.status).locked()
+            }
             (set, _) => match set.map_err(to_handler_error)? {
-                Some(covered) => {
-                    let refused = refused(wanted.events, &covered);
-                    described(named, wanted.status.as_str(), &refused)
-                }
+                Some(covered) => SubscriptionAtClose::new(named, wanted.status.as_str())
+                    .covering(&covered, wanted.events),
                 None => return Ok(None),
             },
         },
@@ -97,7 +96,7 @@ pub async fn ensure(
     for stray in listed.iter().filter(is_stray) {
         staying.note(&stray.id, removal::remove(app, account, &stray.id).await?);
     }
-    Ok(Some(shown))
+    Ok(Some(SubscriptionState::AtClose(subscription)))
 }
 
 async fn set(

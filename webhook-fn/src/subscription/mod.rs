@@ -3,6 +3,5 @@
 pub mod at_close;
 pub mod describe;
 pub mod error;
-pub mod offer;
 pub mod plan;
 pub mod removal;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use shared::close::error::CloseError;
-use shared::close::webhook::{self, SubscribedEvent};
+use crate::close::error::CloseError;
+use crate::close::webhook::{self, SubscribedEvent};
 
-/// Refusals after which Close is asked again. The function has 10 s.
+/// Refusals after which Close is asked again. A request to webhook-fn has 10 s.
 const MAX_REFUSALS: usize = 12;
 
 /// Events, narrowed with each refusal that names some of them.
@@ -74,10 +74,9 @@ where
 
 #[cfg(test)]
 mod tests {
-    use shared::close::error::CloseError;
-    use shared::instance::settings::objects;
-
     use super::{MAX_REFUSALS, Offer};
+    use crate::close::error::CloseError;
+    use crate::instance::settings::objects;
 
     fn refusal(message: &str) -> CloseError {
         CloseError::Rejected {

@@ -1,0 +1,4 @@
+//! An instance's webhook subscription at Close.
+
+pub mod offer;
+pub mod state;
