@@ -2,8 +2,8 @@
 //!
 //! [`http::gateway`] makes sure that a request can be taken, [`mod@handle`] finds its [`http::route`] and calls its handler. A
 //! webhook's path is [`webhook::receive`], top to bottom. [`instances`] has a file a verb;
-//! [`subscription`] is what an instance has at Close, and [`conflicts`] tries a change again that another overtook. [`app`] is
-//! what handlers work with.
+//! [`subscription`] is what a change means for what an instance has at Close, and [`conflicts`] tries a change again that another
+//! overtook. [`app`] is what handlers work with.
 //!
 //! [`callback`] is another function, `callback-fn`: it delivers events to callback URLs.
 

@@ -8,6 +8,7 @@ use shared::instance::backfill::Backfill;
 use shared::instance::id::{InstanceId, InstanceIdError};
 use shared::polling::field_error::{FieldError, MAX_ERRORS, describe};
 use shared::store::error::TableError;
+use shared::subscription::error::SubscriptionError;
 use shared::text::shortened::shortened;
 
 use super::webhook_error::{PayloadError, SignatureError};
@@ -194,6 +195,22 @@ impl HandlerError {
     }
 }
 
+impl From<SubscriptionError> for HandlerError {
+    fn from(error: SubscriptionError) -> Self {
+        match error {
+            SubscriptionError::Refused(error) => Self::Invalid(vec![error]),
+            SubscriptionError::Close(error) => Self::Close(error),
+            SubscriptionError::Table(error) => Self::Table(error),
+            SubscriptionError::Contended => Self::Contended,
+            SubscriptionError::Unsettled { id, error } => Self::Unsettled {
+                id,
+                error: Box::new(Self::from(*error)),
+            },
+            SubscriptionError::Configuration(errors) => Self::Configuration(errors),
+        }
+    }
+}
+
 fn describe_progress(backfill: &Backfill) -> String {
     let Backfill {
         resource,
@@ -209,4 +226,33 @@ fn describe_progress(backfill: &Backfill) -> String {
     format!(
         "a backfill of {resource} from {from} to {to} is under way and {progress}; ask again when it has ended"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use lambda_http::http::StatusCode;
+    use shared::close::error::CloseError;
+    use shared::subscription::error::SubscriptionError;
+
+    use super::HandlerError;
+
+    #[test]
+    fn the_cause_of_a_subscriptions_error_is_for_the_log_alone() {
+        let close = CloseError::Unavailable("status 503".to_owned());
+        let unsettled = SubscriptionError::from(close)
+            .or_unsettled(7.try_into().unwrap(), Err(SubscriptionError::Contended));
+        let error = HandlerError::from(unsettled);
+        assert_eq!(error.status(), StatusCode::SERVICE_UNAVAILABLE);
+        insta::assert_snapshot!(error, @"Close could not be asked; try again; until then the subscription at Close may differ from what instance 7 says");
+        insta::assert_snapshot!(error.cause().unwrap(), @"Close is unavailable: status 503");
+    }
+
+    #[test]
+    fn what_close_refuses_is_named_with_its_field() {
+        let refused = CloseError::Unauthorized { status: 401 };
+        let error = HandlerError::from(SubscriptionError::from(refused));
+        assert_eq!(error.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(error.errors()[0].field, "configuration.username");
+        insta::assert_snapshot!(error, @"configuration.username: Close refused this API key with status 401");
+    }
 }

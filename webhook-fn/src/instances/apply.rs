@@ -1,21 +1,24 @@
 //! What a change of an instance does: at Close what Close may refuse, then in the table.
 
 use secrecy::ExposeSecret;
-use shared::close::webhook::CreatedSubscription;
+use shared::close::client::Account;
+use shared::close::webhook::{CreatedSubscription, SubscribedEvent};
 use shared::instance::settings::{Settings, field};
 use shared::instance::signature_keys::rotate;
 use shared::instance::{FormerSubscription, Instance};
 use shared::polling::field_error::FieldError;
 use shared::polling::warnings::Warnings;
+use shared::subscription::error::{SubscriptionError, is_locked};
+use shared::subscription::{at_close, creation, offer};
 use url::Url;
 
 use super::request::CheckedRequest;
-use super::{subscribe, view};
+use super::view;
 use crate::app::App;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
-use crate::subscription::at_close;
 use crate::subscription::plan::{self, Step};
+use crate::subscription::reach::Reach;
 
 /// A change that was stored.
 #[derive(Debug)]
@@ -64,7 +67,7 @@ pub async fn apply(
     let created = prepare(app, call, &step, old, &old_settings, &settings).await?;
     let is_former = match &created {
         Some(created) => {
-            subscribe::adopt(&mut new, created);
+            creation::adopt(&mut new, created);
             // With the same key the old subscription is gone at Close, or locked: that key could not remove it later either.
             !old_settings.account().is(settings.account())
         }
@@ -81,7 +84,7 @@ pub async fn apply(
         new.former_subscriptions.extend(former(old, &old_settings));
     }
     rotate(old, &mut new, call.clock.now());
-    subscribe::store(app, call, &new, &settings, created.as_ref()).await?;
+    creation::store(&Reach::of(app, call), &new, &settings, created.as_ref()).await?;
     Ok(Changed {
         instance: new,
         settings,
@@ -130,15 +133,33 @@ async fn prepare(
     let own = old.subscription_id.as_deref();
     if let Some(id) = own
         // Another key may be one of the same organization's.
-        && at_close::cover(app, account, id, events).await?
+        && cover(app, account, id, events).await?
     {
         return Ok(None);
     }
-    let url = view::webhook_url(old, &call.public_url);
-    let before = at_close::ids_at(app, account, &url).await?;
+    let reach = &Reach::of(app, call);
+    let url = view::webhook_url(old.id, &call.public_url);
+    let before = at_close::ids_at(reach, account, &url).await?;
     let old_account = old_settings.account();
     let former = (!account.is(old_account)).then_some(old_account);
-    subscribe::create(app, account, old.id, &url, events, &before, former).await
+    let created = creation::create(reach, account, old.id, &url, events, &before, former).await;
+    Ok(created?)
+}
+
+/// Changes which events a subscription covers, of those that Close takes. Returns whether the account may and Close has it.
+async fn cover(
+    app: &App,
+    account: Account<'_>,
+    id: &str,
+    events: &[SubscribedEvent],
+) -> Result<bool, SubscriptionError> {
+    let covered = offer::ask(events, |events| async move {
+        app.close.set_webhook_events(account, id, &events).await
+    });
+    match covered.await {
+        Err(error) if is_locked(&error) => Ok(false),
+        covered => Ok(covered?.is_some()),
+    }
 }
 
 /// The subscription that is to go once the change is stored. Until then the instance names it, with the key that can remove it.

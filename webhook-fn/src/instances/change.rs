@@ -3,19 +3,21 @@
 use serde_json::Value;
 use shared::instance::Instance;
 use shared::store::conflicts::Conflicts;
+use shared::subscription::settle::{Settled, settle};
 use shared::subscription::state::SubscriptionState;
 
 use super::apply::{Changed, apply};
 use super::find::find_ready_by_account;
 use super::request::{self, CheckedRequest};
-use super::settle::{Settled, settle, settle_after};
-use super::subscribe::unsettled;
+use super::unsettled::{settle_after, unsettled};
 use super::view;
+use super::warnings::warn_of_staying;
 use crate::app::App;
 use crate::conflicts::resolve;
 use crate::http::authorization::Credentials;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
+use crate::subscription::reach::Reach;
 
 /// Replaces an instance by the one in the body.
 ///
@@ -73,7 +75,7 @@ async fn change(
     let mut answer = view::to_json(&instance, &settings, &call.public_url);
     if view::has_subscription(&instance, &settings) {
         let settled = follow(app, call, &instance, concerns_close).await?;
-        settled.staying.warn(&mut warnings);
+        warn_of_staying(&settled.staying, &mut warnings);
         view::set_webhook(&mut answer, settled.subscription.as_ref());
     }
     view::set_warnings(&mut answer, warnings);
@@ -102,10 +104,11 @@ async fn try_change(
 
 /// Tells Close what is stored, after a change of which nobody knows whether it is.
 async fn undo(app: &App, call: &Call<'_>, id: &str, error: HandlerError) -> HandlerError {
-    match id.parse() {
-        Ok(id) => settle_after(app, call, id, error).await,
-        Err(_) => error,
-    }
+    let Ok(id) = id.parse() else {
+        return error;
+    };
+    let url = view::webhook_url(id, &call.public_url);
+    settle_after(&Reach::of(app, call), id, &url, error).await
 }
 
 /// Brings Close to what is stored now. A change that does not concern it is done all the same; its answer says what is wrong.
@@ -115,8 +118,10 @@ async fn follow(
     instance: &Instance,
     concerns_close: bool,
 ) -> Result<Settled, HandlerError> {
-    match settle(app, call, instance.id).await {
+    let url = view::webhook_url(instance.id, &call.public_url);
+    match settle(&Reach::of(app, call), instance.id, &url).await {
         Err(error) if !concerns_close => {
+            let error = HandlerError::from(error);
             let reason = error.cause().unwrap_or_else(|| error.to_string());
             tracing::warn!(instance.id = %instance.id, reason, "the subscription at Close may differ from the instance's");
             let id = instance.subscription_id.clone();

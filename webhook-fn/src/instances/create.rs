@@ -7,15 +7,17 @@ use shared::instance::id::{InstanceId, MAX_INSTANCE_ID};
 use shared::instance::settings::Settings;
 use shared::instance::{Instance, Phase};
 use shared::store::error::TableError;
+use shared::subscription::creation;
 use shared::subscription::state::{SubscriptionAtClose, SubscriptionState};
 
 use super::request::{self, CheckedRequest};
 use super::token::random_token;
-use super::{subscribe, view};
+use super::view;
 use crate::app::App;
 use crate::http::authorization::{Credentials, hash_token};
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
+use crate::subscription::reach::Reach;
 
 /// The chance that an id is taken is one in a million even with ten billion instances.
 const MAX_DRAWS: usize = 5;
@@ -103,13 +105,13 @@ async fn subscribe(
     settings: &Settings,
     events: &[SubscribedEvent],
 ) -> Result<CreatedSubscription, HandlerError> {
-    let url = view::webhook_url(instance, &call.public_url);
-    let account = settings.account();
-    let created = subscribe::create(app, account, instance.id, &url, events, &[], None).await?;
+    let (reach, account) = (&Reach::of(app, call), settings.account());
+    let url = view::webhook_url(instance.id, &call.public_url);
+    let created = creation::create(reach, account, instance.id, &url, events, &[], None).await?;
     let created = created.ok_or(TableError::Conflict)?;
-    subscribe::adopt(instance, &created);
+    creation::adopt(instance, &created);
     instance.phase = Phase::Ready;
-    subscribe::store(app, call, instance, settings, Some(&created)).await?;
+    creation::store(reach, instance, settings, Some(&created)).await?;
     Ok(created)
 }
 

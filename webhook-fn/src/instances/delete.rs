@@ -5,15 +5,17 @@ use shared::instance::settings::Settings;
 use shared::instance::{Instance, Phase};
 use shared::polling::warnings::Warnings;
 use shared::store::conflicts::Conflicts;
+use shared::subscription::removal::{self, Staying};
 
 use super::find::find_any_by_account;
 use super::view;
+use super::warnings::warn_of_staying;
 use crate::app::App;
 use crate::conflicts::resolve;
 use crate::http::authorization::Credentials;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
-use crate::subscription::removal::{self, Staying};
+use crate::subscription::reach::Reach;
 
 /// Removes an instance with its subscription and all that polling knows of it. If it breaks off on the way, the same
 /// request ends it.
@@ -33,7 +35,7 @@ pub async fn delete(
     app.instances.delete(instance.id).await?;
     tracing::info!(instance.id = %instance.id, "removed");
     let (mut answer, mut warnings) = (json!({}), Warnings::default());
-    staying.warn(&mut warnings);
+    warn_of_staying(&staying, &mut warnings);
     view::set_warnings(&mut answer, warnings);
     Ok(answer)
 }
@@ -69,17 +71,18 @@ async fn remove_subscriptions(
     call: &Call<'_>,
     instance: &Instance,
 ) -> Result<Staying, HandlerError> {
-    let url = view::webhook_url(instance, &call.public_url);
+    let reach = &Reach::of(app, call);
+    let url = view::webhook_url(instance.id, &call.public_url);
     let mut staying = Staying::default();
     for former in &instance.former_subscriptions {
-        removal::remove_former(app, former, &url, None, &mut staying).await?;
+        removal::remove_former(reach, former, &url, None, &mut staying).await?;
     }
     let Ok(settings) = Settings::stored(&instance.configuration) else {
         return Ok(staying);
     };
     let id = instance.subscription_id.as_deref();
     if id.is_some() || settings.subscription.is_some() {
-        removal::remove_all(app, settings.account(), id, &url, None, &mut staying).await?;
+        removal::remove_all(reach, settings.account(), id, &url, None, &mut staying).await?;
     }
     Ok(staying)
 }

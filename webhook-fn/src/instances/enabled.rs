@@ -5,16 +5,19 @@ use shared::instance::Instance;
 use shared::instance::settings::Settings;
 use shared::polling::warnings::Warnings;
 use shared::store::conflicts::Conflicts;
+use shared::subscription::creation::store;
+use shared::subscription::settle::settle;
 
 use super::find::find_ready;
-use super::settle::{settle, settle_after};
-use super::subscribe::{store, unsettled};
+use super::unsettled::{settle_after, unsettled};
 use super::view;
+use super::warnings::warn_of_staying;
 use crate::app::App;
 use crate::conflicts::resolve;
 use crate::http::authorization::Credentials;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
+use crate::subscription::reach::Reach;
 
 /// Lets an instance take webhooks and be polled again, and Close deliver to it.
 ///
@@ -52,10 +55,11 @@ async fn set(
     let (instance, settings) = store_enabled(app, call, credentials, id, disabled).await?;
     let mut answer = view::to_json(&instance, &settings, &call.public_url);
     if view::has_subscription(&instance, &settings) {
-        let settled = settle(app, call, instance.id).await;
+        let url = view::webhook_url(instance.id, &call.public_url);
+        let settled = settle(&Reach::of(app, call), instance.id, &url).await;
         let settled = settled.map_err(|error| unsettled(instance.id, error))?;
         let mut warnings = Warnings::default();
-        settled.staying.warn(&mut warnings);
+        warn_of_staying(&settled.staying, &mut warnings);
         view::set_webhook(&mut answer, settled.subscription.as_ref());
         view::set_warnings(&mut answer, warnings);
     }
@@ -70,6 +74,7 @@ async fn store_enabled(
     id: &str,
     disabled: bool,
 ) -> Result<(Instance, Settings), HandlerError> {
+    let reach = &Reach::of(app, call);
     let mut conflicts = Conflicts::default();
     loop {
         let old = find_ready(app, credentials, id).await?;
@@ -78,11 +83,12 @@ async fn store_enabled(
             disabled,
             ..old.renewed()
         };
-        let stored = match store(app, call, &new, &settings, None).await {
+        let stored = match store(reach, &new, &settings, None).await {
             Err(error) if !error.is_conflict() && view::has_subscription(&new, &settings) => {
-                Err(settle_after(app, call, new.id, error).await)
+                let url = view::webhook_url(new.id, &call.public_url);
+                Err(settle_after(reach, new.id, &url, error.into()).await)
             }
-            stored => stored,
+            stored => stored.map_err(HandlerError::from),
         };
         if resolve(&mut conflicts, stored)?.is_some() {
             return Ok((new, settings));

@@ -8,6 +8,7 @@ use shared::instance::settings::{Settings, field};
 use shared::polling::poller_configuration;
 use shared::polling::warnings::{Warnings, suggestion};
 use shared::polling::{paths, unknown, urls};
+use shared::subscription::removal::Staying;
 
 /// The members that a request can change.
 pub const CHANGEABLE: [&str; 3] = ["name", "tags", "configuration"];
@@ -75,6 +76,15 @@ pub fn warn_of_objects(configuration: &Configuration, warnings: &mut Warnings) {
             format!(
                 "`{name}` is not known here, and Close is asked for it all the same{suggestion}"
             )
+        });
+    }
+}
+
+/// Warns of subscriptions that stay at Close.
+pub fn warn_of_staying(staying: &Staying, warnings: &mut Warnings) {
+    for id in staying.ids() {
+        warnings.note("webhook", || {
+            format!("{id} stays at Close: no API key of this instance may remove the subscription; remove it with its user's key or an admin's")
         });
     }
 }

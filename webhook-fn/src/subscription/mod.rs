@@ -1,7 +1,5 @@
-//! An instance's webhook subscription at Close: [`plan`] decides what a change means for it, and the rest does that.
+//! What requests need of an instance's subscription beside [`shared::subscription`]: [`plan`] decides what a change means for it,
+//! [`reach`] is what a request works on.
 
-pub mod at_close;
-pub mod describe;
-pub mod error;
 pub mod plan;
-pub mod removal;
+pub mod reach;

@@ -4,19 +4,17 @@
 //! that the stored instance names.
 
 use secrecy::ExposeSecret;
-use shared::close::client::Account;
-use shared::close::error::CloseError;
-use shared::close::webhook::{CreatedSubscription, SubscribedEvent, duplicates_of};
-use shared::instance::Instance;
-use shared::instance::id::InstanceId;
-use shared::instance::settings::{Settings, field};
-use shared::store::error::TableError;
 
-use crate::app::App;
-use crate::http::call::Call;
-use crate::http::error::HandlerError;
-use crate::subscription::error::to_handler_error;
-use crate::subscription::{at_close, removal};
+use super::error::SubscriptionError;
+use super::outside::Outside;
+use super::{at_close, removal};
+use crate::close::client::Account;
+use crate::close::error::CloseError;
+use crate::close::webhook::{CreatedSubscription, SubscribedEvent, duplicates_of};
+use crate::instance::Instance;
+use crate::instance::id::InstanceId;
+use crate::instance::settings::{Settings, field};
+use crate::store::error::TableError;
 
 /// Has Close make a subscription of `url` for the instance `id`. One that Close has already, for the same URL and events, is
 /// replaced: its key is shown no more. `before` are the subscriptions that posted there already, and `former` is whose the
@@ -24,39 +22,37 @@ use crate::subscription::{at_close, removal};
 /// neither key may remove it.
 ///
 /// # Errors
-/// [`TableError::Conflict`] where the instance has got another subscription meanwhile; 400 where Close refuses the key or the
-/// subscription, 503 where it cannot be reached.
-pub async fn create(
-    app: &App,
+/// A conflict where the instance has got another subscription meanwhile; where Close refuses the key or the subscription, or
+/// cannot be reached.
+pub async fn create<O: Outside>(
+    outside: &O,
     account: Account<'_>,
     id: InstanceId,
     url: &str,
     events: &[SubscribedEvent],
     before: &[String],
     former: Option<Account<'_>>,
-) -> Result<Option<CreatedSubscription>, HandlerError> {
-    let mut created = at_close::make(app, account, url, events).await;
+) -> Result<Option<CreatedSubscription>, SubscriptionError> {
+    let mut created = at_close::make(outside, account, url, events).await;
     let duplicates = duplicates(&created);
     if !duplicates.is_empty() {
-        match remove_duplicates(app, account, id, &duplicates, former).await? {
+        match remove_duplicates(outside, account, id, &duplicates, former).await? {
             Removed::All => {}
             Removed::AllButOwn => return Ok(None),
-            Removed::NotAll => return created.map(Some).map_err(to_handler_error),
+            Removed::NotAll => return Ok(Some(created?)),
         }
-        created = at_close::make(app, account, url, events).await;
+        created = at_close::make(outside, account, url, events).await;
         if !self::duplicates(&created).is_empty() {
             // Somebody else makes one at the same time.
             return Err(TableError::Conflict.into());
         }
     }
-    let is_unknown = matches!(created, Err(CloseError::Unavailable(_)));
-    let created = created.map_err(to_handler_error);
     match created {
-        Err(error) if is_unknown => {
-            let cleaned = remove_unnamed(app, account, id, url, before).await;
-            Err(or_unsettled(id, error, cleaned))
+        Err(error @ CloseError::Unavailable(_)) => {
+            let cleaned = remove_unnamed(outside, account, id, url, before).await;
+            Err(SubscriptionError::from(error).or_unsettled(id, cleaned))
         }
-        created => created.map(Some),
+        created => Ok(Some(created?)),
     }
 }
 
@@ -76,14 +72,14 @@ fn duplicates(created: &Result<CreatedSubscription, CloseError>) -> Vec<&str> {
     }
 }
 
-async fn remove_duplicates(
-    app: &App,
+async fn remove_duplicates<O: Outside>(
+    outside: &O,
     account: Account<'_>,
     id: InstanceId,
     duplicates: &[&str],
     former: Option<Account<'_>>,
-) -> Result<Removed, HandlerError> {
-    let named = named(app, id).await?;
+) -> Result<Removed, SubscriptionError> {
+    let named = named(outside, id).await?;
     for duplicate in duplicates {
         let is_own = named.as_deref() == Some(*duplicate);
         let account = match former {
@@ -91,7 +87,7 @@ async fn remove_duplicates(
             None if is_own => return Err(TableError::Conflict.into()),
             _ => account,
         };
-        match removal::remove(app, account, duplicate).await? {
+        match removal::remove(outside, account, duplicate).await? {
             true => {}
             false if is_own => return Ok(Removed::AllButOwn),
             false => return Ok(Removed::NotAll),
@@ -101,24 +97,24 @@ async fn remove_duplicates(
 }
 
 /// Removes what posts to `url` now, did not do so `before`, and is not the instance's.
-async fn remove_unnamed(
-    app: &App,
+async fn remove_unnamed<O: Outside>(
+    outside: &O,
     account: Account<'_>,
     id: InstanceId,
     url: &str,
     before: &[String],
-) -> Result<(), HandlerError> {
-    let ids = at_close::ids_at(app, account, url).await?;
-    let named = named(app, id).await?;
+) -> Result<(), SubscriptionError> {
+    let ids = at_close::ids_at(outside, account, url).await?;
+    let named = named(outside, id).await?;
     let is_new = |id: &&String| !before.contains(id) && Some(*id) != named.as_ref();
     for new in ids.iter().filter(is_new) {
-        removal::remove(app, account, new).await?;
+        removal::remove(outside, account, new).await?;
     }
     Ok(())
 }
 
-async fn named(app: &App, id: InstanceId) -> Result<Option<String>, TableError> {
-    let stored = app.instances.get(id).await?;
+async fn named<O: Outside>(outside: &O, id: InstanceId) -> Result<Option<String>, TableError> {
+    let stored = outside.get(id).await?;
     Ok(stored.and_then(|stored| stored.subscription_id))
 }
 
@@ -133,59 +129,38 @@ pub fn adopt(instance: &mut Instance, created: &CreatedSubscription) {
 /// removed, unless the stored instance names it: then it was done all the same.
 ///
 /// # Errors
-/// [`TableError::Conflict`] when it was changed since it was read; 503.
-pub async fn store(
-    app: &App,
-    call: &Call<'_>,
+/// A conflict where that one was changed since it was read; where the table does not answer.
+pub async fn store<O: Outside>(
+    outside: &O,
     instance: &Instance,
     settings: &Settings,
     created: Option<&CreatedSubscription>,
-) -> Result<(), HandlerError> {
+) -> Result<(), SubscriptionError> {
     let is_polled = settings.polling.is_some() && !instance.disabled;
-    let now = call.clock.now();
-    let stored = app.instances.replace(instance, is_polled, now).await;
-    app.cache.remove(instance.id);
+    let stored = outside.store(instance, is_polled).await;
     match (stored, created) {
         (Err(error), Some(created)) => {
-            keep_or_remove(app, settings.account(), instance.id, created, error.into()).await
+            let account = settings.account();
+            keep_or_remove(outside, account, instance.id, created, error.into()).await
         }
         (stored, _) => Ok(stored?),
     }
 }
 
-async fn keep_or_remove(
-    app: &App,
+async fn keep_or_remove<O: Outside>(
+    outside: &O,
     account: Account<'_>,
     id: InstanceId,
     created: &CreatedSubscription,
-    error: HandlerError,
-) -> Result<(), HandlerError> {
-    let removed = match named(app, id).await {
+    error: SubscriptionError,
+) -> Result<(), SubscriptionError> {
+    let removed = match named(outside, id).await {
         Ok(Some(named)) if named == created.id => return Ok(()),
-        Ok(_) => removal::remove(app, account, &created.id).await.map(drop),
+        Ok(_) => {
+            let removed = removal::remove(outside, account, &created.id).await;
+            removed.map(drop)
+        }
         Err(error) => Err(error.into()),
     };
-    Err(or_unsettled(id, error, removed))
-}
-
-/// The error, which says so where it could not be undone what was done at Close.
-pub fn or_unsettled(
-    id: InstanceId,
-    error: HandlerError,
-    undone: Result<(), HandlerError>,
-) -> HandlerError {
-    let Err(failure) = undone else {
-        return error;
-    };
-    let cause = failure.cause();
-    tracing::error!(instance.id = %id, %failure, cause, "the subscription at Close may differ from the instance's");
-    unsettled(id, error)
-}
-
-/// The error, which says that Close may not have what is stored.
-pub fn unsettled(id: InstanceId, error: HandlerError) -> HandlerError {
-    HandlerError::Unsettled {
-        id,
-        error: Box::new(error),
-    }
+    Err(error.or_unsettled(id, removed))
 }

@@ -3,13 +3,11 @@
 use std::collections::BTreeSet;
 
 use secrecy::SecretString;
-use shared::close::client::Account;
-use shared::instance::FormerSubscription;
-use shared::polling::warnings::Warnings;
 
-use super::error::{is_shut_out, to_handler_error};
-use crate::app::App;
-use crate::http::error::HandlerError;
+use super::error::{SubscriptionError, is_shut_out};
+use super::outside::Outside;
+use crate::close::client::Account;
+use crate::instance::FormerSubscription;
 
 /// The ids of subscriptions that no API key of an instance may remove.
 #[derive(Debug, Default)]
@@ -25,13 +23,9 @@ impl Staying {
         }
     }
 
-    /// Warns of each.
-    pub fn warn(&self, warnings: &mut Warnings) {
-        for id in &self.0 {
-            warnings.note("webhook", || {
-                format!("{id} stays at Close: no API key of this instance may remove the subscription; remove it with its user's key or an admin's")
-            });
-        }
+    /// Each of them.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
     }
 }
 
@@ -39,39 +33,43 @@ impl Staying {
 /// us out, or lets only its creator change it.
 ///
 /// # Errors
-/// 503 where Close cannot be reached.
-pub async fn remove(app: &App, account: Account<'_>, id: &str) -> Result<bool, HandlerError> {
-    match app.close.delete_webhook(account, id).await {
+/// Where Close cannot be reached.
+pub async fn remove<O: Outside>(
+    outside: &O,
+    account: Account<'_>,
+    id: &str,
+) -> Result<bool, SubscriptionError> {
+    match outside.delete_webhook(account, id).await {
         Ok(()) => Ok(true),
         Err(error) if is_shut_out(&error) => {
             tracing::warn!(subscription.id = id, %error, "the subscription stays at Close");
             Ok(false)
         }
-        Err(error) => Err(to_handler_error(error)),
+        Err(error) => Err(error.into()),
     }
 }
 
 /// Removes a subscription, and whatever else posts to `url` but for the one to `keep`. Notes those that stay.
 ///
 /// # Errors
-/// 503 where Close cannot be reached.
-pub async fn remove_all(
-    app: &App,
+/// Where Close cannot be reached.
+pub async fn remove_all<O: Outside>(
+    outside: &O,
     account: Account<'_>,
     id: Option<&str>,
     url: &str,
     keep: Option<&str>,
     staying: &mut Staying,
-) -> Result<(), HandlerError> {
-    let listed = match app.close.webhooks(account).await {
+) -> Result<(), SubscriptionError> {
+    let listed = match outside.webhooks(account).await {
         Err(error) if is_shut_out(&error) => Vec::new(),
-        listed => listed.map_err(to_handler_error)?,
+        listed => listed?,
     };
     let others = listed.iter().filter(|one| one.url == url);
     let others = others.map(|one| one.id.as_str());
     let others = others.filter(|other| Some(*other) != id && Some(*other) != keep);
     for id in id.into_iter().chain(others) {
-        staying.note(id, remove(app, account, id).await?);
+        staying.note(id, remove(outside, account, id).await?);
     }
     Ok(())
 }
@@ -80,16 +78,16 @@ pub async fn remove_all(
 ///
 /// # Errors
 /// As [`remove_all`].
-pub async fn remove_former(
-    app: &App,
+pub async fn remove_former<O: Outside>(
+    outside: &O,
     former: &FormerSubscription,
     url: &str,
     keep: Option<&str>,
     staying: &mut Staying,
-) -> Result<(), HandlerError> {
+) -> Result<(), SubscriptionError> {
     let account = Account {
         base_url: &former.base_url,
         api_key: &SecretString::from(former.api_key.as_str()),
     };
-    remove_all(app, account, Some(&former.id), url, keep, staying).await
+    remove_all(outside, account, Some(&former.id), url, keep, staying).await
 }
