@@ -86,11 +86,16 @@ def circles(arrows):
 
 def problems(root):
     arrows = imports(root)
+    if not arrows:
+        return ["no Rust files are there"]
     shown = lambda way: " -> ".join("::".join(name) or "the root" for name in way)
     return [f"a circle of {what}: {shown(way)}" for what, graph in (("files", arrows), ("rooms", rooms(arrows))) for way in circles(graph)]
 
 
 def main(roots):
+    if not roots:
+        print(__doc__.strip())
+        return 2
     found = [f"{root}: {problem}" for root in roots for problem in problems(Path(root))]
     print("\n".join(found) or "no circles of imports")
     return 1 if found else 0

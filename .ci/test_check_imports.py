@@ -1,13 +1,15 @@
-"""Puts circles of imports into a crate, and sees each found.
+"""Puts circles of imports into a crate, and sees each found. A call that checks nothing fails.
 
 Usage: python -m unittest (in this folder)
 """
 
+import contextlib
+import io
 import tempfile
 import unittest
 from pathlib import Path
 
-from check_imports import problems
+from check_imports import main, problems
 
 # The files of a crate, and the problems that must come of them.
 CRATES = [
@@ -39,3 +41,10 @@ class Circles(unittest.TestCase):
                     file.parent.mkdir(exist_ok=True)
                     file.write_text(text)
                 self.assertEqual(problems(Path(folder)), expected)
+
+    def test_a_call_without_sources_fails(self):
+        with tempfile.TemporaryDirectory() as empty, tempfile.TemporaryDirectory() as source:
+            Path(source, "lib.rs").write_text("mod a;")
+            for roots, expected in [([], 2), ([empty], 1), ([source, f"{source}/missing"], 1), ([source], 0)]:
+                with self.subTest(roots=roots), contextlib.redirect_stdout(io.StringIO()):
+                    self.assertEqual(main(roots), expected)
