@@ -1,4 +1,7 @@
 //! What is wrong with a field of a request or a configuration.
+//!
+//! It is about any request. It stands here because `polling` is the first room that reads what a client sent; `instance` and
+//! both functions take it from here.
 
 use std::fmt;
 

@@ -1,4 +1,6 @@
 //! What an instance polls: resources, each with a source at Close, a query, and the places of ids and dates in its records.
+//!
+//! [`field_error`] and [`warnings`] are about any request: the rooms below take them from here.
 
 pub mod ceql;
 pub mod date_pattern;

@@ -1,4 +1,4 @@
-//! Warnings: parts of an accepted request that have no effect.
+//! Warnings: parts of an accepted request, of any kind, that have no effect.
 
 use crate::polling::field_error::FieldError;
 use crate::text::nearest::nearest;

@@ -1,4 +1,5 @@
-//! What requests and answers have in common, whatever the route.
+//! What requests and answers have in common, whatever the route, and every reason to refuse one, with its status: those of
+//! webhooks too ([`webhook_error`]).
 
 pub mod authorization;
 pub mod call;

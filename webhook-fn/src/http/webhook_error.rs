@@ -1,15 +1,22 @@
 //! Why a webhook is refused, of what its headers and its body say.
+//!
+//! Here because the status of an answer derives from it: [`HandlerError`](super::error::HandlerError) has a variant for each.
+
+/// The header with the HMAC of timestamp and body.
+pub const HASH_HEADER: &str = "close-sig-hash";
+/// The header with the time of signing.
+pub const TIMESTAMP_HEADER: &str = "close-sig-timestamp";
 
 /// The webhook is not proven to be Close's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
     /// A header is not there.
     #[error(
-        "expected the headers close-sig-hash and close-sig-timestamp: this instance takes signed webhooks only"
+        "expected the headers {HASH_HEADER} and {TIMESTAMP_HEADER}: this instance takes signed webhooks only"
     )]
     Missing,
     /// The hash is not 32 bytes of hex.
-    #[error("expected close-sig-hash to be the hex of an HMAC-SHA256")]
+    #[error("expected {HASH_HEADER} to be the hex of an HMAC-SHA256")]
     Malformed,
     /// Another key, or another body.
     #[error(
@@ -18,7 +25,7 @@ pub enum SignatureError {
     Mismatch,
 }
 
-/// The body is none of Close's.
+/// The body is not one that Close sends.
 #[derive(Debug, thiserror::Error)]
 pub enum PayloadError {
     /// Not JSON, or not in UTF-8.

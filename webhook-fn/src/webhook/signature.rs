@@ -11,10 +11,7 @@ use lambda_http::http::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
-use crate::http::webhook_error::SignatureError;
-
-const HASH_HEADER: &str = "close-sig-hash";
-const TIMESTAMP_HEADER: &str = "close-sig-timestamp";
+use crate::http::webhook_error::{HASH_HEADER, SignatureError, TIMESTAMP_HEADER};
 
 /// The hash that the headers give, if they give one.
 ///
