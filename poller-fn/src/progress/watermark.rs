@@ -163,7 +163,7 @@ impl Watermark {
         self.handled(date, until);
     }
 
-    /// Notes that a record was read and needs nothing more. All that is dated before it was read as well.
+    /// Notes that a record was read and needs nothing more. Precondition: everything dated earlier has been read.
     pub fn handled(&mut self, date: Option<Timestamp>, until: Timestamp) {
         let Some(date) = date.filter(|date| *date < until) else {
             return;

@@ -35,7 +35,7 @@ pub struct KeysetWalk {
     limit: u16,
     /// What is dated from here on is not wanted, or the next poll's.
     end: Timestamp,
-    /// What is dated before stands at its date.
+    /// Records older than this hold their final index position.
     settled: Timestamp,
     anchor: Timestamp,
     /// Records at the anchor that were read already and come again.

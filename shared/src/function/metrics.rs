@@ -15,7 +15,7 @@ use crate::instance::id::InstanceId;
 /// The namespace where nothing says another. Stacks of one account and region need one each.
 pub const DEFAULT_NAMESPACE: &str = "closeio-events";
 
-/// By what a metric is told apart. An instance is none: each combination of values is paid for as a metric.
+/// Dimensions; the instance id is excluded, for each combination of values is paid for as a metric.
 const DIMENSIONS: [&str; 2] = ["Service", "Channel"];
 
 /// A metric, by its name in CloudWatch. docs/operate.md says what each is good for.
@@ -163,7 +163,7 @@ impl Service {
 }
 
 impl Measures {
-    /// Those of an instance, if it is known, by which the line can be found; it is no dimension.
+    /// Those of an instance, if it is known. The line shows the instance's id, which is not a dimension.
     pub fn of_instance(instance_id: Option<InstanceId>) -> Self {
         Self {
             instance_id,

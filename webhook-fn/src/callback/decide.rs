@@ -27,7 +27,7 @@ impl Recipient {
     /// Reads a stored instance.
     ///
     /// # Errors
-    /// Where there is none, or none that works.
+    /// Where the instance is unknown or being removed, or its configuration is not valid.
     pub fn read(instance: Option<Instance>) -> Result<Self, Reason> {
         let instance = instance.ok_or(Reason::UnknownInstance)?;
         if instance.phase == Phase::Removing {

@@ -24,7 +24,7 @@ pub async fn deliver<'a, O: Outside>(batch: Batch<'_, O>, messages: &'a [Message
     Handled { instances, nobodys }
 }
 
-/// The notices of each instance in their order, and the messages that are none.
+/// The notices of each instance in their order, and the messages that are not events.
 fn sort_out(messages: &[Message]) -> (BTreeMap<InstanceId, Vec<Notice<'_>>>, Vec<&Message>) {
     let mut notices: BTreeMap<_, Vec<_>> = BTreeMap::new();
     let mut poison = Vec::new();

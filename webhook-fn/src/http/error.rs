@@ -22,7 +22,7 @@ pub enum HandlerError {
     /// No such route.
     #[error("there is nothing at this method and path")]
     UnknownRoute,
-    /// The id in the path is none.
+    /// The path has no valid instance id.
     #[error(transparent)]
     InstanceId(#[from] InstanceIdError),
     /// No such instance.
@@ -34,7 +34,7 @@ pub enum HandlerError {
     /// The webhook is not proven to be Close's.
     #[error(transparent)]
     Signature(#[from] SignatureError),
-    /// The webhook's body is none.
+    /// The webhook's body is not one that Close sends.
     #[error(transparent)]
     Payload(#[from] PayloadError),
     /// The caller may not do this. Which part was wrong stays ours.

@@ -59,7 +59,7 @@ fn sanitize_request(mut request: ApiGatewayV2httpRequest) -> ApiGatewayV2httpReq
     request.request_context.domain_name = host.filter(|host| is_host(host));
     let body = request.body.as_deref().unwrap_or_default();
     if request.is_base64_encoded && STANDARD.decode(body).is_err() {
-        // It is then no JSON, and is answered so.
+        // Undecoded, it fails JSON parsing: 400.
         request.is_base64_encoded = false;
     }
     request

@@ -1,4 +1,4 @@
-//! The Instances table: what is noted of a callback is written under the conditions of `shared::store::instances::callback`.
+//! The Instances table: what is noted of a callback is written under the conditions of `shared::store::instances::callback_state`.
 
 use std::collections::BTreeMap;
 

@@ -68,7 +68,7 @@ fn to_reqwest(request: HttpRequest) -> Result<reqwest::Request, ConnectorError> 
         .map_err(unsendable)
 }
 
-/// What is no text is for nobody who reads AWS's answers.
+/// Skips headers that are not text; nothing reads them.
 fn copy(headers: &HeaderMap, response: &mut HttpResponse) {
     for (name, value) in headers {
         if let Ok(value) = value.to_str() {

@@ -32,7 +32,7 @@ const SPECIAL_V4: [(Ipv4Addr, u32); 16] = [
 /// Source: iana.org, "Internet Protocol Version 6 Address Space".
 const GLOBAL_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
-/// Of that, what is not somebody's own or leads on to IPv4.
+/// Special-purpose blocks within `GLOBAL_V6`, including those that embed IPv4.
 /// Source: iana.org, "IANA IPv6 Special-Purpose Address Registry".
 const SPECIAL_V6: [(Ipv6Addr, u32); 4] = [
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23), // Protocol assignments, with Teredo.

@@ -14,16 +14,16 @@ pub(super) type Item = HashMap<String, AttributeValue>;
 pub(super) const SHARD: &str = "shard";
 pub(super) const SHARD_NAME: &str = "#shard";
 
-/// When the poll of an instance is due, the index's sort key.
+/// When the poll of an instance is due: the sort key of the index `due`.
 pub(super) const NEXT_POLL_AT: &str = "nextPollAt";
 
 /// When an instance was last changed in a way that a poll which runs does not know of; gone with the next lease.
 pub(super) const CHANGED_AT: &str = "changedAt";
 
-/// Since when an instance has been due, where it was dispatched and no poll of it has ended yet. It is in the index.
+/// Since when an instance has been due, where it was dispatched and no poll of it has ended yet. The index `due` includes it.
 pub(super) const DUE_SINCE: &str = "dueSince";
 
-/// Partitions of that index, so that no single one takes all writes. Ids are random, so their remainders spread.
+/// Partitions of the index `due`, so that no single one takes all writes. Ids are random, so their remainders spread.
 pub const SHARDS: u64 = 16;
 
 pub(super) fn number(value: u64) -> AttributeValue {

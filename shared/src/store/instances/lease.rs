@@ -43,7 +43,7 @@ pub enum Acquired {
 }
 
 impl InstanceTable {
-    /// Takes the lease of an instance and reads the instance, in one call. Whose answer was lost takes it again.
+    /// Takes the lease of an instance and reads the instance, in one call. Idempotent: retry with the same token.
     ///
     /// # Errors
     /// When the table does not answer or the item cannot be read.
