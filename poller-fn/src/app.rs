@@ -1,4 +1,4 @@
-//! What the function works with, set up once.
+//! The adapters of the poller: Close, the tables, the bus and the metrics.
 
 use std::time::Duration;
 

@@ -11,7 +11,6 @@ use serde_json::json;
 use shared::event::entry::PutEventsEntry;
 use shared::function::clock::Clock;
 use shared::function::metrics::{Measures, Metric};
-
 use shared::store::error::TableError;
 use shared::store::instances::attributes::SHARDS;
 use shared::store::instances::due::Due;
@@ -68,7 +67,7 @@ struct Pace {
 }
 
 /// Puts a `poll.requested` on the bus for each instance that is due, then defers the instance: the poll itself sets its
-/// next time when it ends, and one that never begins is asked for again after 5 minutes. Some batches are under
+/// next time when it ends, and one that never begins is asked for again after `DISPATCH_LEASE`. Some batches are under
 /// way at once, so that the configured rate is reached however long a call takes, within reason.
 ///
 /// Returns what it did, also where it failed: that is when the table does not answer.

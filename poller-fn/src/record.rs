@@ -32,7 +32,7 @@ pub struct Record {
     pub updated: Option<Timestamp>,
     /// When Close says that it was created. This date never changes.
     pub created: Option<Timestamp>,
-    /// `date_updated` as Close writes it.
+    /// The text of `updated`, as Close writes it: a form of an entry is told from another by its text.
     date_updated: Option<String>,
 }
 

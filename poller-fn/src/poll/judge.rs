@@ -146,7 +146,7 @@ impl<O: Outside> Worker<'_, O> {
             return;
         }
         let (resource, fields) = (target.resource, &self.custom_fields);
-        let Some(object) = target.judged(record) else {
+        let Some(object) = target.subject(record) else {
             return;
         };
         let leads = |path: &str| fields.knows(resource, path) || path::at(&object, path).is_some();

@@ -11,10 +11,10 @@ pub mod publish;
 pub mod read;
 pub mod schedule;
 pub mod session;
+pub mod step;
 pub mod summary;
 pub mod target;
 pub mod turns;
-pub mod work;
 pub mod worker;
 
 use std::collections::VecDeque;

@@ -51,7 +51,7 @@ impl PollOutcome {
     }
 
     /// The failures that are the owner's to mend, and the others.
-    fn refused(&self) -> (Vec<&Failure>, Vec<&Failure>) {
+    fn split_refused(&self) -> (Vec<&Failure>, Vec<&Failure>) {
         let mut failures = self.failures.iter();
         failures
             .by_ref()
@@ -61,7 +61,7 @@ impl PollOutcome {
     /// Everything was read to its end but the resources that failed. Those that Close refuses are not among them, for that is
     /// the owner's to change and no lag.
     fn reach(&self) -> Reach {
-        let (_, others) = self.refused();
+        let (_, others) = self.split_refused();
         if others
             .iter()
             .any(|it| it.reason.kind == ErrorKind::LeaseLost)
@@ -79,7 +79,7 @@ impl PollOutcome {
 
     /// How the instance fares now, after a poll that ended at `until`. An outage says nothing of it.
     pub fn health(&self, before: &Health, until: Timestamp) -> Health {
-        let (refused, others) = self.refused();
+        let (refused, others) = self.split_refused();
         let is_refused = !refused.is_empty();
         let is_inconclusive = !is_refused && self.units == 0;
         if is_inconclusive {

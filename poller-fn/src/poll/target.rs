@@ -172,18 +172,17 @@ impl<'a> Target<'a> {
         owner.is_some_and(|owner| owner.name == self.resource.name)
     }
 
-    /// A condition is one of the object, but of the entry where everything is polled. What Close hides cannot be judged, so
-    /// it is let through.
+    /// Whether the condition lets a record through. What Close hides cannot be judged, so it is let through.
     pub fn matches(&self, record: &RawValue) -> bool {
         let filter = self.resource.query.filter.as_ref();
         filter.is_none_or(|filter| {
-            let judged = self.judged(record);
-            judged.is_none_or(|judged| filter.matches(&judged))
+            let subject = self.subject(record);
+            subject.is_none_or(|subject| filter.matches(&subject))
         })
     }
 
-    /// What the condition is one of; nothing where Close hides it.
-    pub fn judged<'r>(&self, record: &'r RawValue) -> Option<Cow<'r, RawValue>> {
+    /// What the condition judges: the object, or the entry where everything is polled. Nothing where Close hides it.
+    pub fn subject<'r>(&self, record: &'r RawValue) -> Option<Cow<'r, RawValue>> {
         if !self.is_logged() || self.resource.query.objects == Objects::All {
             return Some(Cow::Borrowed(record));
         }

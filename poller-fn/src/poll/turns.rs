@@ -6,7 +6,7 @@ use crate::error::ErrorKind;
 use crate::outside::Outside;
 use crate::poll::failure::Failure;
 use crate::poll::job::Job;
-use crate::poll::work::Turn;
+use crate::poll::step::Turn;
 use crate::poll::worker::Worker;
 
 /// Does the jobs, a unit at a time. Returns how many units were read, and the jobs that failed.

@@ -1,4 +1,4 @@
-//! The work of a poll: read a unit, publish what is new of it, commit. Never in another order.
+//! A step of a job: read a unit, judge its records, publish what is new, commit. Never in another order.
 
 use jiff::{SignedDuration, Timestamp};
 use shared::instance::backfill::BackfillStatus;
@@ -27,7 +27,7 @@ pub enum Turn {
 }
 
 impl<O: Outside> Worker<'_, O> {
-    /// One unit of a job: read, publish, commit.
+    /// One unit of a job: read, judge, publish, commit.
     ///
     /// # Errors
     /// What stopped it. What was done until then is committed.
