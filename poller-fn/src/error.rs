@@ -122,6 +122,7 @@ impl PollError {
             ) => ErrorKind::Refused,
             Self::OutOfOrder
             | Self::CursorsExpire
+            // An expired cursor never leaves the walk, which reads again from its anchor.
             | Self::Close(
                 CloseError::RateLimited { .. }
                 | CloseError::Unavailable(_)

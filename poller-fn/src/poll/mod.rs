@@ -75,7 +75,8 @@ pub async fn poll_instance<O: Outside>(
         Ok(None) => return (Summary::default(), Ok(())),
         Err(error) => {
             let mut summary = Summary::default();
-            summary.fail(id, &Failure::of_poll(error.reason()), &error);
+            // Not logged here: the invocation fails with this error.
+            summary.note(&Failure::of_poll(error.reason()));
             return (summary, Err(error));
         }
     };

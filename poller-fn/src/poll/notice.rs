@@ -87,7 +87,7 @@ async fn publish(
     detail_type: &str,
     detail: &serde_json::Value,
 ) -> bool {
-    tracing::warn!(detail_type, %detail, "a notice for the bus");
+    tracing::warn!(detail_type, %detail, "said on the bus");
     let entry = PutEventsEntry::new(SOURCE, detail_type, session.clock.now(), detail);
     let deadline = Instant::now() + TIMEOUT;
     session.outside.notify(entry, deadline).await

@@ -116,6 +116,8 @@ fn is_late(judged: &[Judged], record: &Judged) -> bool {
     match record.event {
         Needed::Twin(place) => matches!(judged[place].event, Needed::Sent(Fate::Unpublished)),
         Needed::Sent(fate) => fate == Fate::Unpublished,
-        Needed::None | Needed::Event(_) => false,
+        // An event that nobody handed to the bus is not there.
+        Needed::Event(_) => true,
+        Needed::None => false,
     }
 }

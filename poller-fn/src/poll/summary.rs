@@ -56,13 +56,20 @@ impl Summary {
         self.unpublished += counts.unpublished;
     }
 
+    /// Adds the resources of a failure.
+    pub fn note(&mut self, failure: &Failure) {
+        let resources = failure.resources.iter().cloned();
+        let failed = resources.map(|resource| (resource, failure.reason));
+        self.failed.extend(failed);
+    }
+
     /// Logs a failure, and adds its resources.
     pub fn fail(&mut self, id: InstanceId, failure: &Failure, error: &PollError) {
-        let reason = failure.reason;
+        let reason = failure.reason.word;
         for resource in &failure.resources {
-            tracing::error!(instance.id = %id, resource, reason = reason.word, %error, "a resource was not polled to its end");
-            self.failed.insert(resource.clone(), reason);
+            tracing::error!(instance.id = %id, resource, reason, %error, "a resource was not polled to its end");
         }
+        self.note(failure);
     }
 
     /// Adds what is known at the end of a poll.
