@@ -155,6 +155,72 @@ mod tests {
         )
     }
 
+    fn read(json: &str) -> Record {
+        Record::read(shared::json::raw(json).unwrap())
+    }
+
+    #[test]
+    fn what_every_walk_needs_is_read_once() {
+        let json = r#"{"id" : "cont_1", "date_created":"2026-06-19T11:00:00+00:00","date_updated":"2026-06-19T11:30:00.5"}"#;
+        let record = read(json);
+        assert_eq!(record.raw.get(), json);
+        assert_eq!(record.id.as_deref(), Some("cont_1"));
+        assert_eq!(record.created, "2026-06-19T11:00:00Z".parse().ok());
+        assert_eq!(record.updated, "2026-06-19T11:30:00.5Z".parse().ok());
+        let version = ("cont_1", "2026-06-19T11:30:00.5");
+        assert_eq!(record.version(), Some(version));
+    }
+
+    #[test]
+    fn what_is_missing_or_cannot_be_read_is_nothing() {
+        for json in [
+            "{}",
+            "[]",
+            "7",
+            r#"{"id":null,"date_updated":true,"date_created":[]}"#,
+        ] {
+            let record = read(json);
+            assert_eq!(
+                (&record.id, record.updated, record.created),
+                (&None, None, None),
+                "{json}"
+            );
+            assert_eq!(
+                (record.version(), record.entry_version()),
+                (None, None),
+                "{json}"
+            );
+        }
+        let undated = read(r#"{"id":7,"date_updated":"soon"}"#);
+        assert_eq!(
+            (undated.updated, undated.version()),
+            (None, Some(("7", "soon")))
+        );
+    }
+
+    #[test]
+    fn a_form_of_an_entry_is_told_by_its_id_and_the_text_of_its_date() {
+        let version_of = |json| read(json).entry_version();
+        let known = version_of(r#"{"id":"ev_1","date_updated":"2026-06-19T12:04:01.705000"}"#);
+        assert!(known.is_some());
+        let hidden =
+            r#"{"date_updated":"2026-06-19T12:04:01.705000","data":null,"\u0069d":"ev_1"}"#;
+        assert_eq!(version_of(hidden), known);
+        for other in [
+            r#"{"id":"ev_2","date_updated":"2026-06-19T12:04:01.705000"}"#,
+            r#"{"id":"ev_1","date_updated":"2026-06-19T12:04:01.706000"}"#,
+            r#"{"id":"ev_1","date_updated":"2026-06-19T12:04:01.705"}"#,
+        ] {
+            let other = version_of(other);
+            assert!(other.is_some() && other != known);
+        }
+        assert_eq!(version_of(r#"{"id":"ev_1"}"#), None);
+        assert_eq!(
+            version_of(r#"{"date_updated":"2026-06-19T12:04:01"}"#),
+            None
+        );
+    }
+
     fn event_type(created: &str, updated: &str) -> EventType {
         let record = json!({"id": "cont_1", "date_created": created, "date_updated": updated});
         change(&json!({"url": "/hubs/crm/contacts"}), &record).event_type

@@ -17,7 +17,6 @@ use shared::event::Event;
 use shared::event::bus::publication::{Fate, Publication};
 use shared::event::entry::PutEventsEntry;
 use shared::event::id::EventId;
-use shared::event::log_entry;
 use shared::instance::health::Health;
 use shared::instance::id::InstanceId;
 use shared::instance::last_poll::LastPoll;
@@ -27,6 +26,7 @@ use shared::store::instances::lease::{Acquired, Lease};
 use shared::store::watermarks::{Commit, StoredResource};
 use tokio::time::{Instant, sleep};
 
+use crate::close::entry::version;
 use crate::close::requests;
 use crate::close::state::{MAX_LIMIT, TICK};
 use crate::history::Of;
@@ -182,7 +182,7 @@ impl Mutated<'_> {
         for entry in &page.data {
             let date =
                 path::text_at(entry, "date_updated").and_then(|text| timestamp::parse(&text));
-            let Some((id, date)) = log_entry::version(entry).zip(date) else {
+            let Some((id, date)) = version(entry).zip(date) else {
                 continue;
             };
             if !self.shown.borrow_mut().insert(id) {

@@ -77,13 +77,8 @@ pub fn is_entry(json: &RawValue) -> bool {
     known.iter().any(|key| members.find(key).is_some())
 }
 
-/// Tells an entry in its present form from all others, and from itself before Close put another update into it.
-pub fn version(json: &RawValue) -> Option<EventId> {
-    let [id, date] = path::texts(json, ["id", DATE_UPDATED]);
-    Some(version_of(id?, date?))
-}
-
-/// The same, of an entry with this id and this `date_updated` as Close writes it.
+/// Tells an entry in its present form, by its id and its `date_updated` as Close writes it, from all others, and from itself
+/// before Close put another update into it.
 pub fn version_of(id: String, date_updated: String) -> EventId {
     EventId::of_parts(&[id, date_updated])
 }
@@ -227,7 +222,7 @@ mod tests {
     use serde_json::json;
     use serde_json::value::{RawValue, to_raw_value};
 
-    use super::{is_entry, object, to_change, version};
+    use super::{is_entry, object, to_change};
     use crate::event::change::{Change, EventType, Identity};
 
     fn change(entry: &serde_json::Value) -> Change {
@@ -332,21 +327,6 @@ mod tests {
     fn an_entry_without_an_id_links_to_its_object() {
         let entry = json!({"object_type": "lead", "object_id": "lead_1", "action": "updated"});
         assert_eq!(change(&entry).href, "lead/lead_1/");
-    }
-
-    #[test]
-    fn a_version_is_told_by_id_and_date() {
-        let version_of = |id: &str, date: &str| {
-            version(&to_raw_value(&json!({"id": id, "date_updated": date})).unwrap())
-        };
-        let known = version_of("ev_1", DATE);
-        assert!(known.is_some());
-        assert_ne!(known, version_of("ev_2", DATE));
-        assert_ne!(known, version_of("ev_1", "2026-06-19T12:04:02"));
-        assert_eq!(
-            version(&to_raw_value(&json!({"id": "ev_1"})).unwrap()),
-            None
-        );
     }
 
     #[test]

@@ -182,7 +182,7 @@ impl<'de> Visitor<'de> for OrderedVisitor {
 mod tests {
     use serde_json::value::RawValue;
 
-    use super::{extended, members, suits_event_bridge, text_at};
+    use super::{extended, members, suits_event_bridge, text_at, texts};
 
     fn raw(json: &str) -> Box<RawValue> {
         crate::json::raw(json).unwrap()
@@ -198,6 +198,63 @@ mod tests {
         );
         for path in ["a", "a.c", "l", "l.0", "a.b.c", ""] {
             assert_eq!(text_at(&json, path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn texts_of_one_pass_are_those_of_each_key() {
+        let keys = ["id", "date", "n", "é", ""];
+        for (json, expected) in [
+            (
+                r#"{"id":"a","date":"b"}"#,
+                [Some("a"), Some("b"), None, None, None],
+            ),
+            // Of two members of one name the last counts, also where the first is written with escapes.
+            (
+                r#"{"id":"a","id":"b"}"#,
+                [Some("b"), None, None, None, None],
+            ),
+            (r#"{"id":"a","id":null}"#, [None; 5]),
+            (
+                r#"{"\u0069d":"a","id":"b"}"#,
+                [Some("b"), None, None, None, None],
+            ),
+            (
+                r#"{"id":"a","\u0069d":"b"}"#,
+                [Some("b"), None, None, None, None],
+            ),
+            (
+                r#"{"\u00e9":"\u00e9\n","":"x"}"#,
+                [None, None, None, Some("é\n"), Some("x")],
+            ),
+            (
+                r#"{"n":12345678901234567890,"id":-1.50e+2}"#,
+                [
+                    Some("-1.50e+2"),
+                    None,
+                    Some("12345678901234567890"),
+                    None,
+                    None,
+                ],
+            ),
+            (r#"{"id":true,"date":{"id":"a"},"n":["b"]}"#, [None; 5]),
+            (
+                r#"{"id":"cut \ud83d"}"#,
+                [Some("cut \u{fffd}"), None, None, None, None],
+            ),
+            (r#"["id"]"#, [None; 5]),
+            (r#""id""#, [None; 5]),
+            ("7", [None; 5]),
+            ("null", [None; 5]),
+        ] {
+            let json = raw(json);
+            let found = texts(&json, keys);
+            assert_eq!(found, keys.map(|key| text_at(&json, key)), "{json}");
+            assert_eq!(
+                found,
+                expected.map(|text| text.map(str::to_owned)),
+                "{json}"
+            );
         }
     }
 

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use shared::close::span::floor;
-use shared::event::log_entry;
 
-use super::entry::{Entry, Form};
+use super::entry::{Entry, Form, version};
 use super::render;
 use super::state::{Close, Object, Place, TICK, Version};
 use crate::history::{Delete, Edit, Make, Obscurity, Of, Stamp};
@@ -105,7 +104,7 @@ impl Close {
             form: 0,
         };
         self.versions
-            .extend(log_entry::version(&json).map(|version| (version, place)));
+            .extend(version(&json).map(|version| (version, place)));
         let form = Form {
             own,
             visible: now,
@@ -185,7 +184,7 @@ impl Close {
             form: entry.forms.len(),
         };
         self.versions
-            .extend(log_entry::version(&shown).map(|version| (version, form)));
+            .extend(version(&shown).map(|version| (version, form)));
         entry.forms.push(Form {
             own,
             visible,

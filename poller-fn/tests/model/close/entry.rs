@@ -1,7 +1,9 @@
 //! The entries of the event log.
 
 use jiff::Timestamp;
+use poller_fn::record::Record;
 use serde_json::value::RawValue;
+use shared::event::id::EventId;
 
 use crate::history::Obscurity;
 
@@ -26,6 +28,11 @@ pub(crate) struct Form {
     pub(crate) is_stamping: bool,
     pub(crate) shown: Box<RawValue>,
     pub(crate) hidden: Box<RawValue>,
+}
+
+/// Tells a form of an entry from all others, as the poller does.
+pub(crate) fn version(json: &RawValue) -> Option<EventId> {
+    Record::read(json.to_owned()).entry_version()
 }
 
 impl Entry {

@@ -422,7 +422,11 @@ fn read_record(record: &RawValue) {
         path::text_at(record, path);
         path::at(record, path);
     }
-    log_entry::version(record);
+    let keys = ["id", "date_updated", "\u{fffd}"];
+    assert_eq!(
+        path::texts(record, keys),
+        keys.map(|key| path::text_at(record, key))
+    );
     log_entry::object(record);
     drop(log_entry::to_change(
         record,
