@@ -23,8 +23,9 @@ FAULTS = [
         "[dynamodb:BatchGetItem, dynamodb:BatchWriteItem]",
         "[dynamodb:BatchGetItem, dynamodb:BatchWriteItem, dynamodb:Scan]",
         [
-            "WebhookRole, Ledger: dynamodb:Scan on LedgerTable: docs/permissions.md does not list it",
-            "WebhookRole, Ledger: dynamodb:Scan on LedgerTable: no test has a function use it",
+            f"{role}, Ledger: dynamodb:Scan on LedgerTable: {problem}"
+            for role in ("PollerRole", "WebhookRole")
+            for problem in ("docs/permissions.md does not list it", "no test has a function use it")
         ],
     ),
     (
@@ -45,8 +46,8 @@ FAULTS = [
     ),
     # Granted twice.
     (
-        "Action: [dynamodb:ConditionCheckItem, dynamodb:UpdateItem]\n",
-        "Action: [dynamodb:ConditionCheckItem, dynamodb:UpdateItem, dynamodb:UpdateItem]\n",
+        "Action: [dynamodb:ConditionCheckItem, dynamodb:Scan, dynamodb:UpdateItem]\n",
+        "Action: [dynamodb:ConditionCheckItem, dynamodb:Scan, dynamodb:UpdateItem, dynamodb:UpdateItem]\n",
         ["PollerRole: dynamodb:UpdateItem on InstancesTable is granted 2 times"],
     ),
     # A wildcard.
@@ -118,7 +119,8 @@ class CheckPrivileges(unittest.TestCase):
             self.assertEqual(self.check(used=USED | {grant}), [problem])
 
     def test_what_is_listed_and_used_and_not_granted_is_named(self):
-        document = LISTS.replace("| `dynamodb:Scan` | `InstancesTable` |", "| `dynamodb:Scan` | `LedgerTable` |")
+        row = "| `dynamodb:Scan` | `InstancesTable` | the list of instances |"
+        document = LISTS.replace(row, row.replace("InstancesTable", "LedgerTable"))
         other = SCAN._replace(resource="LedgerTable")
         self.assertEqual(
             self.check(used=USED | {other}, document=document),

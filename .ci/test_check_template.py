@@ -267,7 +267,7 @@ FAULTS = [
         [f"{table}: its items do not expire" for table in ("CallbackWaitsTable", "LedgerTable")],
     ),
     # Functions.
-    ("          LEDGER_TABLE: !Ref LedgerTable\n", "", ["WebhookFunction: LEDGER_TABLE is not set"]),
+    ("          LEDGER_TABLE: !Ref LedgerTable\n", "", ["PollerFunction: LEDGER_TABLE is not set", "WebhookFunction: LEDGER_TABLE is not set"]),
     (
         "DISPATCH_PER_SECOND:",
         "DISPATCH_RATE:",

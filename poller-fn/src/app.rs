@@ -8,6 +8,7 @@ use shared::close::error::CloseError;
 use shared::event::bus::EventBus;
 use shared::function::metrics::{Metrics, Service};
 use shared::store::instances::InstanceTable;
+use shared::store::ledger::LedgerTable;
 use shared::store::watermarks::WatermarkTable;
 
 use crate::config::Config;
@@ -26,6 +27,8 @@ pub struct App {
     pub instances: InstanceTable,
     /// The Watermarks table.
     pub watermarks: WatermarkTable,
+    /// The Ledger table.
+    pub ledger: LedgerTable,
     /// The bus.
     pub bus: EventBus,
     /// What is measured.
@@ -42,6 +45,7 @@ impl App {
             close: CloseClient::new(CLOSE_TIMEOUT, config.policy.base_urls.clone())?,
             instances: InstanceTable::new(aws, config.instances_table.clone()),
             watermarks: WatermarkTable::new(aws, config.watermarks_table.clone()),
+            ledger: LedgerTable::new(aws, config.ledger_table.clone()),
             bus: EventBus::new(aws, config.event_bus_name.clone(), config.event_max_bytes),
             metrics: Metrics::new(config.metrics_namespace.clone(), Service::Poller),
             config,

@@ -19,6 +19,8 @@ pub struct Config {
     pub instances_table: String,
     /// `WATERMARKS_TABLE`: the table's name.
     pub watermarks_table: String,
+    /// `LEDGER_TABLE`: the table's name.
+    pub ledger_table: String,
     /// `EVENT_MAX_BYTES`: what an entry may hold, default 983040.
     pub event_max_bytes: usize,
     /// `DISPATCH_PER_SECOND`: instances dispatched in a second, default 200.
@@ -39,6 +41,7 @@ impl Config {
             event_bus_name: reader.required("EVENT_BUS_NAME"),
             instances_table: reader.required("INSTANCES_TABLE"),
             watermarks_table: reader.required("WATERMARKS_TABLE"),
+            ledger_table: reader.required("LEDGER_TABLE"),
             event_max_bytes: reader.parsed(
                 "EVENT_MAX_BYTES",
                 DEFAULT_MAX_BYTES,

@@ -71,6 +71,9 @@ pub enum PollError {
     /// EventBridge did not take what the poller itself has to say.
     #[error("EventBridge did not take a notice of the poller; nothing went on without it")]
     NoticeNotPublished,
+    /// The ledger does not tell what is on the bus already.
+    #[error("the ledger could not be read; the watermark stays: {0}")]
+    Ledger(TableError),
     /// DynamoDB did not answer.
     #[error(transparent)]
     Table(TableError),
@@ -103,7 +106,7 @@ impl PollError {
             Self::Close(CloseError::Rejected { .. } | CloseError::ExpiredCursor) => "Rejected",
             Self::Close(CloseError::Unavailable(_)) => "CloseUnavailable",
             Self::Publish(_) | Self::NoticeNotPublished => "PublishFailed",
-            Self::Table(_) => "TableUnavailable",
+            Self::Table(_) | Self::Ledger(_) => "TableUnavailable",
             Self::Configuration(_) => "Configuration",
         }
     }
@@ -130,6 +133,7 @@ impl PollError {
             )
             | Self::Publish(_)
             | Self::NoticeNotPublished
+            | Self::Ledger(_)
             | Self::Table(_) => ErrorKind::Passing,
         }
     }

@@ -12,6 +12,7 @@ use shared::json;
 
 use crate::app::App;
 use crate::dispatch::dispatch;
+use crate::enlist::enlist;
 use crate::own_events::POLL_REQUESTED;
 use crate::poll::poll_instance;
 
@@ -71,6 +72,7 @@ pub async fn handle(app: &App, event: LambdaEvent<Box<RawValue>>) -> Result<Valu
 
 async fn tick(app: &App, clock: &Clock) -> (Measures, Result<Value, Diagnostic>) {
     let (tick, result) = dispatch(app, clock).await;
+    enlist(app, clock).await;
     let value = match &result {
         Ok(()) => to_value(&tick),
         Err(error) => Err(diagnostic("TableUnavailable", error)),

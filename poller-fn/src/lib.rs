@@ -12,6 +12,7 @@ pub mod app;
 pub mod config;
 pub mod custom_fields;
 pub mod dispatch;
+pub mod enlist;
 pub mod error;
 pub mod handle;
 pub mod outside;

@@ -3,21 +3,22 @@
 //! The functions work on the real ones ([`App`]). The proof that no change is lost works on models of them, where
 //! every call can fail, be delayed or be the last.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 use shared::close::client::{Account, Answer};
 use shared::close::error::CloseError;
 use shared::close::page::{Page, Request};
+use shared::close::webhook::Subscription;
 use shared::event::Event;
 use shared::event::bus::publication::Publication;
 use shared::event::entry::PutEventsEntry;
+use shared::event::ledger_key::LedgerKey;
 use shared::instance::health::Health;
 use shared::instance::id::InstanceId;
-use shared::instance::last_poll::LastPoll;
 use shared::store::error::TableError;
-use shared::store::instances::lease::{Acquired, Lease};
+use shared::store::instances::lease::{Acquired, Lease, PollEnd};
 use shared::store::watermarks::{Commit, StoredResource};
 use tokio::time::Instant;
 
@@ -41,13 +42,11 @@ pub trait Outside {
         health: &Health,
     ) -> impl Future<Output = Result<(), TableError>>;
 
-    /// Gives the lease back, with the time of the next poll, how Close has answered, and what was found, if Close was read.
+    /// Gives the lease back, with what the poll leaves behind.
     fn release(
         &self,
         lease: &Lease,
-        next_poll_at: Timestamp,
-        health: &Health,
-        found: Option<&LastPoll>,
+        end: &PollEnd<'_>,
     ) -> impl Future<Output = Result<(), TableError>>;
 
     /// All that is stored of an instance, by resource.
@@ -88,6 +87,27 @@ pub trait Outside {
     /// Asks Close whether the API key is good.
     fn probe(&self, account: Account<'_>) -> impl Future<Output = Result<(), CloseError>>;
 
+    /// The webhook subscription of this id at Close, if there is one.
+    fn subscription(
+        &self,
+        account: Account<'_>,
+        id: &str,
+    ) -> impl Future<Output = Result<Option<Subscription>, CloseError>>;
+
+    /// The keys that the ledger has.
+    fn recorded(
+        &self,
+        keys: &HashSet<LedgerKey>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<HashSet<LedgerKey>, TableError>>;
+
+    /// Records keys in the ledger.
+    fn record(
+        &self,
+        keys: &HashSet<LedgerKey>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), TableError>>;
+
     /// Publishes events in their order.
     fn publish(&self, events: &[Event], deadline: Instant) -> impl Future<Output = Publication>;
 
@@ -109,16 +129,8 @@ impl Outside for App {
         self.instances.suspend(lease, health).await
     }
 
-    async fn release(
-        &self,
-        lease: &Lease,
-        next_poll_at: Timestamp,
-        health: &Health,
-        found: Option<&LastPoll>,
-    ) -> Result<(), TableError> {
-        self.instances
-            .release(lease, next_poll_at, health, found)
-            .await
+    async fn release(&self, lease: &Lease, end: &PollEnd<'_>) -> Result<(), TableError> {
+        self.instances.release(lease, end).await
     }
 
     async fn load(&self, id: InstanceId) -> Result<HashMap<String, StoredResource>, TableError> {
@@ -156,6 +168,26 @@ impl Outside for App {
 
     async fn probe(&self, account: Account<'_>) -> Result<(), CloseError> {
         self.close.probe(account).await
+    }
+
+    async fn subscription(
+        &self,
+        account: Account<'_>,
+        id: &str,
+    ) -> Result<Option<Subscription>, CloseError> {
+        self.close.webhook(account, id).await
+    }
+
+    async fn recorded(
+        &self,
+        keys: &HashSet<LedgerKey>,
+        now: Timestamp,
+    ) -> Result<HashSet<LedgerKey>, TableError> {
+        self.ledger.recorded(keys, now).await
+    }
+
+    async fn record(&self, keys: &HashSet<LedgerKey>, now: Timestamp) -> Result<(), TableError> {
+        self.ledger.record(keys, now).await
     }
 
     async fn publish(&self, events: &[Event], deadline: Instant) -> Publication {

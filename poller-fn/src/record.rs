@@ -95,6 +95,7 @@ pub fn to_change(
         identity,
         data_hidden: false,
         is_unreadable: false,
+        entry: None,
         href: object_href(&object_type, &own_id),
         object_type,
         object_id,

@@ -6,6 +6,7 @@ use local_stack::close::data::change::Change;
 use local_stack::close::faults::request_match::RequestMatch;
 use serde_json::json;
 
+use crate::owner::Owner;
 use crate::world::{World, ago};
 
 const COST: &str = include_str!("../../docs/cost.md");
@@ -86,5 +87,19 @@ async fn a_tick() {
         assert_eq!(counted(&world, 0), documented(what));
         world.polling(&["leads"]).await;
     }
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_reconciliation() {
+    let world = World::start().await;
+    let owner = Owner::subscribed(&world, json!({"event.webhook.settle": 0})).await;
+    world.poll(owner.id).await;
+    world.forget_calls();
+    let before = world.close.requests().len();
+    world.poll(owner.id).await;
+    let requests = world.close.requests().len() - before;
+    let found = format!("{}, {requests} requests to Close", counted(&world, 0));
+    assert_eq!(found, documented("a reconciliation that finds nothing"));
     world.finish().await;
 }

@@ -26,6 +26,7 @@ mod races;
 mod rotation;
 mod routes;
 mod security;
+mod stream;
 mod subscription;
 mod template;
 mod transactions;

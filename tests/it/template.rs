@@ -36,7 +36,12 @@ const SETTINGS: [Settings; 3] = [
     Settings {
         function: "PollerFunction",
         source: include_str!("../../poller-fn/src/config.rs"),
-        required: &["EVENT_BUS_NAME", "INSTANCES_TABLE", "WATERMARKS_TABLE"],
+        required: &[
+            "EVENT_BUS_NAME",
+            "INSTANCES_TABLE",
+            "WATERMARKS_TABLE",
+            "LEDGER_TABLE",
+        ],
     },
     Settings {
         function: "CallbackFunction",

@@ -24,7 +24,9 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use shared::instance::Instance;
 use shared::instance::configuration::Configuration;
+use shared::instance::health::Health;
 use shared::store::instances::InstanceTable;
+use shared::store::instances::lease::PollEnd;
 
 use crate::privileges;
 
@@ -327,11 +329,15 @@ impl World {
         self.instances.clone()
     }
 
-    /// What the Ledger holds.
+    /// The ids of events that the Ledger holds, without the keys of log entries.
     pub(crate) async fn ledger(&self) -> BTreeSet<String> {
         let items = self.items("LedgerTable").await;
         let id = |item: &Item| item["eventId"].as_s().unwrap().to_owned();
-        items.iter().map(id).collect()
+        items
+            .iter()
+            .map(id)
+            .filter(|id| !id.contains('#'))
+            .collect()
     }
 
     /// All items of a table, by its key in the template.
@@ -377,6 +383,16 @@ pub(crate) fn sign(key: &str, timestamp: &str, body: &[u8]) -> String {
     mac.update(timestamp.as_bytes());
     mac.update(body);
     hex::encode(mac.finalize().into_bytes())
+}
+
+/// The end of a poll that has read nothing.
+pub(crate) fn end_at(next_poll_at: Timestamp, health: &Health) -> PollEnd<'_> {
+    PollEnd {
+        next_poll_at,
+        health,
+        found: None,
+        stream: None,
+    }
 }
 
 /// The documented query, as it stands there.

@@ -18,6 +18,8 @@ pub struct Failure {
     pub behind: Vec<Timestamp>,
     /// Whether Close answered anything.
     pub has_read: bool,
+    /// Whether it is about the event log.
+    pub is_logged: bool,
     /// Why.
     pub reason: Reason,
 }
@@ -30,6 +32,7 @@ impl Failure {
             resources: job.targets.iter().map(Target::label).collect(),
             behind: polled.map(|target| target.watermark.position()).collect(),
             has_read: job.has_read,
+            is_logged: job.targets.iter().all(Target::is_logged),
             reason,
         }
     }
@@ -40,6 +43,7 @@ impl Failure {
             resources: vec![INSTANCE.to_owned()],
             behind: Vec::new(),
             has_read: false,
+            is_logged: false,
             reason,
         }
     }

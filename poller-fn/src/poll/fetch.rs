@@ -39,6 +39,8 @@ pub struct Fetcher<'a, O> {
     session: &'a Session<'a, O>,
     account: Account<'a>,
     until: Cell<Timestamp>,
+    /// How long before its start the poll ends.
+    held_back: Duration,
     is_until_fixed: Cell<bool>,
     requests: Cell<u32>,
     rate_limited: Cell<u32>,
@@ -68,12 +70,14 @@ pub struct Backoff {
 }
 
 impl<'a, O: Outside> Fetcher<'a, O> {
-    /// A fetcher that begins no wait which would end after the session's `stop_at`.
-    pub fn new(session: &'a Session<'a, O>, account: Account<'a>) -> Self {
+    /// A fetcher that begins no wait which would end after the session's `stop_at`, for a poll that ends `held_back` before its
+    /// start.
+    pub fn new(session: &'a Session<'a, O>, account: Account<'a>, held_back: Duration) -> Self {
         Self {
             session,
             account,
-            until: Cell::new(session.clock.started()),
+            until: Cell::new(before(session.clock.started(), held_back)),
+            held_back,
             is_until_fixed: Cell::new(false),
             requests: Cell::new(0),
             rate_limited: Cell::new(0),
@@ -82,7 +86,8 @@ impl<'a, O: Outside> Fetcher<'a, O> {
         }
     }
 
-    /// Where this poll ends: its start, by the earlier of our clock and, from its first answer on, Close's.
+    /// Where this poll ends: its start, less what is held back, by the earlier of our clock and, from its first answer on,
+    /// Close's.
     pub fn until(&self) -> Timestamp {
         self.until.get()
     }
@@ -267,10 +272,9 @@ impl<'a, O: Outside> Fetcher<'a, O> {
 
     fn note_date(&self, date: Option<Timestamp>) {
         if !self.is_until_fixed.replace(true) {
-            self.until.set(
-                date.unwrap_or(Timestamp::MAX)
-                    .min(self.session.clock.started()),
-            );
+            let started = self.session.clock.started();
+            let started = date.unwrap_or(Timestamp::MAX).min(started);
+            self.until.set(before(started, self.held_back));
         }
     }
 }
@@ -291,6 +295,10 @@ impl Backoff {
             backoff * 2_u32.pow(failures.min(MAX_FAILURES) - 1),
         ));
     }
+}
+
+fn before(time: Timestamp, wait: Duration) -> Timestamp {
+    time.saturating_sub(wait).unwrap_or(Timestamp::MIN)
 }
 
 fn after(now: Timestamp, wait: Duration) -> Timestamp {

@@ -1,5 +1,7 @@
 //! The jobs of a poll: walks through Close, each for the resources that it feeds.
 
+use std::collections::VecDeque;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::custom_fields::batches::Batches;
@@ -23,6 +25,21 @@ pub struct Job<'a> {
     pub backoff: Backoff,
     /// Whether Close has answered the walk in this poll.
     pub has_read: bool,
+}
+
+/// The jobs in the order in which they begin: the event log first, for Close hides what is an hour old, but last where it did not
+/// answer in the poll before. Of the others another begins each time, so that none is always the one for which no time is left.
+pub fn in_order(jobs: Vec<Job<'_>>, is_log_silent: bool) -> VecDeque<Job<'_>> {
+    let is_logged = |job: &Job<'_>| job.targets.iter().all(Target::is_logged);
+    let (log, mut others): (Vec<_>, Vec<_>) = jobs.into_iter().partition(is_logged);
+    let first = fastrand::usize(..others.len().max(1));
+    others.rotate_left(first);
+    let jobs = if is_log_silent {
+        others.into_iter().chain(log)
+    } else {
+        log.into_iter().chain(others)
+    };
+    jobs.collect()
 }
 
 impl<'a> Job<'a> {

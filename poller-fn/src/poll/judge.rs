@@ -40,6 +40,8 @@ pub enum Needed {
     Event(Box<Event>),
     /// The event of an earlier record of the unit, by that record's place.
     Twin(usize),
+    /// One that is on the bus by the other channel, as the ledger says.
+    Recorded,
     /// One that was handed to the bus, with this result.
     Sent(Fate),
 }
@@ -53,14 +55,14 @@ impl Judged {
         let taken = std::mem::replace(&mut self.event, Needed::Sent(Fate::Unpublished));
         match taken {
             Needed::Event(event) => Some(event),
-            Needed::None | Needed::Twin(_) | Needed::Sent(_) => None,
+            Needed::None | Needed::Twin(_) | Needed::Recorded | Needed::Sent(_) => None,
         }
     }
 }
 
 impl<O: Outside> Worker<'_, O> {
-    /// Judges a unit for each of its job's targets. Two records may be about one change: a search may show an object twice, and
-    /// two entries of the event log may be about one change of an object.
+    /// Judges a unit for each of its job's targets. One change becomes one event, though two targets may want it, and two records
+    /// may be about it: a search may show an object twice, and two entries of the event log may be about one change of an object.
     pub fn judge(&mut self, job: &Job<'_>, unit: Unit) -> Vec<Judged> {
         let mut judged = Vec::new();
         let mut places = HashMap::new();
@@ -69,13 +71,11 @@ impl<O: Outside> Worker<'_, O> {
                 let Some((seen_id, event)) = self.judge_for(target, &record) else {
                     continue;
                 };
-                let event = event.map_or(Needed::None, |event| {
-                    match places.entry((index, event.id)) {
-                        Entry::Occupied(place) => Needed::Twin(*place.get()),
-                        Entry::Vacant(place) => {
-                            place.insert(judged.len());
-                            Needed::Event(event)
-                        }
+                let event = event.map_or(Needed::None, |event| match places.entry(event.id) {
+                    Entry::Occupied(place) => Needed::Twin(*place.get()),
+                    Entry::Vacant(place) => {
+                        place.insert(judged.len());
+                        Needed::Event(event)
                     }
                 });
                 judged.push(Judged {
@@ -100,7 +100,7 @@ impl<O: Outside> Worker<'_, O> {
         let Some(change) = target.change(record, &resolved, until) else {
             return Some((None, None));
         };
-        let is_wanted = target.matches(&resolved);
+        let is_wanted = target.matches(&resolved, &change);
         let (instance, settings) = (&self.session.instance, self.settings);
         let event = Event::new(instance, settings, Channel::Polling, change);
         let seen_id = target.seen_id(record, &event);
@@ -110,13 +110,19 @@ impl<O: Outside> Worker<'_, O> {
         } else {
             target.watermark.judge(seen_id, record.updated, until)
         };
-        if target.backfill.is_none() && verdict != Verdict::Leave {
+        if target.is_polled() && verdict != Verdict::Leave {
             self.found.read(&target.name, is_wanted);
             self.note_paths(target, &resolved);
         }
         match verdict {
             Verdict::Publish if is_wanted => {
                 self.note_new(record, &event);
+                self.summary.reconciled += usize::from(target.is_reconciliation());
+                let event = if target.is_reconciliation() {
+                    event.reconciled()
+                } else {
+                    event
+                };
                 Some((Some(seen_id), Some(Box::new(event))))
             }
             Verdict::Publish => {

@@ -1,23 +1,26 @@
 //! The poll of one instance.
 
+pub mod claim;
 pub mod failure;
 pub mod fetch;
 pub mod job;
 pub mod judge;
+pub mod ledger;
 pub mod notice;
 pub mod outcome;
 pub mod plan;
 pub mod publish;
 pub mod read;
+pub mod reconciled;
 pub mod schedule;
 pub mod session;
 pub mod step;
+pub mod subscription;
 pub mod summary;
 pub mod target;
 pub mod turns;
 pub mod worker;
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -27,8 +30,10 @@ use shared::instance::id::InstanceId;
 use shared::instance::last_poll::LastPoll;
 use shared::instance::policy::Policy;
 use shared::instance::settings::Settings;
+use shared::instance::stream::Stream;
 use shared::polling::field_error::FieldError;
 use shared::store::error::TableError;
+use shared::store::instances::lease::PollEnd;
 use shared::store::watermarks::{CUSTOM_FIELDS, Commit};
 
 use crate::custom_fields::CustomFields;
@@ -38,6 +43,7 @@ use crate::poll::failure::Failure;
 use crate::poll::fetch::Fetcher;
 use crate::poll::job::Job;
 use crate::poll::outcome::PollOutcome;
+use crate::poll::plan::Due;
 use crate::poll::session::Session;
 use crate::poll::summary::Summary;
 use crate::poll::turns::take_turns;
@@ -45,6 +51,8 @@ use crate::poll::worker::Worker;
 
 /// How often an instance is polled whose configuration does not say it.
 const DEFAULT_INTERVAL: Duration = Duration::from_mins(15);
+/// How often webhooks are reconciled while the event log is the channel, or the ledger cannot be read.
+const SOON: Duration = Duration::from_mins(5);
 
 /// One poll of one instance.
 struct Poll<'a, O> {
@@ -56,6 +64,35 @@ struct Poll<'a, O> {
     outcome: PollOutcome,
     summary: Summary,
     found: Option<LastPoll>,
+    /// How webhooks and polls stand.
+    stream: Box<Stream>,
+    /// Whether the resources were due, and the reconciliation.
+    has_polled: bool,
+    has_reconciled: bool,
+}
+
+/// The times between the polls of the resources and between reconciliations, where an instance has them.
+#[derive(Debug, Clone, Copy, Default)]
+struct Intervals {
+    polling: Option<Duration>,
+    reconciliation: Option<Duration>,
+}
+
+impl Intervals {
+    fn of(settings: &Settings) -> Self {
+        let reconciliation = settings.reconciliation.as_ref();
+        Self {
+            polling: settings.polling.as_ref().map(|polling| polling.interval),
+            reconciliation: reconciliation.map(|reconciliation| reconciliation.interval),
+        }
+    }
+}
+
+/// How long before its start a poll ends: where webhooks arrive, deliveries come first.
+fn held_back(settings: &Settings, stream: &Stream) -> Duration {
+    let reconciliation = settings.reconciliation.as_ref();
+    let reconciliation = reconciliation.filter(|_| !stream.is_down());
+    reconciliation.map_or(Duration::ZERO, |reconciliation| reconciliation.settle)
 }
 
 /// Polls an instance: takes its lease, reads each of its resources from the watermark on, and gives the lease back with
@@ -87,6 +124,9 @@ pub async fn poll_instance<O: Outside>(
         outcome: PollOutcome::default(),
         summary: Summary::default(),
         found: None,
+        stream: session.instance.stream.clone(),
+        has_polled: false,
+        has_reconciled: false,
     };
     poll.run(policy).await
 }
@@ -94,13 +134,12 @@ pub async fn poll_instance<O: Outside>(
 impl<O: Outside> Poll<'_, O> {
     async fn run(mut self, policy: &Policy) -> (Summary, Result<(), PollError>) {
         let settings = Settings::parse(&self.session.instance.configuration, policy);
-        let polling = settings.as_ref().ok().and_then(|it| it.polling.as_ref());
-        let interval = polling.map_or(DEFAULT_INTERVAL, |polling| polling.interval);
+        let intervals = settings.as_ref().map(Intervals::of).unwrap_or_default();
         let result = self.poll(settings).await;
         if let Err(error) = &result {
             self.fail(error);
         }
-        let released = self.release(interval).await;
+        let released = self.release(intervals).await;
         let result = match result {
             Err(error @ PollError::Table(_)) => Err(error),
             _ => released,
@@ -115,42 +154,55 @@ impl<O: Outside> Poll<'_, O> {
         // The poll that suspended the instance could not say so. Once Close answers again, nobody would.
         notice::publish_suspension(session, &mut self.health).await?;
         let settings = &settings.map_err(PollError::Configuration)?;
-        let Some(polling) = &settings.polling else {
+        let due = Due::of(instance, settings, clock.started());
+        if due.is_nothing() {
             return Ok(());
-        };
+        }
         let account = settings.account();
         if self.health.is_suspended() {
             session.outside.probe(account).await?;
         }
         self.summary.polled = true;
+        self.has_polled = due.polling.is_some();
+        self.has_reconciled = due.reconciliation.is_some();
         let stored = session.outside.load(instance.id).await?;
-        plan::tidy(session, polling, &stored).await?;
+        if let Some(polling) = due.polling {
+            plan::tidy(session, polling, &stored).await?;
+        }
+        if self.has_reconciled {
+            subscription::watch(session, account, settings, &mut self.stream).await;
+        }
+        let held_back = held_back(settings, &self.stream);
         let custom_fields = CustomFields::restore(stored.get(CUSTOM_FIELDS));
-        let mut targets = plan::targets(instance, polling, stored);
+        let mut targets = due.targets(instance, settings, stored, clock.started(), held_back);
         notice::publish_gaps(session, &mut targets).await?;
 
-        let polled = targets.iter().filter(|it| it.backfill.is_none());
+        let polled = targets.iter().filter(|it| it.is_polled());
         let resources = polled.map(|target| target.resource);
         let before = instance.last_poll.as_deref();
         let mut found = LastPoll::begin(clock.started(), resources, before);
+        let is_log_silent = std::mem::take(&mut self.stream.is_log_silent);
         let mut worker = Worker {
             session,
             settings,
-            close: Fetcher::new(session, account),
+            close: Fetcher::new(session, account, held_back),
             custom_fields,
+            stream: &mut self.stream,
             summary: &mut self.summary,
             found: &mut found,
         };
-        let mut jobs = VecDeque::from(Job::all(targets, clock.started()));
-        // Another one begins each time, so that none is always the one for which no time is left.
-        jobs.rotate_left(fastrand::usize(..jobs.len().max(1)));
-        let (units, failures) = take_turns(&mut worker, jobs).await;
+        let jobs = Job::all(targets, clock.started());
+        let (units, failures) = take_turns(&mut worker, job::in_order(jobs, is_log_silent)).await;
         self.outcome.add(units, failures);
         let schemas = worker.custom_fields.take_commit(clock.now());
         self.until = worker.close.until();
         let (requests, rate_limited) = (worker.close.requests(), worker.close.rate_limited());
         (self.summary.requests, self.summary.rate_limited) = (requests, rate_limited);
-        self.found = Some(found);
+        self.stream.is_log_silent = self.outcome.is_log_silent();
+        if self.has_reconciled {
+            self.stream.missed = u64::try_from(self.summary.missed).unwrap_or(u64::MAX);
+        }
+        self.found = self.has_polled.then_some(found);
         self.store(schemas).await;
         Ok(())
     }
@@ -165,22 +217,22 @@ impl<O: Outside> Poll<'_, O> {
     }
 
     /// Gives the lease back, with what the poll leaves behind.
-    async fn release(&mut self, interval: Duration) -> Result<(), PollError> {
+    async fn release(&mut self, intervals: Intervals) -> Result<(), PollError> {
         let session = self.session;
         let mut health = self.outcome.health(&self.health, self.until);
         if health.notice_due && !self.health.notice_due {
             health = self.suspend(health).await;
         }
-        let now = session.clock.now();
-        let (id, started) = (session.instance.id, session.clock.started());
-        let next = self.outcome.next_poll(id, interval, &health, started, now);
+        let next_poll_at = self.schedule(intervals, &health);
         let lag = self.outcome.lag(&health, self.until);
         self.summary.conclude(&health, lag);
-        let (outside, lease) = (session.outside, &session.lease);
-        let released = match outside
-            .release(lease, next, &health, self.found.as_ref())
-            .await
-        {
+        let end = PollEnd {
+            next_poll_at,
+            health: &health,
+            found: self.found.as_ref(),
+            stream: (self.stream != session.instance.stream).then_some(&*self.stream),
+        };
+        let released = match session.outside.release(&session.lease, &end).await {
             // Another poll has it, or the instance is gone: nothing is ours to set.
             Ok(()) | Err(TableError::Conflict) => Ok(()),
             Err(error) => Err(error.into()),
@@ -188,8 +240,39 @@ impl<O: Outside> Poll<'_, O> {
         if let Err(error) = &released {
             self.fail(error);
         }
-        self.summary.log(id, &health);
+        self.summary.log(session.instance.id, &health);
         released
+    }
+
+    /// Sets when the resources and the reconciliation are due next. Returns which of both is first.
+    fn schedule(&mut self, intervals: Intervals, health: &Health) -> Timestamp {
+        let session = self.session;
+        let (id, started) = (session.instance.id, session.clock.started());
+        let now = session.clock.now();
+        let outcome = &self.outcome;
+        let next = |interval| outcome.next_poll(id, interval, health, started, now);
+        // What was not due, and is not yet, keeps its time.
+        let keep = |has_run: bool, stored: Option<Timestamp>| {
+            stored.filter(|time| !has_run && now < *time)
+        };
+        let Some(interval) = intervals.reconciliation else {
+            return next(intervals.polling.unwrap_or(DEFAULT_INTERVAL));
+        };
+        let is_log_lost = self.stream.is_down() || self.stream.ledger_unread_since.is_some();
+        let interval = if is_log_lost {
+            SOON.min(interval)
+        } else {
+            interval
+        };
+        let reconciliation = keep(self.has_reconciled, self.stream.next_reconciliation_at);
+        let reconciliation = reconciliation.unwrap_or_else(|| next(interval));
+        let polling = intervals.polling.map(|interval| {
+            let kept = keep(self.has_polled, self.stream.next_polling_at);
+            kept.unwrap_or_else(|| next(interval))
+        });
+        self.stream.next_reconciliation_at = Some(reconciliation);
+        self.stream.next_polling_at = polling;
+        polling.map_or(reconciliation, |polling| polling.min(reconciliation))
     }
 
     /// Stores the suspension, then publishes the notice: a suspension that is not stored must not be published. If the notice

@@ -32,6 +32,7 @@ pub async fn publish_gaps(
     {
         let retention = target.resource.source.retention();
         let oldest = retention.and_then(|kept| session.clock.started().checked_sub(kept).ok());
+        let resource = target.label();
         let watermark = &mut target.watermark;
         let Some(oldest) = oldest.filter(|oldest| watermark.position() < *oldest) else {
             continue;
@@ -40,7 +41,7 @@ pub async fn publish_gaps(
             "instanceId": instance.id,
             "instanceName": instance.name,
             "instanceTags": instance.tags,
-            "resource": target.resource.name,
+            "resource": resource,
             "from": watermark.position(),
             "to": oldest,
         });

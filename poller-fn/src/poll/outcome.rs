@@ -50,6 +50,12 @@ impl PollOutcome {
         self.failures.push(failure);
     }
 
+    /// Whether Close did not answer for its event log.
+    pub fn is_log_silent(&self) -> bool {
+        let mut failures = self.failures.iter();
+        failures.any(|failure| failure.is_logged && !failure.has_read)
+    }
+
     /// The failures that are the owner's to mend, and the others.
     fn split_refused(&self) -> (Vec<&Failure>, Vec<&Failure>) {
         let mut failures = self.failures.iter();
@@ -191,6 +197,7 @@ mod tests {
             resources: vec!["contacts".to_owned()],
             behind: Vec::new(),
             has_read: is_any_read,
+            is_logged: false,
             reason: error.reason(),
         };
         PollOutcome {
@@ -227,6 +234,7 @@ mod tests {
             resources: vec!["contacts".to_owned()],
             behind: positions.iter().copied().map(at).collect(),
             has_read: true,
+            is_logged: false,
             reason: error.reason(),
         };
         PollOutcome {

@@ -3,9 +3,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use shared::instance::Instance;
 use shared::instance::backfill::{Backfill, BackfillStatus};
-use shared::instance::settings::Polling;
+use shared::instance::settings::reconciliation::Reconciliation;
+use shared::instance::settings::{Polling, Settings};
+use shared::instance::stream::ReconciledFrom;
 use shared::polling::resource::Resource;
 use shared::store::watermarks::{CUSTOM_FIELDS, Commit, StoredResource};
 
@@ -17,25 +20,79 @@ use crate::progress::watermark::Watermark;
 
 type Stored = HashMap<String, StoredResource>;
 
-/// The resources as they are polled now.
-pub fn targets<'a>(
-    instance: &Instance,
-    polling: &'a Polling,
-    mut stored: Stored,
-) -> Vec<Target<'a>> {
-    let start = polling.start.unwrap_or(instance.created_date);
-    let all = &polling.resources[..];
-    let mut take = |name: &str| stored.remove(name).unwrap_or_default();
-    let mut targets: Vec<_> = all
-        .iter()
-        .map(|resource| Target::new(resource, all, take(&resource.name), start))
-        .collect();
-    targets.extend(pending(instance).and_then(|backfill| {
-        let resource = find(all, backfill)?;
-        let stored = take(&backfill.watermark_name());
-        Some(Target::backfill(resource, all, stored, backfill.clone()))
-    }));
-    targets
+/// What is due of an instance's work.
+#[derive(Debug, Clone, Copy)]
+pub struct Due<'a> {
+    /// The resources, where they are due.
+    pub polling: Option<&'a Polling>,
+    /// The reconciliation of webhooks, where it is due.
+    pub reconciliation: Option<&'a Reconciliation>,
+}
+
+impl<'a> Due<'a> {
+    /// What is due now. After a change of the instance that is everything, and a backfill makes the resources due. Where nothing
+    /// is, somebody asked for everything.
+    pub fn of(instance: &Instance, settings: &'a Settings, now: Timestamp) -> Self {
+        let is_changed = settings.polling.is_some() && instance.last_poll.is_none();
+        let is_due = |time: Option<Timestamp>| is_changed || time.is_none_or(|time| time <= now);
+        let stream = &instance.stream;
+        let is_polled = is_due(stream.next_polling_at) || pending(instance).is_some();
+        let is_reconciled = is_due(stream.next_reconciliation_at);
+        let all = Self {
+            polling: settings.polling.as_ref(),
+            reconciliation: settings.reconciliation.as_deref(),
+        };
+        let due = Self {
+            polling: all.polling.filter(|_| is_polled),
+            reconciliation: all.reconciliation.filter(|_| is_reconciled),
+        };
+        if due.is_nothing() { all } else { due }
+    }
+
+    /// Whether nothing is due.
+    pub fn is_nothing(self) -> bool {
+        self.polling.is_none() && self.reconciliation.is_none()
+    }
+
+    /// The reconciliation, the resources as they are polled now, and the backfill if one is asked for. Each ends `held_back`
+    /// before the poll's start, but the backfill.
+    pub fn targets(
+        self,
+        instance: &'a Instance,
+        settings: &'a Settings,
+        mut stored: Stored,
+        now: Timestamp,
+        held_back: Duration,
+    ) -> Vec<Target<'a>> {
+        let all = settings.polling.as_ref();
+        let all = all.map_or(&[][..], |polling| &polling.resources[..]);
+        let mut take = |name: &str| stored.remove(name).unwrap_or_default();
+        let mut targets = Vec::new();
+        targets.extend(self.reconciliation.map(|reconciliation| {
+            let from = &instance.reconciled_from;
+            let start = from.start.or(ReconciledFrom::found(now).start);
+            let start = start.unwrap_or(now);
+            let stored = take(&reconciliation.log.name);
+            Target::reconciliation(reconciliation, all, stored, from, start)
+        }));
+        if let Some(polling) = self.polling {
+            let start = polling.start.unwrap_or(instance.created_date);
+            let resources = all.iter();
+            targets.extend(
+                resources.map(|resource| Target::new(resource, all, take(&resource.name), start)),
+            );
+        }
+        for target in &mut targets {
+            target.watermark.hold_back(held_back);
+        }
+        let backfill = pending(instance).filter(|_| self.polling.is_some());
+        targets.extend(backfill.and_then(|backfill| {
+            let resource = find(all, backfill)?;
+            let stored = take(&backfill.watermark_name());
+            Some(Target::backfill(resource, all, stored, backfill.clone()))
+        }));
+        targets
+    }
 }
 
 /// Ends a backfill that has nothing to read any more, and removes the watermarks of those that are over, as far as that

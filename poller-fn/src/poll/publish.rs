@@ -51,7 +51,7 @@ impl<O: Outside> Worker<'_, O> {
             }
             if let Needed::Sent(fate) = record.event {
                 target.count(fate);
-                if target.backfill.is_none() && fate == Fate::Published {
+                if target.is_polled() && fate == Fate::Published {
                     self.found.published(&target.name);
                 }
             }
@@ -78,10 +78,24 @@ impl<O: Outside> Worker<'_, O> {
         for (record, fate) in taken.zip(publication.fates()) {
             record.event = Needed::Sent(*fate);
         }
+        self.record(&events, publication.fates()).await;
+        self.count_missed(&events, publication.fates());
         self.summary.count(publication.counts());
         publication
             .error()
             .map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// Counts the events that webhooks should have delivered, though Close says that it delivers.
+    fn count_missed(&mut self, events: &[Event], fates: &[Fate]) {
+        let published = events.iter().zip(fates);
+        let published = published.filter(|(_, fate)| **fate == Fate::Published);
+        let missed = published.filter(|(event, _)| {
+            let change = &event.change;
+            let name = format!("{}.{}", change.object_type, change.action);
+            event.is_reconciled() && self.stream.is_delivering(&name)
+        });
+        self.summary.missed += missed.count();
     }
 
     /// Adds the object as it is now where Close hides it from the API key in the entry. Where the object cannot be looked up in
@@ -118,6 +132,6 @@ fn is_late(judged: &[Judged], record: &Judged) -> bool {
         Needed::Sent(fate) => fate == Fate::Unpublished,
         // An event that nobody handed to the bus is not there.
         Needed::Event(_) => true,
-        Needed::None => false,
+        Needed::None | Needed::Recorded => false,
     }
 }

@@ -27,7 +27,7 @@ pub enum Turn {
 }
 
 impl<O: Outside> Worker<'_, O> {
-    /// One unit of a job: read, judge, publish, commit.
+    /// One unit of a job: read, judge, leave out what is on the bus already, publish, commit.
     ///
     /// # Errors
     /// What stopped it. What was done until then is committed.
@@ -41,7 +41,8 @@ impl<O: Outside> Worker<'_, O> {
                 return Err(error);
             }
         };
-        let judged = self.judge(job, unit);
+        let mut judged = self.judge(job, unit);
+        self.leave_out_recorded(job, &mut judged).await?;
         let published = self.publish(job, judged).await;
         if published.is_ok() && job.walk.is_done() {
             self.finish(job);
@@ -69,7 +70,7 @@ impl<O: Outside> Worker<'_, O> {
     }
 
     /// A walk has come to its end.
-    fn finish(&self, job: &mut Job<'_>) {
+    fn finish(&mut self, job: &mut Job<'_>) {
         let until = self.close.until();
         let ago = |lag| until.saturating_sub(lag).unwrap_or(Timestamp::MIN);
         for target in &mut job.targets {
@@ -82,6 +83,9 @@ impl<O: Outside> Worker<'_, O> {
                 target.watermark.skip_to(ago(IDLE_LAG));
             }
             target.watermark.reached_end();
+            if target.is_reconciliation() {
+                self.stream.reconciled_until = Some(until);
+            }
         }
     }
 

@@ -22,6 +22,10 @@ pub struct Summary {
     pub published: usize,
     /// Records read again and left out.
     pub duplicates: usize,
+    /// Entries of the event log that webhooks should have delivered, as far as no reconciliation had read them before.
+    pub reconciled: usize,
+    /// Of these, how many were not on the bus though Close says that it delivers.
+    pub missed: usize,
     /// Records that are not wanted: by the condition of the query, or because another resource publishes them.
     pub filtered: usize,
     /// Events that EventBridge refuses in every form.
@@ -86,6 +90,8 @@ impl Summary {
             published = self.published,
             duplicates = self.duplicates,
             filtered = self.filtered,
+            reconciled = self.reconciled,
+            missed = self.missed,
             unpublishable = self.unpublishable,
             unpublished = self.unpublished,
             undated = self.undated,

@@ -13,10 +13,14 @@ use shared::event::change::Change;
 use shared::event::id::EventId;
 use shared::event::log_entry;
 use shared::instance::backfill::{Backfill, BackfillStatus};
+use shared::instance::settings::reconciliation::Reconciliation;
+use shared::instance::stream::ReconciledFrom;
 use shared::polling::resource::{Resource, Source};
 use shared::store::watermarks::{Commit, StoredResource};
 
 use crate::error::PollError;
+use crate::poll::claim::claims;
+use crate::poll::reconciled::Reconciled;
 use crate::progress::watermark::Watermark;
 use crate::record::{self, Record};
 use crate::walk::overlap::overlap;
@@ -34,6 +38,8 @@ pub struct Target<'a> {
     pub began_at: Timestamp,
     /// The backfill, if it is one's.
     pub backfill: Option<Backfill>,
+    /// Which entries of the event log are reconciled, if it is the reconciliation's.
+    reconciled: Option<Reconciled<'a>>,
     /// All resources of the instance, to know whose an entry of the event log is.
     all: &'a [Resource],
 }
@@ -53,6 +59,7 @@ impl<'a> Target<'a> {
             began_at: watermark.position(),
             watermark,
             backfill: None,
+            reconciled: None,
             all,
         }
     }
@@ -72,16 +79,42 @@ impl<'a> Target<'a> {
             began_at: backfill.from,
             watermark,
             backfill: Some(backfill),
+            reconciled: None,
             all,
         }
+    }
+
+    /// The reconciliation of webhooks, which has a watermark of its own.
+    pub fn reconciliation(
+        reconciliation: &'a Reconciliation,
+        all: &'a [Resource],
+        stored: StoredResource,
+        from: &'a ReconciledFrom,
+        start: Timestamp,
+    ) -> Self {
+        let mut target = Self::new(&reconciliation.log, all, stored, start);
+        target.watermark.start_from(start);
+        target.reconciled = Some(Reconciled::new(reconciliation, from, all));
+        target
+    }
+
+    /// Whether it is a polled resource of the instance.
+    pub fn is_polled(&self) -> bool {
+        self.backfill.is_none() && self.reconciled.is_none()
+    }
+
+    /// Whether it is the reconciliation of webhooks.
+    pub fn is_reconciliation(&self) -> bool {
+        self.reconciled.is_some()
     }
 
     /// What logs call it.
     pub fn label(&self) -> String {
         let name = &self.resource.name;
-        match self.backfill {
-            Some(_) => format!("backfill of {name}"),
-            None => name.clone(),
+        match (&self.backfill, &self.reconciled) {
+            (Some(_), _) => format!("backfill of {name}"),
+            (None, Some(_)) => "webhooks".to_owned(),
+            (None, None) => name.clone(),
         }
     }
 
@@ -130,7 +163,11 @@ impl<'a> Target<'a> {
             return Some(change);
         }
         let change = log_entry::to_change(&record.raw, Arc::clone(&record.raw), until);
-        self.claims(&change).then_some(change)
+        let is_claimed = match &self.reconciled {
+            Some(reconciled) => reconciled.claims(&change),
+            None => claims(self.resource, self.all, &change),
+        };
+        is_claimed.then_some(change)
     }
 
     /// By what a record is known to be done with: its event, but in the event log the entry as it is now. Of an entry Close
@@ -143,37 +180,11 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Whether an entry of the event log is this resource's: one that polls everything leaves to the others what they
-    /// publish themselves, which for those that read objects is what they see of them, created and updated.
-    fn claims(&self, change: &Change) -> bool {
-        let objects = self.resource.query.objects;
-        if change.object_type.is_empty() {
-            return self.claims_untyped();
-        }
-        if objects != Objects::All {
-            return objects.include(&change.object_type);
-        }
-        let is_seen =
-            !change.is_unreadable && matches!(change.action.as_str(), "created" | "updated");
-        let publishes = |other: &Resource| {
-            other.query.objects != Objects::All
-                && other.query.objects.include(&change.object_type)
-                && (is_seen || other.source == Source::EventLog)
-        };
-        !self.all.iter().any(publishes)
-    }
-
-    /// Whether it publishes the entries that do not say of which type their object is: one resource does, the first that polls
-    /// everything, or else the first that is read in the event log.
-    fn claims_untyped(&self) -> bool {
-        let logged = || self.all.iter().filter(|it| it.source == Source::EventLog);
-        let mut of_all = logged().filter(|it| it.query.objects == Objects::All);
-        let owner = of_all.next().or_else(|| logged().next());
-        owner.is_some_and(|owner| owner.name == self.resource.name)
-    }
-
     /// Whether the condition lets a record through. What Close hides cannot be judged, so it is let through.
-    pub fn matches(&self, record: &RawValue) -> bool {
+    pub fn matches(&self, record: &RawValue, change: &Change) -> bool {
+        if let Some(reconciled) = &self.reconciled {
+            return reconciled.passes_filter(change, record);
+        }
         let filter = self.resource.query.filter.as_ref();
         filter.is_none_or(|filter| {
             let subject = self.subject(record);
@@ -208,7 +219,8 @@ mod tests {
         let target = |resource| Target::new(resource, &all, StoredResource::default(), now);
         let logged = all.iter().map(target).filter(Target::is_logged);
         let publishes = |target: &Target<'_>| {
-            target.change(&entry, &entry.raw, now).is_some() && target.matches(&entry.raw)
+            let change = target.change(&entry, &entry.raw, now);
+            change.is_some_and(|change| target.matches(&entry.raw, &change))
         };
         let ours = logged.filter(publishes);
         ours.map(|target| target.name).collect()

@@ -2,6 +2,7 @@
 
 use shared::instance::last_poll::LastPoll;
 use shared::instance::settings::Settings;
+use shared::instance::stream::Stream;
 
 use crate::custom_fields::CustomFields;
 use crate::poll::fetch::Fetcher;
@@ -19,6 +20,8 @@ pub struct Worker<'a, O> {
     pub close: Fetcher<'a, O>,
     /// The custom fields that are asked for.
     pub custom_fields: CustomFields,
+    /// How webhooks and polls stand.
+    pub stream: &'a mut Stream,
     /// What came of the poll so far.
     pub summary: &'a mut Summary,
     /// Counts the records of each polled resource. Those of backfills are not counted.

@@ -32,6 +32,8 @@ pub struct Watermark {
     behind: Option<Timestamp>,
     /// What is dated from here on is not wanted.
     end: Option<Timestamp>,
+    /// How long before its start this poll ends.
+    held_back: SignedDuration,
     /// As long as a change may show itself late where the resource was read until now, and where it is read now.
     overlap: SignedDuration,
     configured_overlap: SignedDuration,
@@ -74,6 +76,7 @@ impl Watermark {
             last: VecDeque::new(),
             behind: None,
             end: None,
+            held_back: SignedDuration::ZERO,
             overlap,
             configured_overlap,
             first_window_end: stored_position
@@ -89,6 +92,21 @@ impl Watermark {
     /// Leaves alone what is dated from `end` on.
     pub fn end_at(&mut self, end: Timestamp) {
         self.end = Some(end);
+    }
+
+    /// Has the poll end so long before its start.
+    pub fn hold_back(&mut self, held_back: Duration) {
+        self.held_back = SignedDuration::try_from(held_back).unwrap_or(SignedDuration::MAX);
+    }
+
+    /// Begins at `start`, if the watermark is not beyond it: what is dated before is not wanted any more.
+    pub fn start_from(&mut self, start: Timestamp) {
+        // The watermark is stored in whole microseconds.
+        if self.position.as_microsecond() < start.as_microsecond() {
+            self.skip_to(start);
+            self.floor = Some(start);
+            self.read_from = start;
+        }
     }
 
     /// The largest date that was read and handled.
@@ -150,11 +168,15 @@ impl Watermark {
             .is_some_and(|end| date.is_some_and(|date| end <= date))
         {
             Verdict::Leave
-        } else if date.is_none_or(|date| date < until || FUTURE < date.duration_since(until)) {
+        } else if date.is_none_or(|date| date < until || self.is_of_the_future(date, until)) {
             Verdict::Publish
         } else {
             Verdict::Leave
         }
+    }
+
+    fn is_of_the_future(&self, date: Timestamp, until: Timestamp) -> bool {
+        FUTURE.saturating_add(self.held_back) < date.duration_since(until)
     }
 
     /// Notes that the event was published. One of the future, or without a date, is remembered but moves nothing.
@@ -314,6 +336,29 @@ mod tests {
             stored(&commit).judge(ID, Some(at(9_400)), at(30_000)),
             Verdict::Done
         );
+    }
+
+    #[test]
+    fn a_poll_that_holds_back_leaves_what_is_new_and_not_what_is_of_the_future() {
+        let mut watermark = watermark();
+        watermark.hold_back(Duration::from_mins(10));
+        let judge = |second| watermark.judge(ID, Some(at(second)), at(19_400));
+        assert_eq!(judge(19_399), Verdict::Publish);
+        assert_eq!(judge(19_400), Verdict::Leave);
+        assert_eq!(judge(20_300), Verdict::Leave);
+        assert_eq!(judge(20_301), Verdict::Publish);
+    }
+
+    #[test]
+    fn a_later_start_leaves_out_what_is_older_and_an_earlier_one_changes_nothing() {
+        let mut watermark = watermark();
+        watermark.start_from(at(9_999));
+        assert_eq!(watermark.read_from(), at(9_400));
+        assert!(!watermark.is_changed());
+        watermark.start_from(at(12_000));
+        assert_eq!(watermark.read_from(), at(12_000));
+        let stored = stored(&watermark.take_commit("webhooks#log"));
+        assert_eq!(stored.read_from(), at(12_000));
     }
 
     #[test]

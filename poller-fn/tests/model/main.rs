@@ -5,6 +5,7 @@ mod bus;
 mod close;
 mod history;
 mod instance;
+mod ledger;
 mod mutant;
 mod oracle;
 mod owed;

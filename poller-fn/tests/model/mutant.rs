@@ -13,16 +13,17 @@ use shared::close::list::{List, Listed};
 use shared::close::page::{Page, Request};
 use shared::close::search::{Search, Selectors};
 use shared::close::timestamp;
+use shared::close::webhook::Subscription;
 use shared::event::Event;
 use shared::event::bus::publication::{Fate, Publication};
 use shared::event::entry::PutEventsEntry;
 use shared::event::id::EventId;
+use shared::event::ledger_key::LedgerKey;
 use shared::instance::health::Health;
 use shared::instance::id::InstanceId;
-use shared::instance::last_poll::LastPoll;
 use shared::json::path;
 use shared::store::error::TableError;
-use shared::store::instances::lease::{Acquired, Lease};
+use shared::store::instances::lease::{Acquired, Lease, PollEnd};
 use shared::store::watermarks::{Commit, StoredResource};
 use tokio::time::{Instant, sleep};
 
@@ -216,14 +217,8 @@ impl Outside for Mutated<'_> {
         self.seat.suspend(lease, health).await
     }
 
-    async fn release(
-        &self,
-        lease: &Lease,
-        next_poll_at: Timestamp,
-        health: &Health,
-        found: Option<&LastPoll>,
-    ) -> Result<(), TableError> {
-        self.seat.release(lease, next_poll_at, health, found).await
+    async fn release(&self, lease: &Lease, end: &PollEnd<'_>) -> Result<(), TableError> {
+        self.seat.release(lease, end).await
     }
 
     async fn load(&self, id: InstanceId) -> Result<HashMap<String, StoredResource>, TableError> {
@@ -307,6 +302,26 @@ impl Outside for Mutated<'_> {
 
     async fn probe(&self, account: Account<'_>) -> Result<(), CloseError> {
         self.seat.probe(account).await
+    }
+
+    async fn subscription(
+        &self,
+        account: Account<'_>,
+        id: &str,
+    ) -> Result<Option<Subscription>, CloseError> {
+        self.seat.subscription(account, id).await
+    }
+
+    async fn recorded(
+        &self,
+        keys: &HashSet<LedgerKey>,
+        now: Timestamp,
+    ) -> Result<HashSet<LedgerKey>, TableError> {
+        self.seat.recorded(keys, now).await
+    }
+
+    async fn record(&self, keys: &HashSet<LedgerKey>, now: Timestamp) -> Result<(), TableError> {
+        self.seat.record(keys, now).await
     }
 
     async fn publish(&self, events: &[Event], deadline: Instant) -> Publication {

@@ -12,14 +12,15 @@ use serde_json::value::RawValue;
 use shared::close::client::{Account, Answer};
 use shared::close::error::CloseError;
 use shared::close::page::{Page, Request};
+use shared::close::webhook::Subscription;
 use shared::event::Event;
 use shared::event::bus::publication::{Fate, Publication};
 use shared::event::entry::PutEventsEntry;
+use shared::event::ledger_key::LedgerKey;
 use shared::instance::health::Health;
 use shared::instance::id::InstanceId;
-use shared::instance::last_poll::LastPoll;
 use shared::store::error::TableError;
-use shared::store::instances::lease::{Acquired, Lease};
+use shared::store::instances::lease::{Acquired, Lease, PollEnd};
 use shared::store::watermarks::{Commit, StoredResource};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -274,14 +275,9 @@ impl Outside for Seat {
         result.await.map_err(table_error)?
     }
 
-    async fn release(
-        &self,
-        lease: &Lease,
-        next_poll_at: Timestamp,
-        health: &Health,
-        _found: Option<&LastPoll>,
-    ) -> Result<(), TableError> {
-        let (lease, health) = (lease.clone(), health.clone());
+    async fn release(&self, lease: &Lease, end: &PollEnd<'_>) -> Result<(), TableError> {
+        let (lease, health) = (lease.clone(), end.health.clone());
+        let next_poll_at = end.next_poll_at;
         let result = self
             .call(move |world| {
                 let objection = Store::objection(next_poll_at, &health, world.now());
@@ -361,6 +357,30 @@ impl Outside for Seat {
 
     async fn probe(&self, _: Account<'_>) -> Result<(), CloseError> {
         self.ask(|_| Ok(())).await.map(drop)
+    }
+
+    async fn subscription(
+        &self,
+        _: Account<'_>,
+        _: &str,
+    ) -> Result<Option<Subscription>, CloseError> {
+        Ok(None)
+    }
+
+    async fn recorded(
+        &self,
+        keys: &HashSet<LedgerKey>,
+        _: Timestamp,
+    ) -> Result<HashSet<LedgerKey>, TableError> {
+        let keys = keys.clone();
+        let recorded = self.call(move |world| world.ledger.borrow().known(&keys));
+        recorded.await.map_err(table_error)
+    }
+
+    async fn record(&self, keys: &HashSet<LedgerKey>, _: Timestamp) -> Result<(), TableError> {
+        let keys = keys.clone();
+        let recorded = self.call(move |world| world.ledger.borrow_mut().record(keys));
+        recorded.await.map_err(table_error)
     }
 
     async fn publish(&self, events: &[Event], deadline: Instant) -> Publication {

@@ -9,6 +9,7 @@ use crate::bus::Bus;
 use crate::close::state::Close;
 use crate::history::{Act, Configure, Polled, Setup, epoch};
 use crate::instance;
+use crate::ledger::Ledger;
 use crate::store::Store;
 
 /// The world.
@@ -18,6 +19,7 @@ pub(crate) struct World {
     pub(crate) close: RefCell<Close>,
     pub(crate) store: RefCell<Store>,
     pub(crate) bus: RefCell<Bus>,
+    pub(crate) ledger: RefCell<Ledger>,
     /// What is dated before is nobody's.
     start: Cell<Timestamp>,
     /// The resources of the instance, as its owner configured them one time after the other.
@@ -37,6 +39,7 @@ impl World {
             store: RefCell::new(Store::new(instance::new(setup, epoch()))),
             eras: RefCell::new(vec![setup.resources.clone()]),
             bus: RefCell::default(),
+            ledger: RefCell::default(),
             start: Cell::new(epoch()),
             polls: Cell::new(0),
             violations: RefCell::default(),

@@ -13,3 +13,4 @@ pub mod search;
 pub mod span;
 pub mod timestamp;
 pub mod webhook;
+pub mod webhook_filter;

@@ -105,6 +105,16 @@ pub struct Wanted<'a> {
 }
 
 impl SubscribedEvent {
+    /// Type and action, as in `event.objects`: `lead.merged`.
+    pub fn name(&self) -> String {
+        format!("{}.{}", self.object_type, self.action)
+    }
+
+    /// Whether the other has the same type and action, whatever their filters.
+    pub fn is_same_kind(&self, other: &Self) -> bool {
+        self.object_type == other.object_type && self.action == other.action
+    }
+
     /// Whether the table has the type, and not this action of it.
     pub fn is_new_action(&self) -> bool {
         let known = ObjectType::find(&self.object_type);

@@ -30,10 +30,23 @@ pub struct Change {
     pub data_hidden: bool,
     /// Whether it is an entry of the event log that does not say what changed, or not as Close does.
     pub is_unreadable: bool,
+    /// The entry of Close's event log that reports the change, if one does.
+    pub entry: Option<EntryKey>,
     /// Where Close has what `raw` holds, relative to the API's base: `contact/cont_…/`.
     pub href: String,
     /// What Close sent.
     pub raw: Arc<RawValue>,
+}
+
+/// An entry of Close's event log in one of its forms. All stay the same where Close hides the entry's data later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryKey {
+    /// `ev_…`
+    pub id: String,
+    /// The entry's own date, which changes where Close puts another update into the entry.
+    pub date: Timestamp,
+    /// The object's id.
+    pub object_id: String,
 }
 
 /// What tells a change from the others of one object.

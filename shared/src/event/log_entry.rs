@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::close::timestamp;
-use crate::event::change::{Change, EventType, Identity, object_href};
+use crate::event::change::{Change, EntryKey, EventType, Identity, object_href};
 use crate::event::id::EventId;
 use crate::json::path;
 
@@ -51,6 +51,7 @@ pub fn to_change(json: &RawValue, raw: Arc<RawValue>, received: Timestamp) -> Ch
     let date = entry.date();
     let (identity, event_type) = (entry.identity(json, date), entry.event_type());
     let (href, data_hidden) = (entry.href(), entry.hides_data());
+    let key = entry.key();
     let object_id = entry.object_id.unwrap_or_default();
     Change {
         event_type,
@@ -58,6 +59,7 @@ pub fn to_change(json: &RawValue, raw: Arc<RawValue>, received: Timestamp) -> Ch
         identity,
         data_hidden,
         is_unreadable: !entry.is_readable,
+        entry: key,
         href,
         object_type: entry.object_type.unwrap_or_default(),
         own_id: object_id.clone(),
@@ -152,6 +154,16 @@ impl<'a> LogEntry<'a> {
         self.is_readable && self.data.is_none() && self.action.as_deref() != Some("deleted")
     }
 
+    fn key(&self) -> Option<EntryKey> {
+        let (id, date) = (self.id.clone()?, self.own_date()?);
+        let object_id = self.object_id.clone().unwrap_or_default();
+        Some(EntryKey {
+            id,
+            date,
+            object_id,
+        })
+    }
+
     fn href(&self) -> String {
         match (&self.id, &self.object_type, &self.object_id) {
             (Some(id), _, _) => format!("event/{id}/"),
@@ -163,8 +175,7 @@ impl<'a> LogEntry<'a> {
     /// The object's own date where the action stamped the object, so that a poll of the object comes to the same id; else
     /// the entry's.
     fn date(&self) -> Option<Timestamp> {
-        let parsed = |text: &Option<String>| timestamp::parse(text.as_deref()?);
-        let own = parsed(&self.date_updated).or_else(|| parsed(&self.date_created));
+        let own = self.own_date();
         let object = self
             .data
             .and_then(|data| timestamp::parse(&path::text_at(data, DATE_UPDATED)?));
@@ -174,6 +185,11 @@ impl<'a> LogEntry<'a> {
             }
             _ => own.or(object),
         }
+    }
+
+    fn own_date(&self) -> Option<Timestamp> {
+        let parsed = |text: &Option<String>| timestamp::parse(text.as_deref()?);
+        parsed(&self.date_updated).or_else(|| parsed(&self.date_created))
     }
 
     /// Whether the action may have stamped the object. An update that leaves `date_updated` alone did not, though the object may

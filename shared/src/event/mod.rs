@@ -1,5 +1,7 @@
 //! The normalized event: the product. Its shape changes only by adding.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -7,15 +9,17 @@ use serde_json::value::RawValue;
 use crate::event::change::{Change, EventType};
 use crate::event::entry::{PutEventsEntry, RawForm, SOURCE, to_json};
 use crate::event::id::EventId;
+use crate::event::ledger_key::LedgerKey;
 use crate::instance::Instance;
 use crate::instance::id::InstanceId;
 use crate::instance::settings::Settings;
-use crate::json::path;
+use crate::json::{self, path};
 
 pub mod bus;
 pub mod change;
 pub mod entry;
 pub mod id;
+pub mod ledger_key;
 pub mod log_entry;
 
 /// EventBridge's limit on `DetailType`, in characters.
@@ -46,6 +50,7 @@ pub struct Event {
     callback: bool,
     base_url: String,
     channel: Channel,
+    is_reconciled: bool,
 }
 
 #[derive(Serialize)]
@@ -62,6 +67,8 @@ struct Detail<'a> {
     action: &'a str,
     date: String,
     channel: Channel,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reconciled: Option<bool>,
     callback: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     data_hidden: Option<bool>,
@@ -94,7 +101,33 @@ impl Event {
             callback: settings.callback.is_some(),
             base_url: settings.base_url.clone(),
             channel,
+            is_reconciled: false,
         }
+    }
+
+    /// The event of an entry that a webhook should have delivered, and that a reconciliation found in the event log. `raw`, the
+    /// entry, becomes the body of the delivery.
+    #[must_use]
+    pub fn reconciled(mut self) -> Self {
+        let body = format!(r#"{{"event":{}}}"#, self.change.raw.get());
+        if let Ok(body) = json::raw(&body) {
+            self.change.raw = Arc::from(body);
+        }
+        self.channel = Channel::Webhook;
+        self.is_reconciled = true;
+        self
+    }
+
+    /// Whether a reconciliation found the event.
+    pub fn is_reconciled(&self) -> bool {
+        self.is_reconciled
+    }
+
+    /// The keys under which the ledger knows the event: one, or two where an entry of the event log reports the change.
+    pub fn ledger_keys(&self) -> impl Iterator<Item = LedgerKey> + use<> {
+        let entry = self.change.entry.as_ref();
+        let by_entry = entry.map(|entry| LedgerKey::of_entry(self.instance_id, entry));
+        std::iter::once(LedgerKey::of_event(self.id)).chain(by_entry)
     }
 
     /// The entry to publish, in this form or in the next that will do: as text where EventBridge would refuse the JSON, and
@@ -154,6 +187,7 @@ impl Event {
             action: &change.action,
             date: format_date(change.date),
             channel: self.channel,
+            reconciled: self.is_reconciled.then_some(true),
             callback: self.callback,
             data_hidden: change.data_hidden.then_some(true),
             current: self.current(form),
@@ -204,6 +238,7 @@ pub(crate) mod tests {
             identity: Identity::Date,
             data_hidden: false,
             is_unreadable: false,
+            entry: None,
             href: "contact/cont_1/".to_owned(),
             raw: Arc::from(raw(json).unwrap()),
         }

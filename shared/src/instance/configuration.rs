@@ -20,7 +20,7 @@ const SECRET_KEYS: [&str; 6] = [
 ];
 
 /// The other keys that mean something.
-const USED_KEYS: [&str; 13] = [
+const USED_KEYS: [&str; 16] = [
     "base.url",
     "event.notification.enabled",
     "event.notification.type",
@@ -28,6 +28,9 @@ const USED_KEYS: [&str; 13] = [
     "event.notification.basic.username",
     "event.vendor.type",
     "event.webhook.subscribe",
+    "event.webhook.reconcile",
+    "event.webhook.reconcile.interval",
+    "event.webhook.settle",
     "event.webhook.extra_filter",
     "event.objects",
     "event.poller.refresh_interval",

@@ -10,6 +10,7 @@ use crate::instance::callback_state::CallbackState;
 use crate::instance::configuration::Configuration;
 use crate::instance::health::Health;
 use crate::instance::id::InstanceId;
+use crate::instance::stream::{ReconciledFrom, Stream};
 
 pub mod backfill;
 pub mod callback_origin;
@@ -21,6 +22,7 @@ pub mod last_poll;
 pub mod policy;
 pub mod settings;
 pub mod signature_keys;
+pub mod stream;
 
 /// The hash of no token.
 const NO_TOKEN: &str = "-";
@@ -71,6 +73,12 @@ pub struct Instance {
     /// The last backfill that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backfill: Option<Backfill>,
+    /// From when on its webhooks are reconciled. Nothing is stored of one that an earlier version has provisioned.
+    #[serde(default)]
+    pub reconciled_from: ReconciledFrom,
+    /// How its webhooks and its polls stand as one stream.
+    #[serde(default)]
+    pub stream: Box<Stream>,
     /// How its notifications fare.
     #[serde(default)]
     pub callback: CallbackState,
@@ -134,6 +142,8 @@ impl Instance {
             health: Health::default(),
             last_poll: None,
             backfill: None,
+            reconciled_from: ReconciledFrom::now(now),
+            stream: Box::default(),
             callback: CallbackState::default(),
             callback_since: 0,
         }

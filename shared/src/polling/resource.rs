@@ -51,6 +51,32 @@ pub enum Source {
     EventLog,
 }
 
+impl Resource {
+    /// The whole event log under a name that no configured resource has. Records of the log are read by Close's own fields, so
+    /// the members that say how an object is read have no effect.
+    pub fn event_log(name: &str) -> Self {
+        let date = |path: &str| DateField {
+            path: path.to_owned(),
+            format: None,
+            zone: TimeZone::UTC,
+        };
+        Self {
+            name: name.to_owned(),
+            query: Query {
+                objects: Objects::All,
+                filter: None,
+            },
+            source: Source::EventLog,
+            id_field: "id".to_owned(),
+            updated: date("date_updated"),
+            created: date("date_created"),
+            created_tolerance: Duration::ZERO,
+            page_size: 50,
+            poll_delay: Duration::ZERO,
+        }
+    }
+}
+
 impl Source {
     /// Where objects are read unless the configuration says otherwise: as they are now, or, where Close cannot be asked
     /// for what was updated, in the event log.

@@ -27,6 +27,11 @@ impl TableError {
     {
         Self::Unavailable(aws::describe(&error))
     }
+
+    /// DynamoDB did not process so many items of a batch in time.
+    pub(super) fn unprocessed(count: usize) -> Self {
+        Self::Unavailable(format!("{count} items were not processed"))
+    }
 }
 
 impl From<serde_dynamo::Error> for TableError {

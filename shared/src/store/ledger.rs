@@ -1,4 +1,4 @@
-//! The Ledger table: which events of webhooks are on the bus, so that a webhook that comes again publishes nothing.
+//! The Ledger table: which changes are on the bus, whichever channel has published them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,12 +6,18 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, PutRequest, WriteRequest};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::event::id::EventId;
+use crate::event::ledger_key::LedgerKey;
+use crate::store::batch::write_all;
 use crate::store::error::TableError;
+use crate::store::retry::Patience;
 
-/// Close retries for 72 h; a week leaves room for a retry after a pause.
-const RETENTION: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Longer than Close's event log has an entry, which is 30 days, and than Close retries a delivery, which is 72 h.
+const RETENTION: SignedDuration = SignedDuration::from_hours(33 * 24);
 
+/// Keys in one `BatchGetItem`. Source: docs.aws.amazon.com/amazondynamodb, "`BatchGetItem`".
+const MAX_READ: usize = 100;
+
+/// The attribute that holds a [`LedgerKey`].
 const KEY: &str = "eventId";
 /// Seconds since 1970, after which DynamoDB removes the item.
 const EXPIRES_AT: &str = "expiresAt";
@@ -32,56 +38,67 @@ impl LedgerTable {
         }
     }
 
-    /// Which of the events, at most 100, are recorded.
+    /// The keys that are recorded.
     ///
     /// # Errors
     /// When the table does not answer, or not for all.
     pub async fn recorded(
         &self,
-        ids: &[EventId],
+        keys: &HashSet<LedgerKey>,
         now: Timestamp,
-    ) -> Result<HashSet<EventId>, TableError> {
-        let keys = ids
-            .iter()
-            .map(|id| HashMap::from([(KEY.to_owned(), AttributeValue::S(id.to_string()))]))
-            .collect();
-        let keys = KeysAndAttributes::builder()
-            .set_keys(Some(keys))
-            .consistent_read(true)
-            .build();
-        let keys = keys.map_err(|error| TableError::Malformed(error.to_string()))?;
-        let output = self
-            .client
-            .batch_get_item()
-            .request_items(&self.name, keys)
-            .send()
-            .await;
-        let output = output.map_err(TableError::unavailable)?;
-        let items = output
-            .responses
-            .and_then(|mut tables| tables.remove(&self.name))
-            .unwrap_or_default();
-        // DynamoDB removes what has expired days later.
-        let is_live = |item: &&HashMap<String, AttributeValue>| now.as_second() < expires_at(item);
-        let recorded: HashSet<_> = items
-            .iter()
-            .filter(is_live)
-            .filter_map(|item| item.get(KEY)?.as_s().ok())
-            .collect();
-        Ok(ids
-            .iter()
-            .filter(|id| recorded.contains(&id.to_string()))
-            .copied()
-            .collect())
+    ) -> Result<HashSet<LedgerKey>, TableError> {
+        let keys: Vec<_> = keys.iter().map(to_key).collect();
+        let mut recorded = HashSet::new();
+        for keys in keys.chunks(MAX_READ) {
+            let items = self.read(keys).await?;
+            // DynamoDB removes what has expired days later.
+            let live = items
+                .iter()
+                .filter(|item| now.as_second() < expires_at(item));
+            let found = live.filter_map(|item| item.get(KEY)?.as_s().ok());
+            recorded.extend(found.map(|key| LedgerKey::stored(key)));
+        }
+        Ok(recorded)
     }
 
-    /// Records events, at most 25.
+    /// Reads again the keys that DynamoDB did not process, because it throttles or the answer would be too large.
+    async fn read(
+        &self,
+        keys: &[HashMap<String, AttributeValue>],
+    ) -> Result<Vec<HashMap<String, AttributeValue>>, TableError> {
+        let mut patience = Patience::default();
+        let (mut keys, mut items) = (keys.to_vec(), Vec::new());
+        loop {
+            let request = KeysAndAttributes::builder()
+                .set_keys(Some(keys))
+                .consistent_read(true)
+                .build()
+                .map_err(|error| TableError::Malformed(error.to_string()))?;
+            let get = self.client.batch_get_item();
+            let output = get.request_items(&self.name, request).send().await;
+            let output = output.map_err(TableError::unavailable)?;
+            let found = output.responses.and_then(|mut it| it.remove(&self.name));
+            items.extend(found.unwrap_or_default());
+            let rest = output
+                .unprocessed_keys
+                .and_then(|mut it| it.remove(&self.name));
+            keys = rest.map(|rest| rest.keys).unwrap_or_default();
+            if keys.is_empty() {
+                return Ok(items);
+            }
+            if !patience.wait().await {
+                return Err(TableError::unprocessed(keys.len()));
+            }
+        }
+    }
+
+    /// Records keys.
     ///
     /// # Errors
-    /// When the table does not answer, or not for all.
+    /// When the table does not answer, or not for all. Some may be recorded by then.
     pub async fn record(
         &self,
-        ids: impl IntoIterator<Item = EventId>,
+        keys: &HashSet<LedgerKey>,
         now: Timestamp,
     ) -> Result<(), TableError> {
         let expires_at = now
@@ -89,34 +106,21 @@ impl LedgerTable {
             .unwrap_or(Timestamp::MAX)
             .as_second()
             .to_string();
-        let put = |id: EventId| {
-            let put = PutRequest::builder().item(KEY, AttributeValue::S(id.to_string()));
+        let put = |key: &LedgerKey| {
+            let put = PutRequest::builder().set_item(Some(to_key(key)));
             let put = put
                 .item(EXPIRES_AT, AttributeValue::N(expires_at.clone()))
                 .build();
             put.map(|put| WriteRequest::builder().put_request(put).build())
         };
-        let requests = ids.into_iter().map(put).collect::<Result<Vec<_>, _>>();
+        let requests = keys.iter().map(put).collect::<Result<Vec<_>, _>>();
         let requests = requests.map_err(|error| TableError::Malformed(error.to_string()))?;
-        if requests.is_empty() {
-            return Ok(());
-        }
-        let output = self
-            .client
-            .batch_write_item()
-            .request_items(&self.name, requests)
-            .send()
-            .await;
-        let unprocessed = output
-            .map_err(TableError::unavailable)?
-            .unprocessed_items
-            .unwrap_or_default();
-        if unprocessed.is_empty() {
-            Ok(())
-        } else {
-            Err(TableError::Unavailable("it was throttled".to_owned()))
-        }
+        write_all(&self.client, &self.name, &requests).await
     }
+}
+
+fn to_key(key: &LedgerKey) -> HashMap<String, AttributeValue> {
+    HashMap::from([(KEY.to_owned(), AttributeValue::S(key.to_string()))])
 }
 
 fn expires_at(item: &HashMap<String, AttributeValue>) -> i64 {

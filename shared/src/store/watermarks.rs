@@ -12,10 +12,11 @@ use std::collections::HashMap;
 
 use crate::instance::backfill::Backfill;
 use crate::instance::id::InstanceId;
+use crate::store::batch::write_all;
 use crate::store::error::TableError;
 use crate::store::instances::InstanceTable;
 use crate::store::instances::lease::Lease;
-use crate::store::retry::{Patience, transact, write};
+use crate::store::retry::{transact, write};
 
 /// Divides a resource's name from the number of its chunk.
 const SEEN: &str = "#seen#";
@@ -27,8 +28,6 @@ const FIRST_WINDOW_END: &str = "firstWindowEnd";
 /// so that a version which does not know it can read it, and removes it as what is left of a backfill.
 pub const CUSTOM_FIELDS: &str = "#fields";
 const FIELDS: &str = "customFields";
-/// Items in one `BatchWriteItem`. Source: docs.aws.amazon.com/amazondynamodb, "`BatchWriteItem`".
-const MAX_BATCH: usize = 25;
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -100,6 +99,14 @@ impl WatermarkTable {
             client: Client::new(config),
             name,
         }
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// All that is stored of an instance, by resource.
@@ -181,35 +188,9 @@ impl WatermarkTable {
     /// When the table does not answer; some may be removed by then, so call again.
     pub async fn delete_all(&self, id: InstanceId) -> Result<(), TableError> {
         let items = self.items(id).await?;
-        for batch in items.chunks(MAX_BATCH) {
-            let requests = batch.iter().map(|item| to_delete_request(id, item));
-            self.delete_batch(requests.collect::<Result<_, _>>()?)
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// Repeats what DynamoDB did not do, because it throttles or a transaction holds an item.
-    async fn delete_batch(&self, mut requests: Vec<WriteRequest>) -> Result<(), TableError> {
-        let mut patience = Patience::default();
-        loop {
-            let write = self
-                .client
-                .batch_write_item()
-                .request_items(&self.name, requests);
-            let output = write.send().await.map_err(TableError::unavailable)?;
-            requests = output
-                .unprocessed_items
-                .and_then(|mut tables| tables.remove(&self.name))
-                .unwrap_or_default();
-            if requests.is_empty() {
-                return Ok(());
-            }
-            if !patience.wait().await {
-                let message = format!("{} items were not processed", requests.len());
-                return Err(TableError::Unavailable(message));
-            }
-        }
+        let requests = items.iter().map(|item| to_delete_request(id, item));
+        let requests = requests.collect::<Result<Vec<_>, _>>()?;
+        write_all(&self.client, &self.name, &requests).await
     }
 
     /// Removes what is stored of one resource: its chunks first, so that what is left by a failure is found again.

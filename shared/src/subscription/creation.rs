@@ -136,7 +136,7 @@ pub async fn store<O: Outside>(
     settings: &Settings,
     created: Option<&CreatedSubscription>,
 ) -> Result<(), SubscriptionError> {
-    let is_polled = settings.polling.is_some() && !instance.disabled;
+    let is_polled = settings.is_polled() && !instance.disabled;
     let stored = outside.store(instance, is_polled).await;
     match (stored, created) {
         (Err(error), Some(created)) => {

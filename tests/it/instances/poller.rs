@@ -9,7 +9,7 @@ use shared::store::instances::InstanceTable;
 use shared::store::instances::lease::{Acquired, Lease};
 
 use crate::owner::Owner;
-use crate::world::{World, ago};
+use crate::world::{World, ago, end_at};
 
 /// A poll that runs.
 pub(super) struct Poll<'a> {
@@ -51,7 +51,7 @@ impl<'a> Poll<'a> {
 
     /// Gives the lease back.
     pub(super) async fn end(self, next: Timestamp, health: &Health) -> Result<(), TableError> {
-        self.table.release(&self.lease, next, health, None).await
+        self.table.release(&self.lease, &end_at(next, health)).await
     }
 }
 

@@ -12,7 +12,7 @@ use shared::store::instances::lease::Lease;
 use super::{assert_reached, is_reached};
 use crate::functions::POLLER;
 use crate::metric_lines::{last, lines};
-use crate::world::{World, ago};
+use crate::world::{World, ago, end_at};
 
 /// Makes an instance due since then.
 async fn make_due(world: &World, id: u64, since: Timestamp) {
@@ -94,7 +94,7 @@ async fn how_long_an_instance_has_waited_is_known_though_it_is_asked_for_again_a
 
     // A poll has ended.
     table
-        .release(&lease, ago(5), &Health::default(), None)
+        .release(&lease, &end_at(ago(5), &Health::default()))
         .await
         .unwrap();
     world.stack.tick("PollerFunction").await.unwrap();

@@ -11,7 +11,7 @@ use shared::instance::health::Health;
 use shared::store::instances::lease::Lease;
 
 use super::expire_lease;
-use crate::world::{API_KEY, PATIENCE, World, ago, query, texts};
+use crate::world::{API_KEY, PATIENCE, World, ago, end_at, query, texts};
 
 async fn instance(world: &World, id: u64) -> Value {
     world
@@ -45,7 +45,10 @@ pub(crate) async fn refuse(world: &World, id: u64, refusals: u32) {
         reason: Some("leads: Unauthorized".to_owned()),
         ..Health::default()
     };
-    table.release(&lease, ago(0), &health, None).await.unwrap();
+    table
+        .release(&lease, &end_at(ago(0), &health))
+        .await
+        .unwrap();
 }
 
 fn notices(world: &World, detail_type: &str) -> Vec<Value> {

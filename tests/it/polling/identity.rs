@@ -48,7 +48,7 @@ async fn an_id_field_names_the_object_and_closes_own_id_tells_changes_apart() {
     // A webhook says Close's id, and has the same.
     for contact in &contacts {
         let entry = json!({
-            "id": "ev_1", "object_type": "contact", "object_id": contact, "action": "created",
+            "id": format!("ev_{contact}"), "object_type": "contact", "object_id": contact, "action": "created",
             "date_updated": stamp, "changed_fields": [], "data": {"id": contact, "date_updated": stamp},
         });
         let delivered = deliver(&world, id, &entry).await;

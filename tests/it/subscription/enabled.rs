@@ -13,6 +13,7 @@ use crate::world::{PATIENCE, World, ago, query, texts};
 async fn both(world: &World) -> Owner<'_> {
     let more = json!({
         "event.vendor.type": "polling",
+        "event.webhook.reconcile": false,
         "event.poller.start": "2026-01-01T00:00:00Z",
         "event.poller.configuration": {"leads": {"url": query("leads")}},
     });

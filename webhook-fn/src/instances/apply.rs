@@ -61,6 +61,10 @@ pub async fn apply(
     if callback_url(&settings) != callback_url(&old_settings) {
         new.callback_since = old.version + 1;
     }
+    let now = call.clock.now();
+    new.reconciled_from = new
+        .reconciled_from
+        .after_change(&old_settings, &settings, now);
     refuse_another_key(&new, &old_settings, &settings)?;
     let step = plan::step(&old_settings, old.subscription_id.is_some(), &settings);
     *concerns_close |= step != Step::Keep;

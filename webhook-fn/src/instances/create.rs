@@ -51,7 +51,7 @@ pub async fn create(
         Ok(subscription) => subscription,
         Err(error) => return Err(undo(app, &instance, error).await),
     };
-    tracing::info!(instance.id = %instance.id, polled = settings.polling.is_some(), "provisioned");
+    tracing::info!(instance.id = %instance.id, polled = settings.is_polled(), "provisioned");
     let mut answer = view::to_json(&instance, &settings, &call.public_url);
     answer["token"] = Value::String(token.expose_secret().to_owned());
     view::set_webhook(&mut answer, subscription.as_ref());
@@ -80,7 +80,7 @@ async fn insert(
     instance: &mut Instance,
     settings: &Settings,
 ) -> Result<(), HandlerError> {
-    let is_polled = settings.polling.is_some() && instance.phase == Phase::Ready;
+    let is_polled = settings.is_polled() && instance.phase == Phase::Ready;
     for _ in 1..MAX_DRAWS {
         match app.instances.insert(instance, is_polled).await {
             Err(TableError::Conflict) if is_stored(app, instance).await? => return Ok(()),

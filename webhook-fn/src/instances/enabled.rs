@@ -3,6 +3,8 @@
 use serde_json::Value;
 use shared::instance::Instance;
 use shared::instance::settings::Settings;
+use shared::instance::stream::ReconciledFrom;
+use shared::polling::field_error::FieldError;
 use shared::polling::warnings::Warnings;
 use shared::store::conflicts::Conflicts;
 use shared::subscription::creation::store;
@@ -19,7 +21,22 @@ use crate::http::call::Call;
 use crate::http::error::HandlerError;
 use crate::subscription::reach::Reach;
 
-/// Lets an instance take webhooks and be polled again, and Close deliver to it.
+/// The parameter that says from when on an enabled instance is reconciled, and the value that it may have.
+const FROM: &str = "from";
+const NOW: &str = "now";
+
+/// What a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Enable {
+        /// Whether what happened meanwhile is left out.
+        is_from_now: bool,
+    },
+    Disable,
+}
+
+/// Lets an instance take webhooks and be polled again, and Close deliver to it. The next reconciliation publishes what happened
+/// while the instance was disabled, unless the query is `from=now`.
 ///
 /// # Errors
 /// 400, 401, 404, 409 or 503.
@@ -29,7 +46,15 @@ pub async fn enable(
     credentials: &Credentials,
     id: &str,
 ) -> Result<Value, HandlerError> {
-    set(app, call, credentials, id, false).await
+    let is_from_now = match call.query.first(FROM) {
+        None => false,
+        Some(NOW) => true,
+        Some(_) => {
+            let error = FieldError::new(FROM, "expected `now`, or no `from`");
+            return Err(HandlerError::Invalid(vec![error]));
+        }
+    };
+    set(app, call, credentials, id, Change::Enable { is_from_now }).await
 }
 
 /// Makes an instance take no webhooks and be polled no more, and pauses its subscription: Close drops what waits there.
@@ -42,7 +67,7 @@ pub async fn disable(
     credentials: &Credentials,
     id: &str,
 ) -> Result<Value, HandlerError> {
-    set(app, call, credentials, id, true).await
+    set(app, call, credentials, id, Change::Disable).await
 }
 
 async fn set(
@@ -50,9 +75,9 @@ async fn set(
     call: &Call<'_>,
     credentials: &Credentials,
     id: &str,
-    disabled: bool,
+    change: Change,
 ) -> Result<Value, HandlerError> {
-    let (instance, settings) = store_enabled(app, call, credentials, id, disabled).await?;
+    let (instance, settings) = store_enabled(app, call, credentials, id, change).await?;
     let mut answer = view::to_json(&instance, &settings, &call.public_url);
     if view::has_subscription(&instance, &settings) {
         let url = view::webhook_url(instance.id, &call.public_url);
@@ -63,7 +88,7 @@ async fn set(
         view::set_webhook(&mut answer, settled.subscription.as_ref());
         view::set_warnings(&mut answer, warnings);
     }
-    tracing::info!(instance.id = %instance.id, disabled, "enabled or disabled");
+    tracing::info!(instance.id = %instance.id, ?change, "enabled or disabled");
     Ok(answer)
 }
 
@@ -72,17 +97,20 @@ async fn store_enabled(
     call: &Call<'_>,
     credentials: &Credentials,
     id: &str,
-    disabled: bool,
+    change: Change,
 ) -> Result<(Instance, Settings), HandlerError> {
     let reach = &Reach::of(app, call);
     let mut conflicts = Conflicts::default();
     loop {
         let old = find_ready(app, credentials, id).await?;
         let settings = Settings::stored(&old.configuration).map_err(HandlerError::Configuration)?;
-        let new = Instance {
-            disabled,
+        let mut new = Instance {
+            disabled: change == Change::Disable,
             ..old.renewed()
         };
+        if change == (Change::Enable { is_from_now: true }) {
+            new.reconciled_from = ReconciledFrom::now(call.clock.now());
+        }
         let stored = match store(reach, &new, &settings, None).await {
             Err(error) if !error.is_conflict() && view::has_subscription(&new, &settings) => {
                 let url = view::webhook_url(new.id, &call.public_url);

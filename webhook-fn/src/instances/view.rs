@@ -45,6 +45,12 @@ pub fn to_json(instance: &Instance, settings: &Settings, public_url: &str) -> Va
         }
         answer["lastPoll"] = last_poll;
     }
+    if let Some(reconciliation) = &settings.reconciliation {
+        let stream = webhook_view::stream_to_json(&instance.stream, reconciliation);
+        if !stream.is_empty() {
+            answer["webhook"] = Value::Object(stream);
+        }
+    }
     if let Some(found) = &instance.backfill {
         answer["backfill"] = backfill(found);
         if let Some(obstacle) = obstacle(instance, settings)
@@ -90,7 +96,12 @@ pub fn set_webhook(answer: &mut Value, subscription: Option<&SubscriptionState>)
     if matches!(subscription, SubscriptionState::Missing { .. }) {
         answer["valid"] = Value::Bool(false);
     }
-    answer["webhook"] = webhook_view::to_json(subscription);
+    let mut shown = webhook_view::to_json(subscription);
+    let stream = answer["webhook"].as_object_mut().map(std::mem::take);
+    for (name, value) in stream.unwrap_or_default() {
+        shown[name] = value;
+    }
+    answer["webhook"] = shown;
 }
 
 /// Adds to an instance as JSON what of the request had no effect.

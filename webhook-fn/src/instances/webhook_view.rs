@@ -1,6 +1,8 @@
 //! A subscription as answers show it.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use shared::instance::settings::reconciliation::Reconciliation;
+use shared::instance::stream::Stream;
 use shared::subscription::state::{SubscriptionAtClose, SubscriptionState};
 
 const LOCKED: &str = "Close lets only an admin or the user who made this subscription change it, and the API key is another user's: it stays as it is";
@@ -15,6 +17,23 @@ pub fn to_json(state: &SubscriptionState) -> Value {
             json!({"id": id, "status": status, "reason": reason})
         }
     }
+}
+
+/// How reconciliations have found the webhooks: nothing before the first one, but for what is not reconciled.
+pub fn stream_to_json(stream: &Stream, reconciliation: &Reconciliation) -> Map<String, Value> {
+    let mut shown = Map::new();
+    if let Some(seen) = &stream.subscription {
+        shown.insert("since".to_owned(), json!(seen.since));
+    }
+    if let Some(until) = &stream.reconciled_until {
+        shown.insert("reconciledUntil".to_owned(), json!(until));
+        shown.insert("missed".to_owned(), json!(stream.missed));
+    }
+    let left_out = reconciliation.left_out();
+    if !left_out.is_empty() {
+        shown.insert("notReconciled".to_owned(), json!(left_out));
+    }
+    shown
 }
 
 fn at_close(found: &SubscriptionAtClose) -> Value {

@@ -1,6 +1,7 @@
 //! Close's webhooks: [`receive`] is the path, top to bottom.
 
-pub mod ledger;
+pub mod deliver;
+pub mod outlet;
 pub mod payload;
 pub mod recall;
 pub mod receive;

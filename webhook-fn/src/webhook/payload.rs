@@ -70,6 +70,7 @@ fn legacy_changes(
             identity,
             data_hidden: false,
             is_unreadable: false,
+            entry: None,
             href: object_href(model, object_id),
             object_type: model.to_owned(),
             object_id: object_id.to_owned(),

@@ -2,26 +2,24 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use lambda_http::http::HeaderMap;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use shared::event::bus::publication::Publication;
-use shared::event::id::EventId;
 use shared::event::{Channel, Event};
 use shared::instance::PreviousKey;
 use shared::instance::id::InstanceId;
 
+use super::deliver::{Delivered, deliver};
+use super::outlet::AppOutlet;
 use super::report::Tally;
-use super::{ledger, payload, recall, signature};
+use super::{payload, recall, signature};
 use crate::app::App;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
 use crate::http::webhook_error::SignatureError;
 use crate::instance_cache::{Known, Remembered};
 
-/// What is left for the ledger and the answer when publishing has used up its time.
-const ANSWER_MARGIN: SignedDuration = SignedDuration::from_secs(3);
 /// Wrong signatures cost a read of the table no more often than this. Close retries after a minute at the earliest, so a new
 /// key is known by then.
 const REREAD_AFTER: Duration = Duration::from_secs(5);
@@ -51,17 +49,15 @@ pub async fn receive(
     };
 
     let ids: Vec<_> = events.iter().map(|event| event.id).collect();
-    let new = leave_out_recorded(app, call, events, &ids).await;
-    tally.duplicates = ids.len() - new.len();
-    tally.unreadable = warn_of_unreadable(id, &new);
-    if new.is_empty() {
+    let delivered = deliver(&AppOutlet { app, call }, events).await;
+    let Delivered::Now(new, publication) = delivered else {
+        tally.duplicates = ids.len();
         tracing::info!(instance.id = %id, events = ?ids, "a webhook came again");
         return Ok(json!({"duplicate": true}));
-    }
-
-    let publication = publish(app, call, &new).await;
+    };
+    tally.duplicates = ids.len() - new.len();
+    tally.unreadable = warn_of_unreadable(id, &new);
     tally.counts = publication.counts();
-    ledger::record(app, call, &new, &publication).await;
     match publication.error() {
         Some(error) => Err(error.into()),
         None => Ok(json!({"events": ids})),
@@ -99,19 +95,6 @@ fn good_keys(known: &Known, now: Timestamp) -> Vec<SecretString> {
         .collect()
 }
 
-/// The events that are not on the bus yet, as far as the ledger knows.
-async fn leave_out_recorded(
-    app: &App,
-    call: &Call<'_>,
-    events: Vec<Event>,
-    ids: &[EventId],
-) -> Vec<Event> {
-    let recorded = ledger::recorded(app, call, ids).await;
-    let events = events.into_iter();
-    let new = events.filter(|event| !recorded.contains(&event.id));
-    new.collect()
-}
-
 /// Returns how many of the events are of an entry that cannot be read.
 fn warn_of_unreadable(id: InstanceId, events: &[Event]) -> usize {
     let unreadable: Vec<_> = events
@@ -122,21 +105,4 @@ fn warn_of_unreadable(id: InstanceId, events: &[Event]) -> usize {
         tracing::warn!(instance.id = %id, event.id = %event.id, "an entry of Close's event log cannot be read");
     }
     unreadable.len()
-}
-
-async fn publish(app: &App, call: &Call<'_>, events: &[Event]) -> Publication {
-    let stop_at = call
-        .deadline
-        .saturating_sub(ANSWER_MARGIN)
-        .unwrap_or(call.deadline);
-    let bus = app.bus.traced(call.trace_header);
-    let publication = bus.publish(events, call.clock.instant_at(stop_at)).await;
-    let counts = publication.counts();
-    tracing::info!(
-        published = counts.published,
-        unpublishable = counts.unpublishable,
-        unpublished = counts.unpublished,
-        "the events of a webhook were sent"
-    );
-    publication
 }

@@ -30,6 +30,12 @@ pub const POLLER_START: &str = "event.poller.start";
 pub const SIGNATURE_KEY: &str = "event.webhook.signature.key";
 /// Whether to subscribe at Close.
 pub const SUBSCRIBE: &str = "event.webhook.subscribe";
+/// Whether to reconcile webhooks with Close's event log.
+pub const RECONCILE: &str = "event.webhook.reconcile";
+/// Minutes between reconciliations.
+pub const RECONCILE_INTERVAL: &str = "event.webhook.reconcile.interval";
+/// Seconds in which deliveries come before a reconciliation reads their entries.
+pub const SETTLE: &str = "event.webhook.settle";
 /// What to subscribe to.
 pub const OBJECTS: &str = "event.objects";
 /// What Close is to keep back of that, a JSON object of its filters.

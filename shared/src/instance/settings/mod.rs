@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use self::callback::{Callback, CallbackReader};
+use self::reconciliation::{Reconciliation, ReconciliationReader};
 use crate::close::base_url::{at_present_host, normalize};
 use crate::close::client::Account;
 use crate::close::timestamp;
@@ -23,6 +24,7 @@ pub mod address;
 pub mod callback;
 pub mod field;
 pub mod objects;
+pub mod reconciliation;
 
 /// Close's keys have 64 hex digits. Several may be kept beside each other, in an item of 400 KB.
 const MAX_SIGNATURE_KEY: usize = 1024;
@@ -49,6 +51,8 @@ pub struct Settings {
     pub signature_key: Option<SecretString>,
     /// What to subscribe to at Close, for an instance that asks for it and whose events are wanted.
     pub subscription: Option<Vec<SubscribedEvent>>,
+    /// How webhooks are reconciled with the event log, for an instance whose events are wanted.
+    pub reconciliation: Option<Box<Reconciliation>>,
     /// What to poll, for a polling instance whose events are wanted.
     pub polling: Option<Polling>,
 }
@@ -65,6 +69,16 @@ pub struct Polling {
 }
 
 impl Settings {
+    /// Whether poller-fn has anything to do for the instance.
+    pub fn is_polled(&self) -> bool {
+        self.polling.is_some() || self.reconciliation.is_some()
+    }
+
+    /// Whether both channels may report a change, so that poller-fn keeps the ledger as well.
+    pub fn keeps_ledger(&self) -> bool {
+        self.signature_key.is_some() || self.reconciliation.is_some()
+    }
+
     /// Reads the configuration of an instance that was checked when it was provisioned.
     ///
     /// # Errors
@@ -86,13 +100,19 @@ impl Settings {
         let subscribes = reader.boolean(field::SUBSCRIBE).unwrap_or(false);
         let events_enabled = reader.events_enabled(subscribes);
         reader.check_raw();
+        let (base_url, api_key) = (reader.base_url(), reader.api_key());
+        let callback = reader.callback(events_enabled);
+        let signature_key = reader.signature_key();
+        let events = reader.subscribed_events();
+        let is_subscribed = subscribes && events_enabled;
         let settings = Self {
-            base_url: reader.base_url(),
-            api_key: reader.api_key(),
+            base_url,
+            api_key,
             events_enabled,
-            callback: reader.callback(events_enabled),
-            signature_key: reader.signature_key(),
-            subscription: reader.subscription(subscribes && events_enabled),
+            callback,
+            signature_key,
+            reconciliation: reader.reconciliation(is_subscribed, &events),
+            subscription: is_subscribed.then_some(events),
             polling: reader.polling(events_enabled),
         };
         if reader.errors.is_empty() {
@@ -190,6 +210,20 @@ impl SettingsReader<'_> {
         reader.callback(events_enabled)
     }
 
+    fn reconciliation(
+        &mut self,
+        is_subscribed: bool,
+        events: &[SubscribedEvent],
+    ) -> Option<Box<Reconciliation>> {
+        let is_asked = self.boolean(field::RECONCILE);
+        let mut reader = ReconciliationReader {
+            configuration: self.configuration,
+            policy: self.policy,
+            errors: &mut self.errors,
+        };
+        reader.reconciliation(is_asked, is_subscribed, events)
+    }
+
     fn signature_key(&mut self) -> Option<SecretString> {
         let key = self.configuration.get(field::SIGNATURE_KEY)?;
         if MAX_SIGNATURE_KEY < key.len() || hex::decode(key).is_err() {
@@ -201,7 +235,8 @@ impl SettingsReader<'_> {
         Some(key.into())
     }
 
-    fn subscription(&mut self, is_wanted: bool) -> Option<Vec<SubscribedEvent>> {
+    /// The events that the instance subscribes to, or would.
+    fn subscribed_events(&mut self) -> Vec<SubscribedEvent> {
         let filters = self.filters();
         match objects::events(self.configuration.get(field::OBJECTS)) {
             Ok(mut events) => {
@@ -209,11 +244,11 @@ impl SettingsReader<'_> {
                 for error in set.err().unwrap_or_default() {
                     self.fail(field::EXTRA_FILTER, &error.to_string());
                 }
-                is_wanted.then_some(events)
+                events
             }
             Err(error) => {
                 self.fail(field::OBJECTS, &error.to_string());
-                None
+                Vec::new()
             }
         }
     }

@@ -14,6 +14,7 @@ use crate::instance::Instance;
 use crate::instance::health::Health;
 use crate::instance::id::InstanceId;
 use crate::instance::last_poll::LastPoll;
+use crate::instance::stream::Stream;
 use crate::store::error::TableError;
 use crate::store::retry::write;
 
@@ -29,6 +30,19 @@ pub struct Lease {
     pub id: InstanceId,
     /// Random, so that nobody holds another's.
     pub token: String,
+}
+
+/// What a poll leaves behind when it gives the lease back.
+#[derive(Debug, Clone, Copy)]
+pub struct PollEnd<'a> {
+    /// When the next poll is due.
+    pub next_poll_at: Timestamp,
+    /// How Close has answered.
+    pub health: &'a Health,
+    /// The counts, where Close was read.
+    pub found: Option<&'a LastPoll>,
+    /// How webhooks and polls stand, where webhooks are reconciled.
+    pub stream: Option<&'a Stream>,
 }
 
 /// What became of the wish to poll an instance.
@@ -88,35 +102,34 @@ impl InstanceTable {
         send(update).await
     }
 
-    /// Gives the lease back, sets the next poll, and notes how Close has answered this one and, where there are some, its
-    /// counts. If the instance was changed meanwhile, the next poll is due at once and tells how Close answers what is there
-    /// now.
+    /// Gives the lease back, sets the next poll, and notes how this one ended. If the instance was changed meanwhile, the next
+    /// poll is due at once and tells how Close answers what is there now.
     ///
     /// # Errors
     /// [`TableError::Conflict`] when the lease is no longer ours.
-    pub async fn release(
-        &self,
-        lease: &Lease,
-        next_poll_at: Timestamp,
-        health: &Health,
-        found: Option<&LastPoll>,
-    ) -> Result<(), TableError> {
-        let set = if found.is_some() {
-            "SET nextPollAt = :next, health = :health, lastPoll = :poll"
-        } else {
-            "SET nextPollAt = :next, health = :health"
-        };
-        let mut update = self
-            .update(lease.id)
-            .update_expression(format!("{set} REMOVE leaseToken, leaseExpiresAt, dueSince"));
-        if let Some(found) = found {
-            update =
-                update.expression_attribute_values(":poll", AttributeValue::S(found.to_json()));
+    pub async fn release(&self, lease: &Lease, end: &PollEnd<'_>) -> Result<(), TableError> {
+        let mut sets = vec!["nextPollAt = :next", "health = :health"];
+        let mut update = self.update(lease.id);
+        if let Some(found) = end.found {
+            sets.push("lastPoll = :poll");
+            let found = AttributeValue::S(found.to_json());
+            update = update.expression_attribute_values(":poll", found);
         }
+        if let Some(stream) = end.stream {
+            sets.push("#stream = :stream");
+            let stream = serde_dynamo::to_attribute_value(stream)?;
+            update = update
+                .expression_attribute_names("#stream", "stream")
+                .expression_attribute_values(":stream", stream);
+        }
+        let sets = sets.join(", ");
         let update = update
+            .update_expression(format!(
+                "SET {sets} REMOVE leaseToken, leaseExpiresAt, dueSince"
+            ))
             .condition_expression(HOLDS_LEASE_UNCHANGED)
-            .expression_attribute_values(":next", time(next_poll_at))
-            .expression_attribute_values(":health", serde_dynamo::to_attribute_value(health)?)
+            .expression_attribute_values(":next", time(end.next_poll_at))
+            .expression_attribute_values(":health", serde_dynamo::to_attribute_value(end.health)?)
             .expression_attribute_values(":token", AttributeValue::S(lease.token.clone()));
         match send(update).await {
             Err(TableError::Conflict) => self.release_changed(lease).await,

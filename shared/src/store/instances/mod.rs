@@ -20,10 +20,11 @@ pub mod backfill;
 mod callback_state;
 pub mod due;
 pub mod lease;
+pub mod unlisted;
 mod update;
 
 /// What was read of these may be old when the instance is written.
-const WRITTEN_BY_OTHERS: [&str; 4] = ["health", "lastPoll", "backfill", "callback"];
+const WRITTEN_BY_OTHERS: [&str; 5] = ["health", "lastPoll", "backfill", "stream", "callback"];
 
 /// The index that finds an instance by its token.
 const TOKEN_INDEX: &str = "token";

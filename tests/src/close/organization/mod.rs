@@ -10,6 +10,7 @@ pub(crate) mod tasks;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::close::api::webhooks;
@@ -20,6 +21,7 @@ use crate::close::data::objects::record::{Family, ObjectKind};
 use crate::close::data::tenant::Tenant;
 use crate::close::data::user::{Owner, Role};
 use crate::close::deliveries::delivery;
+use crate::close::subscriptions::subscription::Subscription;
 use crate::close::wire::answer::{Answer, Refusal};
 use crate::close::world::Shared;
 use crate::close::world::account::{Account, ApiKey};
@@ -135,12 +137,31 @@ impl Organization {
     ///
     /// If there is no such subscription.
     pub fn pause_webhook(&self, id: &str, reason: &str) -> anyhow::Result<()> {
+        self.subscription(id, |subscription, now| {
+            subscription.pause(Some(reason.to_owned()), now);
+        })
+    }
+
+    /// Resumes a webhook subscription.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such subscription.
+    pub fn resume_webhook(&self, id: &str) -> anyhow::Result<()> {
+        self.subscription(id, |subscription, _| subscription.resume())
+    }
+
+    fn subscription(
+        &self,
+        id: &str,
+        change: impl FnOnce(&mut Subscription, Timestamp),
+    ) -> anyhow::Result<()> {
         let mut world = self.shared.lock();
         let now = world.clock.now_micros();
         let mut subscriptions = world.accounts[self.position].subscriptions.iter_mut();
         let subscription = subscriptions.find(|one| one.id == id);
         let subscription = subscription.with_context(|| format!("there is no webhook {id}"))?;
-        subscription.pause(Some(reason.to_owned()), now);
+        change(subscription, now);
         Ok(())
     }
 

@@ -1,0 +1,40 @@
+//! Webhooks reconciled with Close's event log: one stream, each change once.
+
+mod ledger;
+mod missed;
+mod previous;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::owner::{Owner, set_attribute};
+use crate::world::{World, ago};
+
+/// An instance that is subscribed at Close since an hour ago, and reconciled without delay. `more` is in its configuration.
+async fn reconciled(world: &World, more: Value) -> Owner<'_> {
+    let mut configuration = json!({"event.webhook.settle": 0});
+    for (key, value) in more.as_object().unwrap() {
+        configuration[key] = value.clone();
+    }
+    let owner = Owner::subscribed(world, configuration).await;
+    reconcile_from(world, owner.id, ago(3_600)).await;
+    owner
+}
+
+/// Has an instance be reconciled from `start` on.
+async fn reconcile_from(world: &World, id: u64, start: Timestamp) {
+    let start = AttributeValue::S(start.to_string());
+    let from = AttributeValue::M([("start".to_owned(), start)].into());
+    set_attribute(world, id, "reconciledFrom", from).await;
+}
+
+/// The members `objectId` and `reconciled` of each event on the bus.
+fn published(world: &World) -> Vec<(String, bool)> {
+    let details = world.details();
+    let shown = |detail: &Value| {
+        let id = detail["objectId"].as_str().unwrap().to_owned();
+        (id, detail["reconciled"] == true)
+    };
+    details.iter().map(shown).collect()
+}

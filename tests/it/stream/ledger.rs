@@ -1,0 +1,56 @@
+//! The ledger, which both channels keep.
+
+use local_stack::close::data::change::Change;
+use local_stack::control::fault::{Calls, Failure, Fault};
+use serde_json::json;
+
+use super::{published, reconciled};
+use crate::world::{PATIENCE, World, ago, query};
+
+#[tokio::test]
+async fn a_poll_and_a_webhook_of_one_change_are_one_event() {
+    let world = World::start().await;
+    let more = json!({
+        "event.vendor.type": "polling",
+        "event.poller.start": "2026-01-01T00:00:00Z",
+        "event.poller.configuration": {"leads": {"url": query("leads")}},
+        "event.objects": "lead",
+    });
+    let owner = reconciled(&world, more).await;
+    let lead = world
+        .organization
+        .create_lead(json!({}), Change::at(ago(100)))
+        .unwrap();
+    owner.events(1).await;
+    world.close.wait_until_delivered(PATIENCE).await.unwrap();
+    let summary = world.poll(owner.id).await;
+    assert_eq!(summary["published"], 0);
+    assert_eq!(published(&world), [(lead, false)]);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_reconciliation_without_the_ledger_publishes_nothing_and_keeps_its_watermark() {
+    let world = World::start().await;
+    let owner = reconciled(&world, json!({"event.objects": "lead"})).await;
+    let subscription = owner.subscription_id().await.unwrap();
+    world
+        .organization
+        .pause_webhook(&subscription, "backlog_limit")
+        .unwrap();
+    let lead = world
+        .organization
+        .create_lead(json!({}), Change::at(ago(100)))
+        .unwrap();
+    let calls = Calls::of("BatchGetItem").table("LedgerTable");
+    world
+        .stack
+        .store()
+        .fail(Fault::new(Failure::Bare { status: 400 }, calls));
+    let summary = world.poll(owner.id).await;
+    assert_eq!(summary["failed"]["webhooks"], "TableUnavailable");
+    assert_eq!(published(&world), []);
+    world.poll(owner.id).await;
+    assert_eq!(published(&world), [(lead, true)]);
+    world.finish().await;
+}
