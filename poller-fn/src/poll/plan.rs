@@ -8,7 +8,6 @@ use shared::instance::Instance;
 use shared::instance::backfill::{Backfill, BackfillStatus};
 use shared::instance::settings::reconciliation::Reconciliation;
 use shared::instance::settings::{Polling, Settings};
-use shared::instance::stream::ReconciledFrom;
 use shared::polling::resource::Resource;
 use shared::store::watermarks::{CUSTOM_FIELDS, Commit, StoredResource};
 
@@ -70,10 +69,8 @@ impl<'a> Due<'a> {
         let mut targets = Vec::new();
         targets.extend(self.reconciliation.map(|reconciliation| {
             let from = &instance.reconciled_from;
-            let start = from.start.or(ReconciledFrom::found(now).start);
-            let start = start.unwrap_or(now);
             let stored = take(&reconciliation.log.name);
-            Target::reconciliation(reconciliation, all, stored, from, start)
+            Target::reconciliation(reconciliation, all, stored, from, now)
         }));
         if let Some(polling) = self.polling {
             let start = polling.start.unwrap_or(instance.created_date);

@@ -84,16 +84,21 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// The reconciliation of webhooks, which has a watermark of its own.
+    /// The reconciliation of webhooks, which has a watermark of its own. It begins at its start, or an hour before it is found.
     pub fn reconciliation(
         reconciliation: &'a Reconciliation,
         all: &'a [Resource],
         stored: StoredResource,
         from: &'a ReconciledFrom,
-        start: Timestamp,
+        found_at: Timestamp,
     ) -> Self {
-        let mut target = Self::new(&reconciliation.log, all, stored, start);
-        target.watermark.start_from(start);
+        // An instance of an earlier version has no start, and once it has a watermark nothing moves that but a gap.
+        let first = from.start.or(ReconciledFrom::found(found_at).start);
+        let first = first.unwrap_or(found_at);
+        let mut target = Self::new(&reconciliation.log, all, stored, first);
+        if let Some(start) = from.start {
+            target.watermark.start_from(start);
+        }
         target.reconciled = Some(Reconciled::new(reconciliation, from, all));
         target
     }
@@ -203,10 +208,15 @@ impl<'a> Target<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::json;
     use serde_json::value::to_raw_value;
+    use shared::instance::settings::reconciliation::Reconciliation;
+    use shared::instance::stream::ReconciledFrom;
     use shared::polling::poller_configuration::parse;
-    use shared::store::watermarks::StoredResource;
+    use shared::polling::resource::Resource;
+    use shared::store::watermarks::{StoredPosition, StoredResource};
 
     use super::Target;
     use crate::record::Record;
@@ -224,6 +234,40 @@ mod tests {
         };
         let ours = logged.filter(publishes);
         ours.map(|target| target.name).collect()
+    }
+
+    #[test]
+    fn the_watermark_of_a_reconciliation_moves_to_a_start_that_is_stored_and_to_no_other() {
+        let second = |second| jiff::Timestamp::from_second(second).unwrap();
+        let reconciliation = Reconciliation {
+            interval: Duration::from_mins(30),
+            settle: Duration::from_mins(10),
+            events: Vec::new(),
+            is_subscribed: true,
+            log: Resource::event_log("log"),
+        };
+        let stored = |watermark: i64| StoredResource {
+            position: Some(StoredPosition {
+                watermark: watermark * 1_000_000,
+                start: 0,
+                floor: None,
+                overlap: None,
+                first_window_end: None,
+            }),
+            ..StoredResource::default()
+        };
+        let position = |stored, from: &ReconciledFrom| {
+            let target = Target::reconciliation(&reconciliation, &[], stored, from, second(20_000));
+            target.watermark.position()
+        };
+        let (none, some) = (
+            ReconciledFrom::default(),
+            ReconciledFrom::now(second(15_000)),
+        );
+        assert_eq!(position(StoredResource::default(), &none), second(16_400));
+        assert_eq!(position(stored(10_000), &none), second(10_000));
+        assert_eq!(position(stored(10_000), &some), second(15_000));
+        assert_eq!(position(stored(17_000), &some), second(17_000));
     }
 
     fn entry(object_type: &str, action: &str) -> serde_json::Value {
