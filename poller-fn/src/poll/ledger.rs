@@ -4,9 +4,8 @@ use std::collections::HashSet;
 
 use jiff::SignedDuration;
 use shared::event::Event;
-use shared::event::bus::publication::Fate;
+use shared::event::bus::publication::Publication;
 use shared::event::ledger_key::LedgerKey;
-use shared::store::error::TableError;
 
 use crate::error::PollError;
 use crate::outside::Outside;
@@ -14,8 +13,6 @@ use crate::poll::job::Job;
 use crate::poll::judge::{Judged, Needed};
 use crate::poll::worker::Worker;
 
-/// Entries of one call, each with two keys: `BatchGetItem` takes a hundred.
-const ENTRIES: usize = 50;
 /// How long nothing is published for want of the ledger. Then an event twice, with one id, is better than one that comes too late.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
 
@@ -32,19 +29,20 @@ impl<O: Outside> Worker<'_, O> {
         if !self.settings.keeps_ledger() {
             return Ok(());
         }
-        let mut new: Vec<_> = judged
-            .iter_mut()
-            .filter(|record| job.targets[record.target].backfill.is_none())
+        let heeds_ledger = |record: &&mut Judged| job.targets[record.target].backfill.is_none();
+        let new = judged.iter_mut().filter(heeds_ledger);
+        let new: Vec<_> = new
             .filter_map(|record| Some((record.keys()?, record)))
             .collect();
-        for entries in new.chunks_mut(ENTRIES) {
-            let keys = entries.iter().flat_map(|(keys, _)| keys.clone()).collect();
-            let recorded = self.recorded(&keys).await?;
-            for (keys, record) in entries {
-                if keys.iter().any(|key| recorded.contains(key)) {
-                    record.event = Needed::Recorded;
-                    self.summary.duplicates += 1;
-                }
+        let keys: HashSet<_> = new.iter().flat_map(|(keys, _)| keys.clone()).collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let recorded = self.recorded(&keys).await?;
+        for (keys, record) in new {
+            if keys.iter().any(|key| recorded.contains(key)) {
+                record.event = Needed::Recorded;
+                self.summary.duplicates += 1;
             }
         }
         Ok(())
@@ -72,26 +70,21 @@ impl<O: Outside> Worker<'_, O> {
     }
 
     /// Records the events that are on the bus. Where that fails, a webhook that Close retries publishes its event once more.
-    pub(super) async fn record(&self, events: &[Event], fates: &[Fate]) {
-        let published = events.iter().zip(fates);
-        let published = published.filter(|(_, fate)| **fate == Fate::Published);
-        let keys: HashSet<_> = published
-            .flat_map(|(event, _)| event.ledger_keys())
-            .collect();
+    pub(super) async fn record(&self, events: &[Event], publication: &Publication) {
+        let published = publication.published(events);
+        let keys: HashSet<_> = published.flat_map(Event::ledger_keys).collect();
         if keys.is_empty() || !self.settings.keeps_ledger() {
             return;
         }
         let session = self.session;
-        let recorded: Result<(), TableError> =
-            session.outside.record(&keys, session.clock.now()).await;
-        if let Err(error) = recorded {
+        if let Err(error) = session.outside.record(&keys, session.clock.now()).await {
             tracing::warn!(instance.id = %session.instance.id, %error, "the ledger could not be written; a webhook would publish again");
         }
     }
 }
 
 impl Judged {
-    /// The keys of the event that the record needs, if it needs one of its own.
+    /// The ledger keys of the record's event, if the record needs an event and is not a twin.
     fn keys(&self) -> Option<Vec<LedgerKey>> {
         match &self.event {
             Needed::Event(event) => Some(event.ledger_keys().collect()),

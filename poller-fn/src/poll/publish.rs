@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
 use shared::close::object_type;
 use shared::event::Event;
-use shared::event::bus::publication::Fate;
+use shared::event::bus::publication::{Fate, Publication};
 use tokio::time::Instant;
 
 use crate::error::PollError;
@@ -78,19 +78,17 @@ impl<O: Outside> Worker<'_, O> {
         for (record, fate) in taken.zip(publication.fates()) {
             record.event = Needed::Sent(*fate);
         }
-        self.record(&events, publication.fates()).await;
-        self.count_missed(&events, publication.fates());
+        self.record(&events, &publication).await;
+        self.count_missed(&events, &publication);
         self.summary.count(publication.counts());
         publication
             .error()
             .map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// Counts the events that webhooks should have delivered, though Close says that it delivers.
-    fn count_missed(&mut self, events: &[Event], fates: &[Fate]) {
-        let published = events.iter().zip(fates);
-        let published = published.filter(|(_, fate)| **fate == Fate::Published);
-        let missed = published.filter(|(event, _)| {
+    /// Counts the missed deliveries: published events of a reconciliation whose type Close says that it delivers.
+    fn count_missed(&mut self, events: &[Event], publication: &Publication) {
+        let missed = publication.published(events).filter(|event| {
             let change = &event.change;
             let name = format!("{}.{}", change.object_type, change.action);
             event.is_reconciled() && self.stream.is_delivering(&name)

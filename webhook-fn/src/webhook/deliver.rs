@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use shared::event::Event;
-use shared::event::bus::publication::{Fate, Publication};
+use shared::event::bus::publication::Publication;
 use shared::event::ledger_key::LedgerKey;
 use shared::store::error::TableError;
 
@@ -28,7 +28,7 @@ pub trait Outlet {
     ) -> impl Future<Output = Result<(), TableError>> + Send;
 }
 
-/// What came of a delivery.
+/// The result of a delivery.
 #[derive(Debug)]
 pub enum Delivered {
     /// All its events were on the bus before.
@@ -52,11 +52,8 @@ pub async fn deliver(outlet: &impl Outlet, mut events: Vec<Event>) -> Delivered 
         return Delivered::Before;
     }
     let publication = outlet.publish(&events).await;
-    let fates = events.iter().zip(publication.fates());
-    let published = fates.filter(|(_, fate)| **fate == Fate::Published);
-    let keys: HashSet<_> = published
-        .flat_map(|(event, _)| event.ledger_keys())
-        .collect();
+    let published = publication.published(&events);
+    let keys: HashSet<_> = published.flat_map(Event::ledger_keys).collect();
     if !keys.is_empty()
         && let Err(error) = outlet.record(&keys).await
     {

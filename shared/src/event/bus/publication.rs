@@ -50,6 +50,13 @@ impl Publication {
         &self.fates
     }
 
+    /// Those of the `events` that were handed in which are on the bus.
+    pub fn published<'e, E>(&self, events: &'e [E]) -> impl Iterator<Item = &'e E> {
+        let fates = events.iter().zip(&self.fates);
+        let published = fates.filter(|(_, fate)| **fate == Fate::Published);
+        published.map(|(event, _)| event)
+    }
+
     /// How many events had which fate.
     pub fn counts(&self) -> Counts {
         let count = |fate| self.fates.iter().filter(|it| **it == fate).count();
