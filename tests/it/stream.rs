@@ -29,6 +29,15 @@ async fn reconcile_from(world: &World, id: u64, start: Timestamp) {
     set_attribute(world, id, "reconciledFrom", from).await;
 }
 
+/// Has Close pause the subscription of an instance, which drops what waits.
+async fn pause(owner: &Owner<'_>) {
+    let subscription = owner.subscription_id().await.unwrap();
+    let organization = &owner.world.organization;
+    organization
+        .pause_webhook(&subscription, "backlog_limit")
+        .unwrap();
+}
+
 /// The members `objectId` and `reconciled` of each event on the bus.
 fn published(world: &World) -> Vec<(String, bool)> {
     let details = world.details();

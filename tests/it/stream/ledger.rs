@@ -4,7 +4,7 @@ use local_stack::close::data::change::Change;
 use local_stack::control::fault::{Calls, Failure, Fault};
 use serde_json::json;
 
-use super::{published, reconciled};
+use super::{pause, published, reconciled};
 use crate::world::{PATIENCE, World, ago, query};
 
 #[tokio::test]
@@ -33,11 +33,7 @@ async fn a_poll_and_a_webhook_of_one_change_are_one_event() {
 async fn a_reconciliation_without_the_ledger_publishes_nothing_and_keeps_its_watermark() {
     let world = World::start().await;
     let owner = reconciled(&world, json!({"event.objects": "lead"})).await;
-    let subscription = owner.subscription_id().await.unwrap();
-    world
-        .organization
-        .pause_webhook(&subscription, "backlog_limit")
-        .unwrap();
+    pause(&owner).await;
     let lead = world
         .organization
         .create_lead(json!({}), Change::at(ago(100)))

@@ -3,7 +3,7 @@
 use local_stack::close::data::change::Change;
 use serde_json::{Value, json};
 
-use super::{published, reconciled};
+use super::{pause, published, reconciled};
 use crate::owner::deliver_signed;
 use crate::world::{PATIENCE, World, ago};
 
@@ -20,11 +20,7 @@ async fn what_close_dropped_is_published_once_as_the_delivery_would_have_been() 
     };
     let delivered = create(300);
     owner.events(1).await;
-    let subscription = owner.subscription_id().await.unwrap();
-    world
-        .organization
-        .pause_webhook(&subscription, "backlog_limit")
-        .unwrap();
+    pause(&owner).await;
     let missed = create(200);
     world.close.wait_until_delivered(PATIENCE).await.unwrap();
 
@@ -50,6 +46,7 @@ async fn what_close_dropped_is_published_once_as_the_delivery_would_have_been() 
 
     // Neither another reconciliation nor a late delivery publishes it again.
     assert_eq!(world.poll(owner.id).await["published"], 0);
+    let subscription = owner.subscription_id().await;
     let body = json!({"event": reconciled["raw"]["event"], "subscription_id": subscription});
     let key = owner.key().await.unwrap();
     let status = deliver_signed(&world, &owner.url, &key, body.to_string()).await;
@@ -86,11 +83,7 @@ async fn while_webhooks_arrive_a_reconciliation_leaves_them_ten_minutes() {
         json!({"event.objects": "lead", "event.webhook.settle": 600}),
     )
     .await;
-    let subscription = owner.subscription_id().await.unwrap();
-    world
-        .organization
-        .pause_webhook(&subscription, "backlog_limit")
-        .unwrap();
+    pause(&owner).await;
     let old = world
         .organization
         .create_lead(json!({}), Change::at(ago(700)))
@@ -99,13 +92,11 @@ async fn while_webhooks_arrive_a_reconciliation_leaves_them_ten_minutes() {
         .organization
         .create_lead(json!({}), Change::at(ago(500)))
         .unwrap();
+    let subscription = owner.subscription_id().await.unwrap();
     world.organization.resume_webhook(&subscription).unwrap();
     world.poll(owner.id).await;
     assert_eq!(published(&world), [(old.clone(), true)]);
-    world
-        .organization
-        .pause_webhook(&subscription, "backlog_limit")
-        .unwrap();
+    pause(&owner).await;
     world.poll(owner.id).await;
     assert_eq!(published(&world), [(old, true), (new, true)]);
     world.finish().await;
@@ -118,11 +109,7 @@ async fn only_what_is_subscribed_is_reconciled_and_closes_filter_holds() {
         {"type": "field_accessor", "field": "name", "filter": {"type": "equals", "value": "Acme"}}}});
     let more = json!({"event.objects": "lead", "event.webhook.extra_filter": filter});
     let owner = reconciled(&world, more).await;
-    let subscription = owner.subscription_id().await.unwrap();
-    world
-        .organization
-        .pause_webhook(&subscription, "backlog_limit")
-        .unwrap();
+    pause(&owner).await;
     let create = |name: &str, seconds| {
         let fields = json!({"name": name});
         world

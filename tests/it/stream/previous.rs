@@ -3,7 +3,7 @@
 use local_stack::close::data::change::Change;
 use serde_json::json;
 
-use super::published;
+use super::{pause, published};
 use crate::owner::Owner;
 use crate::world::{World, ago};
 
@@ -15,11 +15,7 @@ async fn an_instance_of_the_previous_version_is_found_by_a_tick_and_reconciled_f
         json!({"event.objects": "lead", "event.webhook.settle": 0}),
     )
     .await;
-    let subscription = owner.subscription_id().await.unwrap();
-    world
-        .organization
-        .pause_webhook(&subscription, "backlog_limit")
-        .unwrap();
+    pause(&owner).await;
     forget(&world, owner.id).await;
     let create = |seconds| {
         let change = Change::at(ago(seconds));
