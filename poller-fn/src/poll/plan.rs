@@ -1,4 +1,4 @@
-//! What a poll has to do: the resources, and the backfill if one is asked for.
+//! Plans a poll: the reconciliation, the resources, and the backfill if one is pending.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::progress::watermark::Watermark;
 
 type Stored = HashMap<String, StoredResource>;
 
-/// What is due of an instance's work.
+/// The parts of an instance's work that a poll does.
 #[derive(Debug, Clone, Copy)]
 pub struct Due<'a> {
     /// The resources, where they are due.
@@ -29,8 +29,8 @@ pub struct Due<'a> {
 }
 
 impl<'a> Due<'a> {
-    /// What is due now. After a change of the instance that is everything, and a backfill makes the resources due. Where nothing
-    /// is, somebody asked for everything.
+    /// Selects the parts that are due. A change of the instance makes both due, and a pending backfill makes the resources due. If
+    /// neither part is due, somebody asked for a poll early, which then does both.
     pub fn of(instance: &Instance, settings: &'a Settings, now: Timestamp) -> Self {
         let is_changed = settings.polling.is_some() && instance.last_poll.is_none();
         let is_due = |time: Option<Timestamp>| is_changed || time.is_none_or(|time| time <= now);
@@ -48,13 +48,13 @@ impl<'a> Due<'a> {
         if due.is_nothing() { all } else { due }
     }
 
-    /// Whether nothing is due.
+    /// Whether there is nothing to do.
     pub fn is_nothing(self) -> bool {
         self.polling.is_none() && self.reconciliation.is_none()
     }
 
-    /// The reconciliation, the resources as they are polled now, and the backfill if one is asked for. Each ends `held_back`
-    /// before the poll's start, but the backfill.
+    /// Makes the targets of the reconciliation, of the resources, and of the backfill if one is pending. The poll ends `held_back`
+    /// before its start.
     pub fn targets(
         self,
         instance: &'a Instance,
@@ -79,15 +79,15 @@ impl<'a> Due<'a> {
                 resources.map(|resource| Target::new(resource, all, take(&resource.name), start)),
             );
         }
-        for target in &mut targets {
-            target.watermark.hold_back(held_back);
-        }
         let backfill = pending(instance).filter(|_| self.polling.is_some());
         targets.extend(backfill.and_then(|backfill| {
             let resource = find(all, backfill)?;
             let stored = take(&backfill.watermark_name());
             Some(Target::backfill(resource, all, stored, backfill.clone()))
         }));
+        for target in &mut targets {
+            target.watermark.hold_back(held_back);
+        }
         targets
     }
 }
