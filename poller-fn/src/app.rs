@@ -16,7 +16,7 @@ use crate::config::Config;
 /// Close answers a search in well under a second; a page of large leads may take some.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What the function works with, set up once.
+/// The settings and the adapters of the function, set up once.
 #[derive(Debug, Clone)]
 pub struct App {
     /// The settings.
@@ -31,7 +31,7 @@ pub struct App {
     pub ledger: LedgerTable,
     /// The bus.
     pub bus: EventBus,
-    /// What is measured.
+    /// The writer of metrics.
     pub metrics: Metrics,
 }
 

@@ -13,7 +13,7 @@ use crate::app::App;
 /// Pages of instances that one tick looks at, of 500 instances or 1 MB each: all of a small stack, and 100,000 within an hour.
 const PAGES: usize = 4;
 
-/// Makes due what is to be polled of the next instances of the round. What fails is left to the next round.
+/// Looks at the next instances of the round, and makes those due that are to be polled. The next round retries a failure.
 pub async fn enlist(app: &App, clock: &Clock) {
     match go_round(app, clock).await {
         Ok(0) => {}
@@ -33,7 +33,7 @@ async fn go_round(app: &App, clock: &Clock) -> Result<usize, TableError> {
         for instance in page.instances.iter().filter(|it| is_to_be_polled(it)) {
             match app.instances.enlist(instance, clock.started()).await {
                 Ok(()) => count += 1,
-                // Whoever has changed it has decided whether it is polled.
+                // Another writer has decided whether the instance is polled.
                 Err(TableError::Conflict) => {}
                 Err(error) => return Err(error),
             }

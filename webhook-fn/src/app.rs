@@ -1,4 +1,4 @@
-//! What the function works with.
+//! The settings and the adapters of webhook-fn.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::instance_cache::InstanceCache;
 /// Close makes a subscription in well under a second, and the whole answer must come within the function's 10 s.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What the function works with, set up once.
+/// The settings and the adapters of the function, set up once.
 #[derive(Debug)]
 pub struct App {
     /// The settings.
@@ -34,7 +34,7 @@ pub struct App {
     pub bus: EventBus,
     /// Close.
     pub close: CloseClient,
-    /// What is measured.
+    /// The writer of metrics.
     pub metrics: Metrics,
 }
 

@@ -1,11 +1,11 @@
-//! Whose an entry of the event log is, where several resources read it.
+//! Decides which resource publishes an entry of the event log, where several read the log.
 
 use shared::close::object_type::Objects;
 use shared::event::change::Change;
 use shared::polling::resource::{Resource, Source};
 
-/// Whether an entry of the event log is a resource's, of all the resources of its instance: one that polls everything leaves to
-/// the others what they publish themselves, which for those that read objects is what they see of them, created and updated.
+/// Whether a resource publishes an entry of the event log. `all` are the resources of the instance. A resource that polls everything
+/// leaves out the entries that another resource publishes. A resource that reads objects sees creations and updates alone.
 pub fn claims(resource: &Resource, all: &[Resource], change: &Change) -> bool {
     let objects = resource.query.objects;
     if change.object_type.is_empty() {

@@ -1,4 +1,4 @@
-//! What a poll did not do.
+//! Failures of jobs and of polls.
 
 use jiff::Timestamp;
 
@@ -6,7 +6,7 @@ use crate::error::{ErrorKind, Reason};
 use crate::poll::job::Job;
 use crate::poll::target::Target;
 
-/// What failed, where it was no resource.
+/// The name that stands for the resources where the poll itself failed.
 const INSTANCE: &str = "instance";
 
 /// A job, or the poll itself, that did not come to its end.

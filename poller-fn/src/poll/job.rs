@@ -19,7 +19,7 @@ pub struct Job<'a> {
     pub walk: Walk,
     /// The resources: one, or all that are read in the event log.
     pub targets: Vec<Target<'a>>,
-    /// What was read of the walk's next page, if that is a search's with many custom fields.
+    /// The batches of the walk's next page that were read, where a search has too many custom fields for one request.
     pub batches: Batches,
     /// The walk's failures.
     pub backoff: Backoff,

@@ -1,4 +1,4 @@
-//! What to do with each record of a unit.
+//! Decides what to do with each record of a unit.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -251,7 +251,7 @@ impl<O: Outside> Poll<'_, O> {
         let now = session.clock.now();
         let outcome = &self.outcome;
         let next = |interval| outcome.next_poll(id, interval, health, started, now);
-        // What was not due, and is not yet, keeps its time.
+        // Work that was not due keeps its time.
         let keep = |has_run: bool, stored: Option<Timestamp>| {
             stored.filter(|time| !has_run && now < *time)
         };

@@ -59,7 +59,7 @@ impl<'a> Reconciled<'a> {
         covered.is_some_and(|covered| covered.since <= date) && !self.is_polled(change)
     }
 
-    /// Whether an entry passes the filter of its event. What Close hides cannot be judged, so it passes.
+    /// Whether an entry passes the filter of its event. An entry whose data Close hides passes: nobody can evaluate the filter.
     pub fn passes_filter(&self, change: &Change, entry: &RawValue) -> bool {
         let filter = self.covered(change).and_then(|covered| covered.filter);
         filter.is_none_or(|filter| {

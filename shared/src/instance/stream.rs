@@ -61,7 +61,7 @@ pub struct SeenSubscription {
 pub enum DeliveryStatus {
     /// It does.
     Active,
-    /// It is paused or missing, and could not be repaired.
+    /// It is paused or missing.
     Down,
     /// Close does not say.
     Unknown,

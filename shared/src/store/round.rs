@@ -1,4 +1,4 @@
-//! How far the round through all instances has come. It is kept in the Watermarks table, under an id that no instance has.
+//! The progress of the round through all instances, stored in the Watermarks table under an id that no instance has.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ const ROUND: &str = "round";
 const AFTER: &str = "after";
 
 impl WatermarkTable {
-    /// The instance behind which the round goes on. It begins anew where there is none.
+    /// The instance after which the round continues. Without one, the round begins again.
     ///
     /// # Errors
     /// When the table does not answer.
@@ -35,7 +35,7 @@ impl WatermarkTable {
         Ok(after.and_then(|after| after.try_into().ok()))
     }
 
-    /// Notes behind which instance the round goes on.
+    /// Stores the instance after which the round continues.
     ///
     /// # Errors
     /// When the table does not answer.

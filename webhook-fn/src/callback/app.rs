@@ -1,4 +1,4 @@
-//! What the function works with, and how that reaches outside.
+//! The settings and the adapters of callback-fn, and its implementation of `Outside`.
 
 use aws_types::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
@@ -20,7 +20,7 @@ use super::recent::Recent;
 use super::schedule;
 use super::waits_table::{Waiting, WaitingCursor, WaitingPage, WaitsTable};
 
-/// What the function works with, set up once.
+/// The settings and the adapters of the function, set up once.
 #[derive(Debug)]
 pub struct App {
     /// The settings.
@@ -35,7 +35,7 @@ pub struct App {
     pub http: Client,
     /// What was learned of them just now.
     pub recent: Recent,
-    /// What is measured.
+    /// The writer of metrics.
     pub metrics: Metrics,
 }
 

@@ -25,7 +25,7 @@ use crate::subscription::reach::Reach;
 const FROM: &str = "from";
 const NOW: &str = "now";
 
-/// What a request asks for.
+/// The change that a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Change {
     Enable {

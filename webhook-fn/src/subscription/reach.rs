@@ -15,7 +15,7 @@ use shared::subscription::outside::Outside;
 use crate::app::App;
 use crate::http::call::Call;
 
-/// What the function works with, during one request.
+/// Close, the table and the time, for one request.
 #[derive(Debug)]
 pub struct Reach<'a> {
     app: &'a App,

@@ -13,7 +13,7 @@ use super::deliver::Outlet;
 use crate::app::App;
 use crate::http::call::Call;
 
-/// What is left for the ledger and the answer when publishing has used up its time.
+/// The time that publishing leaves for the ledger and the answer.
 const ANSWER_MARGIN: SignedDuration = SignedDuration::from_secs(3);
 /// The ledger is a convenience: Close must not wait for it.
 const LEDGER_TIMEOUT: Duration = Duration::from_millis(1_200);

@@ -61,7 +61,7 @@ fn is_evaluable(event: &SubscribedEvent) -> bool {
     event.extra_filter.iter().all(webhook_filter::is_known)
 }
 
-/// What a whole number may be.
+/// The bounds of a whole number, and its default.
 struct Bounds {
     least: u64,
     default: u64,
