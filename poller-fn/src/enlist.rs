@@ -35,7 +35,9 @@ async fn go_round(app: &App, clock: &Clock) -> Result<usize, TableError> {
                 Ok(()) => count += 1,
                 // Another writer has decided whether the instance is polled.
                 Err(TableError::Conflict) => {}
-                Err(error) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(instance.id = %instance.id, %error, "an instance was not made due");
+                }
             }
         }
         after = page.next;

@@ -6,6 +6,8 @@ use jiff::SignedDuration;
 use shared::event::Event;
 use shared::event::bus::publication::Publication;
 use shared::event::ledger_key::LedgerKey;
+use shared::store::error::TableError;
+use tokio::time::{Instant, timeout_at};
 
 use crate::error::PollError;
 use crate::outside::Outside;
@@ -55,11 +57,13 @@ impl<O: Outside> Worker<'_, O> {
         let (session, now) = (self.session, self.session.clock.now());
         match session.outside.recorded(keys, now).await {
             Ok(recorded) => {
+                self.ledger_unread_since = None;
                 self.stream.ledger_unread_since = None;
                 Ok(recorded)
             }
             Err(error) => {
-                let since = *self.stream.ledger_unread_since.get_or_insert(now);
+                let since = *self.ledger_unread_since.get_or_insert(now);
+                self.stream.ledger_unread_since = Some(since);
                 if now.duration_since(since) < PATIENCE {
                     return Err(PollError::Ledger(error));
                 }
@@ -70,14 +74,18 @@ impl<O: Outside> Worker<'_, O> {
     }
 
     /// Records the events that are on the bus. Where that fails, a webhook that Close retries publishes its event once more.
-    pub(super) async fn record(&self, events: &[Event], publication: &Publication) {
+    /// No write goes beyond `end`, for the commit comes next.
+    pub(super) async fn record(&self, events: &[Event], publication: &Publication, end: Instant) {
         let published = publication.published(events);
         let keys: HashSet<_> = published.flat_map(Event::ledger_keys).collect();
         if keys.is_empty() || !self.settings.keeps_ledger() {
             return;
         }
         let session = self.session;
-        if let Err(error) = session.outside.record(&keys, session.clock.now()).await {
+        let record = session.outside.record(&keys, session.clock.now());
+        let late = || TableError::Unavailable("there was no time to write all".to_owned());
+        let recorded = timeout_at(end, record).await;
+        if let Err(error) = recorded.unwrap_or_else(|_elapsed| Err(late())) {
             tracing::warn!(instance.id = %session.instance.id, %error, "the ledger could not be written; a webhook would publish again");
         }
     }

@@ -187,6 +187,7 @@ impl<O: Outside> Poll<'_, O> {
             settings,
             close: Fetcher::new(session, account, held_back),
             custom_fields,
+            ledger_unread_since: self.stream.ledger_unread_since.take(),
             stream: &mut self.stream,
             summary: &mut self.summary,
             found: &mut found,
@@ -219,12 +220,26 @@ impl<O: Outside> Poll<'_, O> {
     /// Gives the lease back, with what the poll leaves behind.
     async fn release(&mut self, intervals: Intervals) -> Result<(), PollError> {
         let session = self.session;
-        let mut health = self.outcome.health(&self.health, self.until);
+        // A reconciliation tells nothing of resources that were not due.
+        let is_partial = intervals.polling.is_some() && self.has_reconciled && !self.has_polled;
+        let mut health = if is_partial {
+            self.health.clone()
+        } else {
+            self.outcome.health(&self.health, self.until)
+        };
         if health.notice_due && !self.health.notice_due {
             health = self.suspend(health).await;
         }
-        let next_poll_at = self.schedule(intervals, &health);
-        let lag = self.outcome.lag(&health, self.until);
+        let next_poll_at = if is_partial {
+            let of_reconciliation = self.outcome.health(&Health::default(), self.until);
+            self.schedule(intervals, &of_reconciliation)
+        } else {
+            self.schedule(intervals, &health)
+        };
+        let lag = self
+            .outcome
+            .lag(&health, self.until)
+            .filter(|_| !is_partial);
         self.summary.conclude(&health, lag);
         let end = PollEnd {
             next_poll_at,

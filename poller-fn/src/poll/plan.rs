@@ -63,17 +63,18 @@ impl<'a> Due<'a> {
         now: Timestamp,
         held_back: Duration,
     ) -> Vec<Target<'a>> {
-        let all = settings.polling.as_ref();
-        let all = all.map_or(&[][..], |polling| &polling.resources[..]);
+        let polling = settings.polling.as_ref();
+        let start = polling.and_then(|polling| polling.start);
+        let start = start.unwrap_or(instance.created_date);
+        let all = polling.map_or(&[][..], |polling| &polling.resources[..]);
         let mut take = |name: &str| stored.remove(name).unwrap_or_default();
         let mut targets = Vec::new();
         targets.extend(self.reconciliation.map(|reconciliation| {
             let from = &instance.reconciled_from;
             let stored = take(&reconciliation.log.name);
-            Target::reconciliation(reconciliation, all, stored, from, now)
+            Target::reconciliation(reconciliation, all, stored, from, start, now)
         }));
-        if let Some(polling) = self.polling {
-            let start = polling.start.unwrap_or(instance.created_date);
+        if self.polling.is_some() {
             let resources = all.iter();
             targets.extend(
                 resources.map(|resource| Target::new(resource, all, take(&resource.name), start)),

@@ -18,6 +18,8 @@ use crate::poll::worker::Worker;
 
 /// How long publishing a unit may take: the other resources want their turn.
 const PUBLISHING: Duration = Duration::from_mins(1);
+/// After that, writing the ledger may take so long; the commit still fits into the invocation.
+const RECORDING: Duration = Duration::from_secs(2);
 /// What is being published when nothing more is begun has so long to reach the bus; the rest of the invocation is for its
 /// commit. Cut off, it would look like trouble with the bus, and what is left would wait for its turn.
 const GRACE: SignedDuration = SignedDuration::from_secs(4);
@@ -78,7 +80,7 @@ impl<O: Outside> Worker<'_, O> {
         for (record, fate) in taken.zip(publication.fates()) {
             record.event = Needed::Sent(*fate);
         }
-        self.record(&events, &publication).await;
+        self.record(&events, &publication, end + RECORDING).await;
         self.count_missed(&events, &publication);
         self.summary.count(publication.counts());
         publication
@@ -86,14 +88,18 @@ impl<O: Outside> Worker<'_, O> {
             .map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// Counts the missed deliveries: published events of a reconciliation whose type Close says that it delivers.
+    /// Counts the missed deliveries: published events of a reconciliation that Close said to deliver. Without the ledger, nobody knows
+    /// what was delivered.
     fn count_missed(&mut self, events: &[Event], publication: &Publication) {
         let missed = publication.published(events).filter(|event| {
             let change = &event.change;
             let name = format!("{}.{}", change.object_type, change.action);
-            event.is_reconciled() && self.stream.is_delivering(&name)
+            event.is_reconciled() && self.stream.was_delivering(&name, change.date)
         });
-        self.summary.missed += missed.count();
+        let missed = missed.count();
+        if self.stream.ledger_unread_since.is_none() {
+            self.summary.missed += missed;
+        }
     }
 
     /// Adds the object as it is now where Close hides it from the API key in the entry. Where the object cannot be looked up in

@@ -20,6 +20,8 @@ pub struct Reconciled<'a> {
     /// By object type, then by action.
     events: HashMap<&'a str, HashMap<&'a str, Covered<'a>>>,
     all: &'a [Resource],
+    /// From when on the resources publish.
+    polled_from: Timestamp,
 }
 
 /// One kind of event that the subscription covers.
@@ -35,6 +37,7 @@ impl<'a> Reconciled<'a> {
         reconciliation: &'a Reconciliation,
         from: &ReconciledFrom,
         all: &'a [Resource],
+        polled_from: Timestamp,
     ) -> Self {
         let mut covered: HashMap<_, HashMap<_, _>> = HashMap::new();
         for event in reconciliation.reconciled() {
@@ -46,6 +49,7 @@ impl<'a> Reconciled<'a> {
         Self {
             events: covered,
             all,
+            polled_from,
         }
     }
 
@@ -56,7 +60,8 @@ impl<'a> Reconciled<'a> {
             .as_ref()
             .map_or(change.date, |entry| entry.date);
         let covered = self.covered(change);
-        covered.is_some_and(|covered| covered.since <= date) && !self.is_polled(change)
+        let is_polled = self.polled_from <= date && self.is_polled(change);
+        covered.is_some_and(|covered| covered.since <= date) && !is_polled
     }
 
     /// Whether an entry passes the filter of its event. An entry whose data Close hides passes: nobody can evaluate the filter.
@@ -124,7 +129,7 @@ mod tests {
             is_subscribed: true,
             log: Resource::event_log("log"),
         };
-        let reconciled = Reconciled::new(&reconciliation, from, all);
+        let reconciled = Reconciled::new(&reconciliation, from, all, at(90));
         let change = log_entry::to_change(entry, Arc::from(entry.to_owned()), at(200));
         reconciled.claims(&change) && reconciled.passes_filter(&change, entry)
     }

@@ -24,15 +24,18 @@ pub async fn watch(
 ) {
     let reconciliation = settings.reconciliation.as_ref();
     let ours = reconciliation.filter(|it| it.is_subscribed);
-    let id = session.instance.subscription_id.as_deref();
-    let Some((reconciliation, id)) = ours.zip(id) else {
-        stream.subscription = None;
+    let before = stream.subscription.take();
+    let Some(reconciliation) = ours else {
         return;
     };
-    let before = stream.subscription.take();
     let since = |status| {
         let same = before.filter(|before| before.status == status);
         same.map_or_else(|| session.clock.now(), |before| before.since)
+    };
+    let Some(id) = session.instance.subscription_id.as_deref() else {
+        let status = DeliveryStatus::Down;
+        stream.subscription = Some(SeenSubscription::new(status, since(status)));
+        return;
     };
     let found = timeout(PATIENCE, session.outside.subscription(account, id)).await;
     let seen = match found {

@@ -90,6 +90,7 @@ impl<'a> Target<'a> {
         all: &'a [Resource],
         stored: StoredResource,
         from: &'a ReconciledFrom,
+        polled_from: Timestamp,
         found_at: Timestamp,
     ) -> Self {
         // An instance of an earlier version has no start, and once it has a watermark nothing moves that but a gap.
@@ -99,7 +100,7 @@ impl<'a> Target<'a> {
         if let Some(start) = from.start {
             target.watermark.start_from(start);
         }
-        target.reconciled = Some(Reconciled::new(reconciliation, from, all));
+        target.reconciled = Some(Reconciled::new(reconciliation, from, all, polled_from));
         target
     }
 
@@ -257,7 +258,8 @@ mod tests {
             ..StoredResource::default()
         };
         let position = |stored, from: &ReconciledFrom| {
-            let target = Target::reconciliation(&reconciliation, &[], stored, from, second(20_000));
+            let now = second(20_000);
+            let target = Target::reconciliation(&reconciliation, &[], stored, from, now, now);
             target.watermark.position()
         };
         let (none, some) = (

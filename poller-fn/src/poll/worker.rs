@@ -1,5 +1,6 @@
 //! What the jobs of a poll are done with.
 
+use jiff::Timestamp;
 use shared::instance::last_poll::LastPoll;
 use shared::instance::settings::Settings;
 use shared::instance::stream::Stream;
@@ -20,6 +21,8 @@ pub struct Worker<'a, O> {
     pub close: Fetcher<'a, O>,
     /// The custom fields that are asked for.
     pub custom_fields: CustomFields,
+    /// Since when the ledger could not be read before this poll.
+    pub ledger_unread_since: Option<Timestamp>,
     /// How webhooks and polls stand.
     pub stream: &'a mut Stream,
     /// What came of the poll so far.

@@ -80,12 +80,12 @@ pub struct ReconciledFrom {
 }
 
 impl Stream {
-    /// Whether Close says that it delivers webhooks of an event such as `lead.updated`.
-    pub fn is_delivering(&self, event: &str) -> bool {
+    /// Whether Close delivers webhooks of an event such as `lead.updated`, and did so at `time` as far as reconciliations have seen.
+    pub fn was_delivering(&self, event: &str, time: Timestamp) -> bool {
         let seen = self.subscription.as_ref();
         seen.is_some_and(|seen| {
             let is_refused = seen.refused.iter().any(|refused| refused == event);
-            seen.status == DeliveryStatus::Active && !is_refused
+            seen.status == DeliveryStatus::Active && seen.since <= time && !is_refused
         })
     }
 
@@ -162,11 +162,29 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::ReconciledFrom;
+    use super::{DeliveryStatus, ReconciledFrom, SeenSubscription, Stream};
     use crate::instance::settings::objects;
 
     fn at(day: i64) -> Timestamp {
         Timestamp::from_second(day * 86_400).unwrap()
+    }
+
+    #[test]
+    fn a_delivery_is_missed_only_where_close_delivered_the_event_at_that_time() {
+        let stream = |status| Stream {
+            subscription: Some(SeenSubscription {
+                refused: vec!["group.created".to_owned()],
+                ..SeenSubscription::new(status, at(5))
+            }),
+            ..Stream::default()
+        };
+        let active = stream(DeliveryStatus::Active);
+        assert!(active.was_delivering("lead.updated", at(5)));
+        assert!(!active.was_delivering("lead.updated", at(4)));
+        assert!(!active.was_delivering("group.created", at(5)));
+        for status in [DeliveryStatus::Down, DeliveryStatus::Unknown] {
+            assert!(!stream(status).was_delivering("lead.updated", at(5)));
+        }
     }
 
     #[test]

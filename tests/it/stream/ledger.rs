@@ -2,9 +2,12 @@
 
 use local_stack::close::data::change::Change;
 use local_stack::control::fault::{Calls, Failure, Fault};
-use serde_json::json;
+use serde_json::{Value, json};
+use shared::instance::health::Health;
+use shared::instance::stream::Stream;
 
 use super::{pause, published, reconciled};
+use crate::owner::set_attribute;
 use crate::world::{PATIENCE, World, ago, query};
 
 #[tokio::test]
@@ -48,5 +51,40 @@ async fn a_reconciliation_without_the_ledger_publishes_nothing_and_keeps_its_wat
     assert_eq!(published(&world), []);
     world.poll(owner.id).await;
     assert_eq!(published(&world), [(lead, true)]);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_reconciliation_alone_says_nothing_of_resources_that_are_not_due() {
+    let world = World::start().await;
+    let more = json!({
+        "event.vendor.type": "polling",
+        "event.poller.refresh_interval": 600,
+        "event.poller.configuration": {"leads": {"url": query("leads")}},
+    });
+    let owner = reconciled(&world, more).await;
+    world.poll(owner.id).await;
+    let before = owner.stored().await.unwrap();
+    let health = Health {
+        refusals: 3,
+        reason: Some("leads: Unauthorized".to_owned()),
+        ..before.health
+    };
+    let stream = Stream {
+        next_reconciliation_at: Some(ago(60)),
+        next_polling_at: Some(ago(-3_600)),
+        ..*before.stream
+    };
+    let attribute = serde_dynamo::to_attribute_value(&health).unwrap();
+    set_attribute(&world, owner.id, "health", attribute).await;
+    let attribute = serde_dynamo::to_attribute_value(&stream).unwrap();
+    set_attribute(&world, owner.id, "stream", attribute).await;
+
+    let summary = world.poll(owner.id).await;
+    assert_eq!(summary["lagSeconds"], Value::Null);
+    let stored = owner.stored().await.unwrap();
+    assert_eq!(stored.health, health);
+    assert_eq!(stored.stream.next_polling_at, stream.next_polling_at);
+    assert!(stored.stream.next_reconciliation_at.unwrap() < ago(-31 * 60));
     world.finish().await;
 }

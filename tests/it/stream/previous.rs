@@ -17,6 +17,7 @@ async fn an_instance_of_the_previous_version_is_found_by_a_tick_and_reconciled_f
     .await;
     pause(&owner).await;
     forget(&world, owner.id).await;
+    plant_unreadable(&world).await;
     let create = |seconds| {
         let change = Change::at(ago(seconds));
         world.organization.create_lead(json!({}), change).unwrap()
@@ -46,4 +47,13 @@ async fn forget(world: &World, id: u64) {
         .expression_attribute_names("#shard", "shard")
         .expression_attribute_names("#stream", "stream");
     update.send().await.unwrap();
+}
+
+/// Puts an item into the table that no version can read.
+async fn plant_unreadable(world: &World) {
+    let store = world.stack.store();
+    let put = store.client().put_item();
+    let put = put.table_name(store.table("InstancesTable").unwrap());
+    let id = aws_sdk_dynamodb::types::AttributeValue::N("1".to_owned());
+    put.item("id", id).send().await.unwrap();
 }

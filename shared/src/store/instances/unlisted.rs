@@ -17,8 +17,10 @@ impl InstanceTable {
     /// Those of the next instances behind `after` that are not in the index `due`, and the last that was looked at, if there may be
     /// more. The answer may be a moment old.
     ///
+    /// An item that cannot be read is logged and left out, for no version polls it.
+    ///
     /// # Errors
-    /// When the table does not answer or an item cannot be read.
+    /// When the table does not answer.
     pub async fn unlisted(&self, after: Option<InstanceId>) -> Result<InstancePage, TableError> {
         let start = after.map(|id| [("id".to_owned(), number(id.into()))].into());
         let scan = self.client.scan().table_name(&self.name).limit(PAGE);
@@ -29,7 +31,14 @@ impl InstanceTable {
         let output = scan.send().await.map_err(TableError::unavailable)?;
         let next = output.last_evaluated_key.as_ref().map(to_id).transpose()?;
         let items = output.items.unwrap_or_default();
-        let instances = items.into_iter().map(from_item).collect::<Result<_, _>>()?;
+        let read = |item| match from_item(item) {
+            Ok(instance) => Some(instance),
+            Err(error) => {
+                tracing::warn!(%error, "an instance cannot be read");
+                None
+            }
+        };
+        let instances = items.into_iter().filter_map(read).collect();
         Ok(InstancePage { instances, next })
     }
 
