@@ -109,6 +109,9 @@ async fn good(walk: &mut Walk) {
     let token = format!("Element {}", created.body["token"].as_str().unwrap());
     let own = walk.send("listInstances", "", Some(&token), "").await;
     assert_eq!(own.body["webhook"]["status"], "active");
+    walk.world.poll(created.body["id"].as_u64().unwrap()).await;
+    let listed = walk.list("").await;
+    assert!(listed.body[0]["webhook"]["since"].is_string());
     walk.provision("documented").await;
     let polled = walk.provision("polled").await;
     let body = walk.examples("backfillInstance").swap_remove(0).1;
