@@ -88,6 +88,8 @@ pub(crate) struct Quirks {
     pub(crate) custom_batch: usize,
     /// A search answers all custom fields to the selector `custom`.
     pub(crate) is_custom_flat: bool,
+    /// Close shows no object by itself to this key.
+    pub(crate) is_lookup_refused: bool,
     /// An endpoint that never works, and how.
     pub(crate) broken: Option<(Of, Trouble)>,
 }

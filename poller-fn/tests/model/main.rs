@@ -6,6 +6,7 @@ mod close;
 mod history;
 mod instance;
 mod ledger;
+mod lookups;
 mod mutant;
 mod oracle;
 mod owed;
@@ -30,6 +31,8 @@ const CASES: u32 = 300;
 const CROWDS: u32 = 30;
 /// And one in so many is of a Close that is slow.
 const BACKLOGS: u32 = 6;
+/// And one in so many is of a Close that takes several requests for a page.
+const BATCHES: u32 = 6;
 /// The same ones each time, unless `PROPTEST_RNG_SEED` says which.
 const SEED: u64 = 1;
 /// How long a history may be made smaller that shows a fault, in milliseconds.
@@ -60,6 +63,17 @@ fn a_slow_close_is_caught_up_with() {
         ..config()
     };
     if let Err(failure) = check(Scale::Slow, config, None) {
+        panic!("{failure:#?}");
+    }
+}
+
+#[test]
+fn a_page_in_batches_is_put_together_whole() {
+    let config = Config {
+        cases: config().cases.div_ceil(BATCHES),
+        ..config()
+    };
+    if let Err(failure) = check(Scale::Batched, config, None) {
         panic!("{failure:#?}");
     }
 }

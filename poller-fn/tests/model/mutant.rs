@@ -28,8 +28,8 @@ use shared::store::watermarks::{Commit, StoredResource};
 use tokio::time::{Instant, sleep};
 
 use crate::close::entry::version;
-use crate::close::requests;
 use crate::close::state::{MAX_LIMIT, TICK};
+use crate::close::{render, requests};
 use crate::history::Of;
 use crate::seat::Seat;
 use crate::strategy::Scale;
@@ -60,10 +60,14 @@ pub(crate) enum Mutant {
     WaitingTogether,
     /// Takes what a later batch shows of an object for the version that the first one showed.
     TornBatches,
+    /// Where something goes wrong in a poll, loses the custom fields of its later batches.
+    LostBatches,
+    /// Once an object could not be looked up, loses the custom fields of later batches.
+    LostBesideLookup,
 }
 
 impl Mutant {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::StrictlyAfter,
         Self::CommitBeforePublish,
         Self::NothingSeen,
@@ -74,14 +78,17 @@ impl Mutant {
         Self::WholeWindow,
         Self::WaitingTogether,
         Self::TornBatches,
+        Self::LostBatches,
+        Self::LostBesideLookup,
     ];
 }
 
 impl Mutant {
-    /// How many changes show it.
+    /// Which histories show it.
     pub(crate) fn scale(self) -> Scale {
         match self {
             Self::WholeWindow => Scale::Slow,
+            Self::TornBatches | Self::LostBatches | Self::LostBesideLookup => Scale::Batched,
             _ => Scale::Small,
         }
     }
@@ -177,6 +184,17 @@ impl Mutated<'_> {
             });
             *record = path::extended(&empty, members);
         }
+    }
+
+    /// Whether the custom fields of a batch are lost.
+    fn is_lost(&self, selectors: &Selectors) -> bool {
+        let is_later = matches!(selectors, Selectors::More(_));
+        is_later
+            && match self.mutant {
+                Mutant::LostBatches => self.seat.is_troubled(),
+                Mutant::LostBesideLookup => self.seat.is_hampered(),
+                _ => false,
+            }
     }
 
     fn note_twins(&self, page: &Page) {
@@ -283,6 +301,13 @@ impl Outside for Mutated<'_> {
                 self.tear(&search.selectors, &mut answer.body);
                 Ok(answer)
             }
+            (Request::Search(search), Mutant::LostBatches | Mutant::LostBesideLookup) => {
+                let mut answer = self.seat.read(account, request).await?;
+                if self.is_lost(&search.selectors) {
+                    lose(&mut answer.body);
+                }
+                Ok(answer)
+            }
             (Request::EventLog(_), Mutant::SeenByItsTwin) => {
                 let answer = self.seat.read(account, request).await?;
                 self.note_twins(&answer.body);
@@ -344,6 +369,13 @@ impl Outside for Mutated<'_> {
 
     async fn notify(&self, entry: PutEventsEntry, deadline: Instant) -> bool {
         self.seat.notify(entry, deadline).await
+    }
+}
+
+/// Leaves of each record what tells its version.
+fn lose(page: &mut Page) {
+    for record in &mut page.data {
+        *record = render::selected(record, &[], false);
     }
 }
 

@@ -23,7 +23,8 @@ pub(crate) struct Done {
     ended: Timestamp,
     /// What it published may come again.
     is_excused: bool,
-    may_lack_fields: bool,
+    /// The objects whose records it may have published without some of their custom fields.
+    lacking: HashSet<String>,
     summary: Option<Summary>,
     era: usize,
     /// What it was shown, did not stumble over, and has not published.
@@ -44,7 +45,7 @@ impl Done {
             started,
             ended: seat.world.now(),
             is_excused: seat.is_excused(),
-            may_lack_fields: seat.may_lack_fields(),
+            lacking: seat.lacking(),
             summary,
             era: seat.era.get(),
             kept_back: kept_back.unwrap_or_default(),
@@ -149,15 +150,17 @@ impl<'a> Ledger<'a> {
 
     /// Everything on the bus happened, is wanted, and is as Close shows it.
     fn check_true(&self, changes: &[Published], done: &[Done]) -> Result<(), String> {
-        let lacking = done.iter().filter(|done| done.may_lack_fields);
-        let lacking: HashSet<_> = lacking.map(|done| done.number).collect();
+        let lacking: HashMap<_, _> = done
+            .iter()
+            .map(|done| (done.number, &done.lacking))
+            .collect();
         let is_true = |change: &&Published| {
+            let may_lack = lacking[&change.poll].contains(&change.key.object_id);
             let place = self.places.get(&change.key);
             place.is_some_and(|place| {
                 let mut ways = self.owed[*place].ways.iter();
                 ways.any(|(key, raw)| {
-                    let is_shown = *raw == change.raw
-                        || (lacking.contains(&change.poll) && is_part(&change.raw, raw));
+                    let is_shown = *raw == change.raw || (may_lack && is_part(&change.raw, raw));
                     *key == change.key && is_shown
                 })
             })

@@ -104,7 +104,7 @@ async fn catch_up(
     while progress::may_need_another(world, pace, &done) {
         let before = Progress::of(world);
         done.push(ended(invoke(world, &Poll::quiet(pace), mutant)).await?);
-        progress::check(world, &before, &done)?;
+        progress::check(world, pace, &before, &done)?;
         sleep(Duration::from_secs(1)).await;
     }
     Ok(done)

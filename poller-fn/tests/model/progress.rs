@@ -18,6 +18,8 @@ const FINDING: usize = 4;
 const DIVIDING: usize = 4;
 /// Selectors in one request, after each refusal.
 const BATCHES: [usize; 6] = [60, 30, 15, 7, 3, 1];
+/// Walks of a cursor that expires, until a walk is given up.
+const EXPIRIES: usize = 3;
 /// How long the cursor of a search lives.
 const CURSOR_LIFE: Duration = Duration::from_secs(30);
 /// More than any history needs.
@@ -58,13 +60,18 @@ impl Progress {
 pub(crate) fn may_need_another(world: &World, pace: Duration, done: &[Done]) -> bool {
     let is_done = done
         .last()
-        .is_some_and(|last| unfinished(world, last).is_none());
+        .is_some_and(|last| unfinished(world, pace, last).is_none());
     !is_done && has_time(world, pace)
 }
 
 /// What the last poll left, it left smaller.
-pub(crate) fn check(world: &World, before: &Progress, done: &[Done]) -> Result<(), String> {
-    let last = done.last().and_then(|last| unfinished(world, last));
+pub(crate) fn check(
+    world: &World,
+    pace: Duration,
+    before: &Progress,
+    done: &[Done],
+) -> Result<(), String> {
+    let last = done.last().and_then(|last| unfinished(world, pace, last));
     match last {
         Some(resource) if *before == Progress::of(world) => {
             Err(format!("a poll left as much to do of {resource}"))
@@ -75,11 +82,24 @@ pub(crate) fn check(world: &World, before: &Progress, done: &[Done]) -> Result<(
 }
 
 /// A resource that the poll did not read to its end, for no other reason than want of time.
-fn unfinished<'a>(world: &World, done: &'a Done) -> Option<&'a str> {
+fn unfinished<'a>(world: &World, pace: Duration, done: &'a Done) -> Option<&'a str> {
+    let polled = polled(world);
+    let is_expiring = |label: &str| {
+        let mut polled = polled.iter();
+        polled.any(|polled| is_of(label, polled) && is_expiring(world, pace, polled))
+    };
     let failed = done.failed();
     failed
         .into_iter()
-        .find(|resource| !oracle::is_broken(world, resource))
+        .find(|resource| !oracle::is_broken(world, resource) && !is_expiring(resource))
+}
+
+fn polled(world: &World) -> Vec<Polled> {
+    world.eras().pop().unwrap_or_default()
+}
+
+fn is_of(label: &str, polled: &Polled) -> bool {
+    label.trim_start_matches("backfill of ") == polled.of.path()
 }
 
 /// What has one date is read by one poll or by none: nothing is promised of more than there is time for.
@@ -90,42 +110,49 @@ fn has_time(world: &World, pace: Duration) -> bool {
     };
     let reading = time.saturating_sub(BESIDE_READING);
     let requests = reading.as_millis() / pace.as_millis().max(1);
-    let eras = world.eras();
-    let last = eras.last().map(Vec::as_slice).unwrap_or_default();
     let backfills = world.store.borrow().backfills();
     let is_pending = |of: Of| {
         let mut backfills = backfills.iter();
         backfills.any(|it| it.status == BackfillStatus::Pending && it.resource == of.path())
     };
-    let backfilled = last.iter().filter(|polled| is_pending(polled.of));
-    let needed = last.iter().chain(backfilled).map(|polled| {
-        let close = world.close.borrow();
-        let page_size = if owed::is_logged(polled) {
-            close.quirks.log_page
-        } else {
-            polled.page_size.into()
-        };
-        let largest = if owed::is_logged(polled) {
-            close.largest_moment_of_the_log()
-        } else {
-            close.largest_moment(polled.of)
-        };
-        // Of a page that begins with what the one before ended with, the rest is new.
-        let repeated = usize::from(close.quirks.is_repeating);
-        let each = page_requests(&close.quirks, polled);
-        let refusals = if each == 1 { 0 } else { BATCHES.len() };
-        match largest.div_ceil(page_size.saturating_sub(repeated).max(1)) {
-            0 | 1 => FINDING + refusals + each,
-            pages if owed::is_logged(polled) => FINDING + pages,
-            // The cursor of a page expires while the page is put together.
-            _ if 1 < each && CURSOR_LIFE < pace * u32::try_from(each).unwrap_or(u32::MAX) => {
-                usize::MAX
-            }
-            pages => FINDING + refusals + DIVIDING * pages * each,
-        }
-    });
+    let polled = polled(world);
+    let backfilled = polled.iter().filter(|polled| is_pending(polled.of));
+    let all = polled.iter().chain(backfilled);
+    let needed = all.map(|polled| needed(world, pace, polled));
     let needed = needed.fold(0, usize::saturating_add);
     needed <= usize::try_from(requests).unwrap_or(usize::MAX)
+}
+
+/// Requests by which a resource is brought forward.
+fn needed(world: &World, pace: Duration, polled: &Polled) -> usize {
+    let each = page_requests(&world.setup.quirks, polled);
+    let refusals = if each == 1 { 0 } else { BATCHES.len() };
+    match pages(world, polled) {
+        0 | 1 => FINDING + refusals + each,
+        pages if owed::is_logged(polled) => FINDING + pages,
+        _ if is_expiring(world, pace, polled) => FINDING + refusals + EXPIRIES * each,
+        pages => FINDING + refusals + DIVIDING * pages * each,
+    }
+}
+
+/// Pages that hold what has one date.
+fn pages(world: &World, polled: &Polled) -> usize {
+    let close = world.close.borrow();
+    let (page_size, largest) = if owed::is_logged(polled) {
+        (close.quirks.log_page, close.largest_moment_of_the_log())
+    } else {
+        (polled.page_size.into(), close.largest_moment(polled.of))
+    };
+    // Of a page that begins with what the one before ended with, the rest is new.
+    let repeated = usize::from(close.quirks.is_repeating);
+    largest.div_ceil(page_size.saturating_sub(repeated).max(1))
+}
+
+/// Whether the cursor of a page expires while the page is put together, so that a resource comes to no end.
+fn is_expiring(world: &World, pace: Duration, polled: &Polled) -> bool {
+    let each = page_requests(&world.setup.quirks, polled);
+    let took = pace * u32::try_from(each).unwrap_or(u32::MAX);
+    1 < each && 1 < pages(world, polled) && CURSOR_LIFE < took
 }
 
 /// Requests for one page: more than one where its custom fields are read in batches, and its records perhaps by themselves.

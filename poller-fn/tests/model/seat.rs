@@ -27,6 +27,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::bus::Bus;
 use crate::history::{Fault, Poll, Polled, Trouble};
+use crate::lookups::Lookups;
 use crate::reading::Reading;
 use crate::remembered;
 use crate::store::Store;
@@ -47,8 +48,7 @@ pub(crate) struct Seat {
     calls: Cell<usize>,
     has_crashed: Cell<bool>,
     is_excused: Cell<bool>,
-    /// Records that were to be looked up by themselves and were not.
-    missing: Cell<usize>,
+    lookups: RefCell<Lookups>,
     /// The refusals that have been, by their place in the plan.
     refusals: RefCell<HashSet<usize>>,
     pub(crate) reading: RefCell<Reading>,
@@ -66,7 +66,7 @@ impl Seat {
             calls: Cell::new(0),
             has_crashed: Cell::new(false),
             is_excused: Cell::new(false),
-            missing: Cell::new(0),
+            lookups: RefCell::default(),
             refusals: RefCell::default(),
             reading: RefCell::new(Reading::new(started)),
             resources: RefCell::default(),
@@ -89,9 +89,19 @@ impl Seat {
         self.is_excused.get()
     }
 
-    /// Whether what it published may lack custom fields: a record could not be looked up in time, or perhaps not at all.
-    pub(crate) fn may_lack_fields(&self) -> bool {
-        0 < self.missing.get() || !self.plan.faults.is_empty()
+    /// Whether a fault is planned for it.
+    pub(crate) fn is_troubled(&self) -> bool {
+        !self.plan.faults.is_empty()
+    }
+
+    /// Whether it may leave out lookups, for one of them has failed.
+    pub(crate) fn is_hampered(&self) -> bool {
+        self.lookups.borrow().is_hampered()
+    }
+
+    /// The objects whose records it may publish without some of their custom fields.
+    pub(crate) fn lacking(&self) -> HashSet<String> {
+        self.lookups.borrow().lacking().clone()
     }
 
     /// A call: it takes its time, does its work and is answered, unless its fault is otherwise.
@@ -227,6 +237,23 @@ impl Seat {
         result
     }
 
+    /// Notes what a page shows.
+    fn note(&self, request: &Request, answer: &Result<Answer<Page>, CloseError>) {
+        let mut lookups = self.lookups.borrow_mut();
+        match (request, answer) {
+            (Request::Search(search), Ok(answer)) => lookups.note(search, &answer.body),
+            (Request::Search(search), Err(CloseError::ExpiredCursor)) => {
+                lookups.note_expired(search);
+            }
+            _ => {}
+        }
+        if let Ok(answer) = answer {
+            let custom_fields = self.world.setup.quirks.custom_fields;
+            let mut reading = self.reading.borrow_mut();
+            reading.note(request, &answer.body, custom_fields);
+        }
+    }
+
     /// A call of an endpoint that never works.
     async fn stumble(&self, trouble: Trouble) -> CloseError {
         let fault = match trouble {
@@ -329,16 +356,14 @@ impl Outside for Seat {
         if let Some(trouble) = trouble {
             return Err(self.stumble(trouble).await);
         }
+        self.lookups.borrow_mut().go_on();
         let asked = request.clone();
         let answer = self
             .ask(move |world| world.close.borrow_mut().read(&asked, world.now()))
             .await
-            .map_err(|error| without_cursor(error, request))?;
-        let custom_fields = self.world.setup.quirks.custom_fields;
-        let mut reading = self.reading.borrow_mut();
-        reading.note(request, &answer.body, custom_fields);
-        drop(reading);
-        Ok(answer)
+            .map_err(|error| without_cursor(error, request));
+        self.note(request, &answer);
+        answer
     }
 
     async fn object(
@@ -346,12 +371,13 @@ impl Outside for Seat {
         _: Account<'_>,
         path: &str,
     ) -> Result<Answer<Option<Box<RawValue>>>, CloseError> {
+        let lookup = self.lookups.borrow_mut().begin(path);
         let path = path.to_owned();
-        self.missing.update(|count| count + 1);
         let answer = self
-            .ask(move |world| Ok(world.close.borrow().object(&path, world.now())))
+            .ask(move |world| world.close.borrow().object(&path, world.now()))
             .await?;
-        self.missing.update(|count| count - 1);
+        let mut lookups = self.lookups.borrow_mut();
+        lookups.end(&lookup, answer.pause.is_some());
         Ok(answer)
     }
 
@@ -387,6 +413,7 @@ impl Outside for Seat {
         if events.is_empty() {
             return Publication::default();
         }
+        self.lookups.borrow_mut().go_on();
         let fates = self.fates(events);
         let (poll, taken, put_fates) = (self.number, events.to_vec(), fates.clone());
         let put = self.call(move |world| {

@@ -22,6 +22,8 @@ const MAX_LAG: u64 = 585;
 pub(crate) enum Scale {
     /// Few, so that a small history has ties, pages and windows.
     Small,
+    /// As few, of a Close that takes several requests for the custom fields of a page.
+    Batched,
     /// More than a unit, a page or a walk of Close's holds.
     Large,
     /// More than a poll has time for, bit by bit, mostly in the event log.
@@ -40,7 +42,7 @@ pub(crate) fn histories(scale: Scale) -> impl Strategy<Value = History> {
         ],
     );
     let most = match scale {
-        Scale::Small => 30,
+        Scale::Small | Scale::Batched => 30,
         Scale::Large => 12,
         Scale::Slow => 6,
     };
@@ -148,19 +150,25 @@ fn quirks(scale: Scale) -> impl Strategy<Value = Quirks> {
     let is = || weighted(0.5);
     let search = (is(), is(), is(), is());
     let log_page = match scale {
-        Scale::Small => prop_oneof![Just(PAGE_SIZE), 2..10_usize].boxed(),
+        Scale::Small | Scale::Batched => prop_oneof![Just(PAGE_SIZE), 2..10_usize].boxed(),
         _ => Just(PAGE_SIZE).boxed(),
     };
     let log = (is(), is(), weighted(0.2), log_page);
     // Where progress is reckoned up, a page is a request.
-    let custom_fields = match scale {
-        Scale::Small => prop_oneof![Just(0), 1..6_usize].boxed(),
-        _ => Just(0).boxed(),
+    let (custom_fields, custom_batch, is_flat) = match scale {
+        Scale::Small => (prop_oneof![Just(0), 1..6_usize].boxed(), 1..6_usize, 0.5),
+        Scale::Batched => ((3..6_usize).boxed(), 1..3_usize, 0.1),
+        Scale::Large | Scale::Slow => (Just(0).boxed(), 1..6_usize, 0.5),
     };
-    let custom = (custom_fields, 1..6_usize, is());
+    let custom = (
+        custom_fields,
+        custom_batch,
+        weighted(is_flat),
+        weighted(0.2),
+    );
     (any::<u64>(), search, is(), log, custom, broken).prop_map(
         |(salt, search, is_newest_task_first, log, custom, broken)| {
-            let (custom_fields, custom_batch, is_custom_flat) = custom;
+            let (custom_fields, custom_batch, is_custom_flat, is_lookup_refused) = custom;
             let (is_search_fickle, is_search_frozen, is_search_behind, is_repeating) = search;
             let (is_log_closed, is_log_counted, is_hiding, log_page) = log;
             Quirks {
@@ -177,6 +185,7 @@ fn quirks(scale: Scale) -> impl Strategy<Value = Quirks> {
                 custom_fields,
                 custom_batch,
                 is_custom_flat,
+                is_lookup_refused,
                 broken,
             }
         },
@@ -248,7 +257,7 @@ fn kinds() -> impl Strategy<Value = Of> {
 
 fn counts(scale: Scale) -> impl Strategy<Value = u16> {
     let crowd = match scale {
-        Scale::Small => (1, 40..130_u16),
+        Scale::Small | Scale::Batched => (1, 40..130_u16),
         Scale::Large => (10, 130..1_600),
         Scale::Slow => (60, 20..90),
     };
@@ -258,7 +267,7 @@ fn counts(scale: Scale) -> impl Strategy<Value = u16> {
 /// As many as may change again and again.
 fn few(scale: Scale) -> u16 {
     match scale {
-        Scale::Small => 3,
+        Scale::Small | Scale::Batched => 3,
         Scale::Large => 150,
         Scale::Slow => 90,
     }
@@ -267,6 +276,7 @@ fn few(scale: Scale) -> u16 {
 fn page_sizes(scale: Scale) -> impl Strategy<Value = u16> {
     match scale {
         Scale::Small => 2..8_u16,
+        Scale::Batched => 4..20_u16,
         Scale::Large | Scale::Slow => 40..201_u16,
     }
 }
@@ -344,10 +354,14 @@ fn polls(scale: Scale) -> BoxedStrategy<Poll> {
         3 => Just(Vec::new()),
         2 => vec((prop_oneof![2 => 0..12_u8, 1 => 12..40_u8], faults()), 1..4),
     ];
-    let meanwhile = prop_oneof![
-        2 => Just(Vec::new()),
-        1 => vec((0..40_u8, changes(scale)), 1..4),
-    ];
+    let meanwhile = match scale {
+        Scale::Batched => vec((0..20_u8, changes(scale)), 0..6).boxed(),
+        _ => prop_oneof![
+            2 => Just(Vec::new()),
+            1 => vec((0..40_u8, changes(scale)), 1..4),
+        ]
+        .boxed(),
+    };
     (
         weighted(0.15),
         budget,

@@ -7,7 +7,7 @@ mod cursor;
 pub(crate) mod entry;
 mod list;
 pub(crate) mod log;
-mod render;
+pub(crate) mod render;
 pub(crate) mod requests;
 mod search;
 pub(crate) mod state;

@@ -40,7 +40,7 @@ pub(super) fn field(field: usize) -> Box<RawValue> {
 }
 
 /// An object with these custom fields alone, of those that it has, and with what is no custom field, if that is wanted.
-pub(super) fn selected(object: &RawValue, keys: &[String], is_whole: bool) -> Box<RawValue> {
+pub(crate) fn selected(object: &RawValue, keys: &[String], is_whole: bool) -> Box<RawValue> {
     let members = path::members(object).into_iter();
     let version = [r#""id""#, r#""date_updated""#];
     let is_selected = |key: &str| match key.strip_prefix("\"custom.") {

@@ -72,11 +72,20 @@ impl Close {
         largest(self.log.iter().map(Entry::own_date))
     }
 
-    /// An object as it is, by its path in the API.
-    pub(crate) fn object(&self, path: &str, now: Timestamp) -> Option<Box<RawValue>> {
-        let id = path.trim_end_matches('/').rsplit('/').next()?;
-        let object = self.objects.iter().find(|object| object.id == id)?;
-        object.seen_at(now)?.json.clone()
+    /// An object as it is, by its path in the API, if this key may see it by itself.
+    pub(crate) fn object(
+        &self,
+        path: &str,
+        now: Timestamp,
+    ) -> Result<Option<Box<RawValue>>, CloseError> {
+        if self.quirks.is_lookup_refused {
+            return Err(CloseError::Unauthorized { status: 403 });
+        }
+        let id = path.trim_end_matches('/').rsplit('/').next();
+        let mut objects = self.objects.iter();
+        let object = objects.find(|object| Some(object.id.as_str()) == id);
+        let shown = object.and_then(|object| object.seen_at(now));
+        Ok(shown.and_then(|version| version.json.clone()))
     }
 }
 
