@@ -21,9 +21,9 @@ from translate import translate
 
 ROOT = Path(__file__).parent.parent
 ALL = {"INSTANCES_TABLE", "METRICS_NAMESPACE", "RUST_LOG"}
-BOTH = ALL | {"EVENT_BUS_NAME", "WATERMARKS_TABLE", "LEDGER_TABLE", "CLOSE_BASE_URLS", "EVENT_MAX_BYTES"}
+BOTH = ALL | {"EVENT_BUS_NAME", "WATERMARKS_TABLE", "LEDGER_TABLE", "CLOSE_BASE_URLS", "EVENT_MAX_BYTES", "PUBLIC_URL"}
 ENVIRONMENT = {
-    "WebhookFunction": BOTH | {"PUBLIC_URL", "USER_SECRET", "ORGANIZATION_SECRET", "CALLBACKS_ENABLED"},
+    "WebhookFunction": BOTH | {"USER_SECRET", "ORGANIZATION_SECRET", "CALLBACKS_ENABLED"},
     "PollerFunction": BOTH | {"DISPATCH_PER_SECOND"},
     # Where it may post to anything local is for tests alone, so CALLBACK_ALLOW_LOOPBACK is not set.
     "CallbackFunction": ALL

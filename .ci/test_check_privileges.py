@@ -46,8 +46,8 @@ FAULTS = [
     ),
     # Granted twice.
     (
-        "Action: [dynamodb:ConditionCheckItem, dynamodb:Scan, dynamodb:UpdateItem]\n",
-        "Action: [dynamodb:ConditionCheckItem, dynamodb:Scan, dynamodb:UpdateItem, dynamodb:UpdateItem]\n",
+        "Action: [dynamodb:ConditionCheckItem, dynamodb:GetItem, dynamodb:Scan, dynamodb:UpdateItem]\n",
+        "Action: [dynamodb:ConditionCheckItem, dynamodb:GetItem, dynamodb:Scan, dynamodb:UpdateItem, dynamodb:UpdateItem]\n",
         ["PollerRole: dynamodb:UpdateItem on InstancesTable is granted 2 times"],
     ),
     # A wildcard.

@@ -21,6 +21,8 @@ pub struct Config {
     pub watermarks_table: String,
     /// `LEDGER_TABLE`: the table's name.
     pub ledger_table: String,
+    /// `PUBLIC_URL`: what webhook URLs begin with; by default each subscription's is the one that is stored.
+    pub public_url: Option<String>,
     /// `EVENT_MAX_BYTES`: what an entry may hold, default 983040.
     pub event_max_bytes: usize,
     /// `DISPATCH_PER_SECOND`: instances dispatched in a second, default 200.
@@ -42,6 +44,9 @@ impl Config {
             instances_table: reader.required("INSTANCES_TABLE"),
             watermarks_table: reader.required("WATERMARKS_TABLE"),
             ledger_table: reader.required("LEDGER_TABLE"),
+            public_url: reader
+                .optional("PUBLIC_URL")
+                .map(|url| url.trim_end_matches('/').to_owned()),
             event_max_bytes: reader.parsed(
                 "EVENT_MAX_BYTES",
                 DEFAULT_MAX_BYTES,

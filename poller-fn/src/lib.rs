@@ -15,6 +15,7 @@ pub mod dispatch;
 pub mod enlist;
 pub mod error;
 pub mod handle;
+pub mod held;
 pub mod outside;
 pub mod own_events;
 pub mod poll;

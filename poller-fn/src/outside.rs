@@ -15,6 +15,7 @@ use shared::event::Event;
 use shared::event::bus::publication::Publication;
 use shared::event::entry::PutEventsEntry;
 use shared::event::ledger_key::LedgerKey;
+use shared::function::clock::Clock;
 use shared::instance::health::Health;
 use shared::instance::id::InstanceId;
 use shared::store::error::TableError;
@@ -23,6 +24,7 @@ use shared::store::watermarks::{Commit, StoredResource};
 use tokio::time::Instant;
 
 use crate::app::App;
+use crate::held::Held;
 
 /// Close, the tables and the bus.
 pub trait Outside {
@@ -94,6 +96,16 @@ pub trait Outside {
         id: &str,
     ) -> impl Future<Output = Result<Option<Subscription>, CloseError>>;
 
+    /// What webhook URLs begin with, where the stack's settings say so.
+    fn public_url(&self) -> Option<&str>;
+
+    /// What the repair of a subscription touches, for the holder of a lease.
+    fn subscriptions<'a>(
+        &'a self,
+        lease: &'a Lease,
+        clock: &'a Clock,
+    ) -> impl shared::subscription::outside::Outside + 'a;
+
     /// The keys that the ledger has.
     fn recorded(
         &self,
@@ -111,8 +123,8 @@ pub trait Outside {
     /// Publishes events in their order.
     fn publish(&self, events: &[Event], deadline: Instant) -> impl Future<Output = Publication>;
 
-    /// Publishes what the poller itself has to say. Returns whether it is on the bus.
-    fn notify(&self, entry: PutEventsEntry, deadline: Instant) -> impl Future<Output = bool>;
+    /// Publishes what the poller itself has to say. Returns whether all of it is on the bus.
+    fn notify(&self, entries: &[PutEventsEntry], deadline: Instant) -> impl Future<Output = bool>;
 }
 
 impl Outside for App {
@@ -178,6 +190,22 @@ impl Outside for App {
         self.close.webhook(account, id).await
     }
 
+    fn public_url(&self) -> Option<&str> {
+        self.config.public_url.as_deref()
+    }
+
+    fn subscriptions<'a>(
+        &'a self,
+        lease: &'a Lease,
+        clock: &'a Clock,
+    ) -> impl shared::subscription::outside::Outside + 'a {
+        Held {
+            app: self,
+            lease,
+            clock,
+        }
+    }
+
     async fn recorded(
         &self,
         keys: &HashSet<LedgerKey>,
@@ -194,8 +222,8 @@ impl Outside for App {
         self.bus.publish(events, deadline).await
     }
 
-    async fn notify(&self, entry: PutEventsEntry, deadline: Instant) -> bool {
-        let accepted = self.bus.publish_entries(&[entry], deadline).await;
-        !accepted.is_empty()
+    async fn notify(&self, entries: &[PutEventsEntry], deadline: Instant) -> bool {
+        let accepted = self.bus.publish_entries(entries, deadline).await;
+        accepted.len() == entries.len()
     }
 }

@@ -10,14 +10,16 @@ pub(crate) mod alarm;
 mod documented;
 mod of_aws;
 mod polls;
+mod streams;
 mod ticks;
 mod traces;
 mod webhooks;
 
 /// The tests that set alarms off.
-const TESTS: [&str; 4] = [
+const TESTS: [&str; 5] = [
     include_str!("metrics/of_aws.rs"),
     include_str!("metrics/polls.rs"),
+    include_str!("metrics/streams.rs"),
     include_str!("metrics/ticks.rs"),
     include_str!("metrics/webhooks.rs"),
 ];

@@ -3,6 +3,7 @@
 mod ledger;
 mod missed;
 mod previous;
+mod repaired;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
@@ -12,7 +13,7 @@ use crate::owner::{Owner, set_attribute};
 use crate::world::{World, ago};
 
 /// An instance that is subscribed at Close since an hour ago, and reconciled without delay. `more` is in its configuration.
-async fn reconciled(world: &World, more: Value) -> Owner<'_> {
+pub(crate) async fn reconciled(world: &World, more: Value) -> Owner<'_> {
     let mut configuration = json!({"event.webhook.settle": 0});
     for (key, value) in more.as_object().unwrap() {
         configuration[key] = value.clone();
@@ -30,7 +31,7 @@ async fn reconcile_from(world: &World, id: u64, start: Timestamp) {
 }
 
 /// Has Close pause the subscription of an instance, which drops what waits.
-async fn pause(owner: &Owner<'_>) {
+pub(crate) async fn pause(owner: &Owner<'_>) {
     let subscription = owner.subscription_id().await.unwrap();
     let organization = &owner.world.organization;
     organization

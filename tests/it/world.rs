@@ -154,6 +154,29 @@ impl World {
             .collect()
     }
 
+    /// What was said of instances, as type and detail, in the order of its saying.
+    pub(crate) fn notices(&self) -> Vec<(String, Value)> {
+        let of = |source: &str| -> Vec<_> {
+            let events = self.stack.bus().events().snapshot().into_iter();
+            let said = events.filter(|event| event.source == source);
+            let said = said.filter(|event| event.detail_type != "poll.requested");
+            said.map(|event| (event.detail_type.clone(), event.parse_detail().unwrap()))
+                .collect()
+        };
+        let all = of("closeio.instances");
+        // Rules of earlier versions know another source.
+        let known = all.iter().filter(|(name, _)| name.starts_with("instance."));
+        assert!(known.eq(&of("closeio.poller")));
+        all
+    }
+
+    /// The details of what was said of instances under this name.
+    pub(crate) fn notices_of(&self, detail_type: &str) -> Vec<Value> {
+        let notices = self.notices().into_iter();
+        let notices = notices.filter(|(name, _)| name == detail_type);
+        notices.map(|(_, detail)| detail).collect()
+    }
+
     /// Sends a request to the API, with both secrets unless `authorization` says otherwise; empty, it is left out.
     pub(crate) async fn call(
         &self,

@@ -34,7 +34,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Utf8Response, Infalli
         .unwrap_or_default();
     let clock = Clock::start();
     let mut measures = Measures::default();
-    let answer = match answer(app, &request, clock, &mut measures).await {
+    let answer = match Box::pin(answer(app, &request, clock, &mut measures)).await {
         Ok(reply) => respond(reply.status, &request_id, &reply.body, reply.headers),
         Err(error) => {
             log(&error);

@@ -117,8 +117,9 @@ impl<O: Outside> Worker<'_, O> {
         match verdict {
             Verdict::Publish if is_wanted => {
                 self.note_new(record, &event);
-                self.summary.reconciled += usize::from(target.is_reconciliation());
                 let event = if target.is_reconciliation() {
+                    self.summary.reconciled += 1;
+                    self.summary.expected += usize::from(self.is_expected(&event.change));
                     event.reconciled()
                 } else {
                     event

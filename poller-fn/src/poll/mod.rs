@@ -30,7 +30,7 @@ use shared::instance::id::InstanceId;
 use shared::instance::last_poll::LastPoll;
 use shared::instance::policy::Policy;
 use shared::instance::settings::Settings;
-use shared::instance::stream::Stream;
+use shared::instance::stream::{Deliveries, Stream};
 use shared::polling::field_error::FieldError;
 use shared::store::error::TableError;
 use shared::store::instances::lease::PollEnd;
@@ -45,6 +45,7 @@ use crate::poll::job::Job;
 use crate::poll::outcome::PollOutcome;
 use crate::poll::plan::Due;
 use crate::poll::session::Session;
+use crate::poll::subscription::Watched;
 use crate::poll::summary::Summary;
 use crate::poll::turns::take_turns;
 use crate::poll::worker::Worker;
@@ -88,10 +89,10 @@ impl Intervals {
     }
 }
 
-/// How long before its start a poll ends: where webhooks arrive, deliveries come first.
-fn held_back(settings: &Settings, stream: &Stream) -> Duration {
+/// How long before its start a poll ends: unless the log alone has the last entries, deliveries come first.
+fn held_back(settings: &Settings, is_log_alone: bool) -> Duration {
     let reconciliation = settings.reconciliation.as_ref();
-    let reconciliation = reconciliation.filter(|_| !stream.is_down());
+    let reconciliation = reconciliation.filter(|_| !is_log_alone);
     reconciliation.map_or(Duration::ZERO, |reconciliation| reconciliation.settle)
 }
 
@@ -169,10 +170,14 @@ impl<O: Outside> Poll<'_, O> {
         if let Some(polling) = due.polling {
             plan::tidy(session, polling, &stored).await?;
         }
+        let mut watched = Watched::default();
         if self.has_reconciled {
-            subscription::watch(session, account, settings, &mut self.stream).await;
+            watched = subscription::watch(session, account, settings, &mut self.stream).await;
+            notice::publish_subscription(session, &mut self.stream.notices).await;
+            self.summary.subscription = watched.result;
         }
-        let held_back = held_back(settings, &self.stream);
+        let is_log_alone = watched.was_down || self.stream.is_down();
+        let held_back = held_back(settings, is_log_alone);
         let custom_fields = CustomFields::restore(stored.get(CUSTOM_FIELDS));
         let mut targets = due.targets(instance, settings, stored, clock.started(), held_back);
         notice::publish_gaps(session, &mut targets).await?;
@@ -201,7 +206,13 @@ impl<O: Outside> Poll<'_, O> {
         (self.summary.requests, self.summary.rate_limited) = (requests, rate_limited);
         self.stream.is_log_silent = self.outcome.is_log_silent();
         if self.has_reconciled {
-            self.stream.missed = u64::try_from(self.summary.missed).unwrap_or(u64::MAX);
+            let count = |count| u64::try_from(count).unwrap_or(u64::MAX);
+            let (expected, missed) = (count(self.summary.expected), count(self.summary.missed));
+            self.stream.missed = missed;
+            if self.stream.ledger_unread_since.is_none() {
+                let counted = Deliveries { expected, missed };
+                self.summary.missed_percent = self.stream.deliveries.add(counted);
+            }
         }
         self.found = self.has_polled.then_some(found);
         self.store(schemas).await;

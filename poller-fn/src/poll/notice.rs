@@ -1,20 +1,23 @@
-//! The notices that a poll publishes: gaps and suspensions.
+//! The notices that a poll publishes: gaps, suspensions, and what happens to subscriptions.
 
 use std::time::Duration;
 
 use serde_json::json;
 use shared::event::entry::PutEventsEntry;
 use shared::instance::health::Health;
+use shared::instance::stream::SubscriptionNotice;
 use tokio::time::Instant;
 
 use crate::error::PollError;
 use crate::outside::Outside;
-use crate::own_events::{GAP, SOURCE, SUSPENDED};
+use crate::own_events::{self, GAP, NOTICES, SOURCE, SUSPENDED};
 use crate::poll::session::Session;
 use crate::poll::target::Target;
 
 /// How long a notice may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// The sources of notices that the first versions published under the poller's.
+const BOTH: [&str; 2] = [NOTICES, SOURCE];
 
 /// Publishes a notice for each watermark that Close's event log no longer reaches back to, and moves the watermark to where
 /// the log begins.
@@ -45,7 +48,7 @@ pub async fn publish_gaps(
             "from": watermark.position(),
             "to": oldest,
         });
-        if !publish(session, GAP, &detail).await {
+        if !publish(session, GAP, &BOTH, &detail).await {
             return Err(PollError::NoticeNotPublished);
         }
         watermark.skip_to(oldest);
@@ -76,20 +79,47 @@ pub async fn publish_suspension(
         "refusals": health.refusals,
         "reason": health.reason,
     });
-    if !publish(session, SUSPENDED, &detail).await {
+    if !publish(session, SUSPENDED, &BOTH, &detail).await {
         return Err(PollError::NoticeNotPublished);
     }
     health.notice_due = false;
     Ok(())
 }
 
+/// Publishes what there is to say of the subscription, the oldest first. What the bus does not take stays among the `notices`, for
+/// the next poll.
+pub async fn publish_subscription(
+    session: &Session<'_, impl Outside>,
+    notices: &mut Vec<SubscriptionNotice>,
+) {
+    let instance = &session.instance;
+    while let Some(notice) = notices.first() {
+        let detail = json!({
+            "instanceId": instance.id,
+            "instanceName": instance.name,
+            "instanceTags": instance.tags,
+            "pauseReason": notice.pause_reason,
+            "from": notice.from,
+            "to": notice.to,
+        });
+        let detail_type = own_events::of_subscription(notice.event);
+        if !publish(session, detail_type, &[NOTICES], &detail).await {
+            return;
+        }
+        notices.remove(0);
+    }
+}
+
 async fn publish(
     session: &Session<'_, impl Outside>,
     detail_type: &str,
+    sources: &[&'static str],
     detail: &serde_json::Value,
 ) -> bool {
     tracing::warn!(detail_type, %detail, "said on the bus");
-    let entry = PutEventsEntry::new(SOURCE, detail_type, session.clock.now(), detail);
+    let now = session.clock.now();
+    let entry = |source: &&'static str| PutEventsEntry::new(source, detail_type, now, detail);
+    let entries: Vec<_> = sources.iter().map(entry).collect();
     let deadline = Instant::now() + TIMEOUT;
-    session.outside.notify(entry, deadline).await
+    session.outside.notify(&entries, deadline).await
 }

@@ -91,12 +91,10 @@ impl<O: Outside> Worker<'_, O> {
     /// Counts the missed deliveries: published events of a reconciliation that Close said to deliver. Without the ledger, nobody knows
     /// what was delivered.
     fn count_missed(&mut self, events: &[Event], publication: &Publication) {
-        let missed = publication.published(events).filter(|event| {
-            let change = &event.change;
-            let name = format!("{}.{}", change.object_type, change.action);
-            event.is_reconciled() && self.stream.was_delivering(&name, change.date)
-        });
-        let missed = missed.count();
+        let published = publication.published(events);
+        let missed = published
+            .filter(|event| event.is_reconciled() && self.is_expected(&event.change))
+            .count();
         if self.stream.ledger_unread_since.is_none() {
             self.summary.missed += missed;
         }

@@ -126,7 +126,6 @@ mod tests {
             interval: Duration::from_mins(30),
             settle: Duration::from_mins(10),
             events: events.to_vec(),
-            is_subscribed: true,
             log: Resource::event_log("log"),
         };
         let reconciled = Reconciled::new(&reconciliation, from, all, at(90));

@@ -24,8 +24,14 @@ pub struct Summary {
     pub duplicates: usize,
     /// Entries of the event log that webhooks should have delivered, as far as no reconciliation had read them before.
     pub reconciled: usize,
-    /// Of these, how many were not on the bus though Close says that it delivers.
+    /// Of these, how many Close should have delivered by what it said of the subscription.
+    pub expected: usize,
+    /// Of those, how many were not on the bus.
     pub missed: usize,
+    /// The share of missed deliveries, where reconciliations have counted enough.
+    pub missed_percent: Option<u64>,
+    /// What a reconciliation had to do about its subscription.
+    pub subscription: Option<SubscriptionResult>,
     /// Records that are not wanted: by the condition of the query, or because another resource publishes them.
     pub filtered: usize,
     /// Events that EventBridge refuses in every form.
@@ -50,6 +56,16 @@ pub struct Summary {
     pub refused: bool,
     /// Whether the instance is suspended.
     pub suspended: bool,
+}
+
+/// What became of a subscription that was not what it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SubscriptionResult {
+    /// It is what it should be now.
+    Repaired,
+    /// It delivers nothing, and could not be repaired.
+    Down,
 }
 
 impl Summary {
@@ -124,6 +140,16 @@ impl Summary {
         measures.count(Metric::UndatedRecords, self.undated);
         measures.count(Metric::UnreadableEntries, self.unreadable);
         measures.count(Metric::SeenForgotten, self.forgotten);
+        measures.count(Metric::EntriesReconciled, self.reconciled);
+        measures.count(Metric::DeliveriesMissed, self.missed);
+        if let Some(share) = self.missed_percent {
+            measures.set(Metric::DeliveriesMissedPercent, share);
+        }
+        match self.subscription {
+            Some(SubscriptionResult::Down) => measures.count(Metric::SubscriptionsDown, 1),
+            Some(SubscriptionResult::Repaired) => measures.count(Metric::SubscriptionsRepaired, 1),
+            None => {}
+        }
         measures.count(Metric::InstancesRefused, self.refused.into());
         measures.count(Metric::InstancesSuspended, self.suspended.into());
         measures

@@ -244,7 +244,6 @@ mod tests {
             interval: Duration::from_mins(30),
             settle: Duration::from_mins(10),
             events: Vec::new(),
-            is_subscribed: true,
             log: Resource::event_log("log"),
         };
         let stored = |watermark: i64| StoredResource {

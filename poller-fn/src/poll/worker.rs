@@ -1,6 +1,7 @@
 //! What the jobs of a poll are done with.
 
 use jiff::Timestamp;
+use shared::event::change::Change;
 use shared::instance::last_poll::LastPoll;
 use shared::instance::settings::Settings;
 use shared::instance::stream::Stream;
@@ -29,4 +30,12 @@ pub struct Worker<'a, O> {
     pub summary: &'a mut Summary,
     /// Counts the records of each polled resource. Those of backfills are not counted.
     pub found: &'a mut LastPoll,
+}
+
+impl<O> Worker<'_, O> {
+    /// Whether Close should have delivered a change, by what it said of the subscription.
+    pub fn is_expected(&self, change: &Change) -> bool {
+        let name = format!("{}.{}", change.object_type, change.action);
+        self.stream.was_delivering(&name, change.date)
+    }
 }

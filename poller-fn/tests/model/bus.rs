@@ -82,8 +82,9 @@ impl Bus {
     }
 
     /// Takes what the poller itself has to say.
-    pub(crate) fn say(&mut self, notice: PutEventsEntry, now: Timestamp) {
-        self.notices.push((now, notice));
+    pub(crate) fn say(&mut self, notices: &[PutEventsEntry], now: Timestamp) {
+        let notices = notices.iter().cloned();
+        self.notices.extend(notices.map(|notice| (now, notice)));
     }
 
     /// What of a unit breaks a rule.

@@ -17,6 +17,7 @@ mod remembered;
 mod seat;
 mod store;
 mod strategy;
+mod unsubscribed;
 mod world;
 
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};

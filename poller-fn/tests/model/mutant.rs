@@ -19,6 +19,7 @@ use shared::event::bus::publication::{Fate, Publication};
 use shared::event::entry::PutEventsEntry;
 use shared::event::id::EventId;
 use shared::event::ledger_key::LedgerKey;
+use shared::function::clock::Clock;
 use shared::instance::health::Health;
 use shared::instance::id::InstanceId;
 use shared::json::path;
@@ -337,6 +338,18 @@ impl Outside for Mutated<'_> {
         self.seat.subscription(account, id).await
     }
 
+    fn public_url(&self) -> Option<&str> {
+        self.seat.public_url()
+    }
+
+    fn subscriptions<'a>(
+        &'a self,
+        lease: &'a Lease,
+        clock: &'a Clock,
+    ) -> impl shared::subscription::outside::Outside + 'a {
+        self.seat.subscriptions(lease, clock)
+    }
+
     async fn recorded(
         &self,
         keys: &HashSet<LedgerKey>,
@@ -367,8 +380,8 @@ impl Outside for Mutated<'_> {
         Publication::new(vec![Fate::Published; events.len()], None)
     }
 
-    async fn notify(&self, entry: PutEventsEntry, deadline: Instant) -> bool {
-        self.seat.notify(entry, deadline).await
+    async fn notify(&self, entries: &[PutEventsEntry], deadline: Instant) -> bool {
+        self.seat.notify(entries, deadline).await
     }
 }
 

@@ -17,6 +17,7 @@ use shared::event::Event;
 use shared::event::bus::publication::{Fate, Publication};
 use shared::event::entry::PutEventsEntry;
 use shared::event::ledger_key::LedgerKey;
+use shared::function::clock::Clock;
 use shared::instance::health::Health;
 use shared::instance::id::InstanceId;
 use shared::store::error::TableError;
@@ -31,6 +32,7 @@ use crate::lookups::Lookups;
 use crate::reading::Reading;
 use crate::remembered;
 use crate::store::Store;
+use crate::unsubscribed::Unsubscribed;
 use crate::world::World;
 
 /// The calls of a poll, of which no history needs nearly as many.
@@ -393,6 +395,18 @@ impl Outside for Seat {
         Ok(None)
     }
 
+    fn public_url(&self) -> Option<&str> {
+        None
+    }
+
+    fn subscriptions<'a>(
+        &'a self,
+        _: &'a Lease,
+        _: &'a Clock,
+    ) -> impl shared::subscription::outside::Outside + 'a {
+        Unsubscribed
+    }
+
     async fn recorded(
         &self,
         keys: &HashSet<LedgerKey>,
@@ -434,9 +448,10 @@ impl Outside for Seat {
         }
     }
 
-    async fn notify(&self, entry: PutEventsEntry, _: Instant) -> bool {
+    async fn notify(&self, entries: &[PutEventsEntry], _: Instant) -> bool {
+        let said = entries.to_vec();
         let said = self
-            .call(|world| world.bus.borrow_mut().say(entry, world.now()))
+            .call(move |world| world.bus.borrow_mut().say(&said, world.now()))
             .await;
         said.is_ok()
     }

@@ -37,6 +37,9 @@ pub struct CreatedSubscription {
 /// A subscription as Close shows it later.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Subscription {
+    /// Where it posts.
+    #[serde(default)]
+    pub url: String,
     /// `active` or `paused`.
     pub status: String,
     /// What it covers.
@@ -119,6 +122,19 @@ impl SubscribedEvent {
     pub fn is_new_action(&self) -> bool {
         let known = ObjectType::find(&self.object_type);
         known.is_some_and(|known| !known.actions.contains(&self.action.as_str()))
+    }
+}
+
+impl Subscription {
+    /// Whether it posts elsewhere than to `url`. An answer that names no URL says nothing of it.
+    pub fn posts_elsewhere(&self, url: &str) -> bool {
+        !self.url.is_empty() && self.url != url
+    }
+
+    /// Whether it covers an event that is not `wanted`, whatever the filter.
+    pub fn covers_more(&self, wanted: &[SubscribedEvent]) -> bool {
+        let is_wanted = |one: &ListedEvent| wanted.iter().any(|event| one.is(event));
+        !self.events.iter().all(is_wanted)
     }
 }
 

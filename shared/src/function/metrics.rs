@@ -37,10 +37,16 @@ pub enum Metric {
     CallbacksReleased,
     /// Processes that answer their first invocation.
     ColdStart,
+    /// Of the entries reconciled, those that were not on the bus though Close said that it delivers.
+    DeliveriesMissed,
+    /// Of the deliveries that an instance could expect, the share that was missed: whenever reconciliations have counted ten.
+    DeliveriesMissedPercent,
     /// Polls that a tick asked for.
     Dispatched,
     /// How long the instance that has waited longest for its poll has done so, as a tick finds it.
     DueBacklog,
+    /// Entries of Close's event log that webhooks should have delivered, as reconciliations read them for the first time.
+    EntriesReconciled,
     /// Changes that were read or delivered again and left out.
     EventsDuplicate,
     /// Events that EventBridge accepted.
@@ -66,6 +72,10 @@ pub enum Metric {
     RateLimited,
     /// Ids of published events that had to be forgotten too early.
     SeenForgotten,
+    /// Reconciliations that found their subscription paused or missing, and could not repair it.
+    SubscriptionsDown,
+    /// Reconciliations that repaired their subscription.
+    SubscriptionsRepaired,
     /// Records without a date that can be read.
     UndatedRecords,
     /// Entries of Close's event log, read or delivered, that do not say what changed. They are published all the same.
@@ -90,6 +100,8 @@ pub enum Service {
 pub enum StandardUnit {
     /// How many.
     Count,
+    /// Of a hundred.
+    Percent,
     /// How long.
     Seconds,
 }
@@ -146,6 +158,7 @@ impl Metric {
             | Self::CallbackOverdueSeconds
             | Self::DueBacklog
             | Self::PollLagSeconds => StandardUnit::Seconds,
+            Self::DeliveriesMissedPercent => StandardUnit::Percent,
             _ => StandardUnit::Count,
         }
     }

@@ -43,6 +43,14 @@ impl InstanceId {
         BASE64.encode(self.0.to_string())
     }
 
+    /// Where Close must post the instance's webhooks. `public_url` is what the URL begins with, without a slash at the end.
+    pub fn webhook_url(self, public_url: &str) -> String {
+        format!(
+            "{public_url}/elements/api-v2/events/closeio/{}",
+            self.to_base64()
+        )
+    }
+
     /// Reads [`Self::to_base64`]'s text, padded or not, with at most one percent-encoding left on it, and also the
     /// encoding of a number with a line end, which `echo 20931 | base64` makes.
     ///

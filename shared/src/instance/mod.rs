@@ -55,6 +55,9 @@ pub struct Instance {
     /// The webhook subscription at Close that was made for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscription_id: Option<String>,
+    /// Where its subscription posts. Nothing is stored of one that an earlier version has subscribed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_url: Option<String>,
     /// Subscriptions that were made for it and are to be removed at Close.
     #[serde(default)]
     pub former_subscriptions: Vec<FormerSubscription>,
@@ -136,6 +139,7 @@ impl Instance {
             phase: Phase::Ready,
             version: 0,
             subscription_id: None,
+            webhook_url: None,
             former_subscriptions: Vec::new(),
             previous_keys: Vec::new(),
             previous_callback_keys: Vec::new(),

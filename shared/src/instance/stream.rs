@@ -10,6 +10,8 @@ use crate::instance::settings::Settings;
 
 /// How long before an instance is found the first reconciliation of one starts that an earlier version has stored.
 const FIRST_SPAN: SignedDuration = SignedDuration::from_hours(1);
+/// So many deliveries tell whether most are missed.
+const ENOUGH_DELIVERIES: u64 = 10;
 /// Close's log keeps an entry so long, so an event that was added earlier needs no start of its own.
 const LOG_RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 
@@ -28,9 +30,15 @@ pub struct Stream {
     pub reconciled_until: Option<Timestamp>,
     /// Deliveries that the last reconciliation found missing while Close said that it delivers.
     pub missed: u64,
+    /// Deliveries that reconciliations have counted, until there are enough to judge by.
+    #[serde(skip_serializing_if = "Deliveries::is_none")]
+    pub deliveries: Deliveries,
     /// The subscription at Close, as it was last seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subscription: Option<SeenSubscription>,
+    /// What is still to be said of the subscription, the oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<SubscriptionNotice>,
     /// Since when the ledger cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ledger_unread_since: Option<Timestamp>,
@@ -39,17 +47,29 @@ pub struct Stream {
     pub is_log_silent: bool,
 }
 
+/// Deliveries that Close should have made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deliveries {
+    /// All of them.
+    pub expected: u64,
+    /// Those that were not on the bus.
+    pub missed: u64,
+}
+
 /// A subscription at Close, as a reconciliation sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SeenSubscription {
     /// Whether it delivers.
     pub status: DeliveryStatus,
-    /// Since when it has this status, as far as reconciliations have seen.
+    /// Since when it has this status, or since when it was last repaired, as far as reconciliations have seen.
     pub since: Timestamp,
     /// Why Close paused it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause_reason: Option<String>,
+    /// When it was last seen to deliver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_active: Option<Timestamp>,
     /// The wanted events that it does not cover, as `task.voicemail.created`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<String>,
@@ -65,6 +85,36 @@ pub enum DeliveryStatus {
     Down,
     /// Close does not say.
     Unknown,
+}
+
+/// What consumers are told of a subscription.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SubscriptionNotice {
+    /// What has happened to it.
+    pub event: SubscriptionEvent,
+    /// Why Close paused it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause_reason: Option<String>,
+    /// When it was last seen to deliver. Deliveries may be missing from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
+    /// When this was seen, or done.
+    pub to: Timestamp,
+}
+
+/// What has happened to a subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SubscriptionEvent {
+    /// Close has paused it.
+    Paused,
+    /// It delivers again.
+    Resumed,
+    /// Close had it no more, and it was made anew.
+    Recreated,
+    /// It delivers nothing, and cannot be repaired.
+    Down,
 }
 
 /// From when on webhooks are reconciled.
@@ -96,6 +146,24 @@ impl Stream {
     }
 }
 
+impl Deliveries {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Adds what a reconciliation has counted. Returns how many of a hundred were missed, once there are enough to judge by, and
+    /// begins anew.
+    pub fn add(&mut self, counted: Self) -> Option<u64> {
+        self.expected = self.expected.saturating_add(counted.expected);
+        self.missed = self.missed.saturating_add(counted.missed);
+        if self.expected < ENOUGH_DELIVERIES {
+            return None;
+        }
+        let Self { expected, missed } = std::mem::take(self);
+        missed.saturating_mul(100).checked_div(expected)
+    }
+}
+
 impl SeenSubscription {
     /// A subscription of which no more is known.
     pub fn new(status: DeliveryStatus, since: Timestamp) -> Self {
@@ -103,6 +171,7 @@ impl SeenSubscription {
             status,
             since,
             pause_reason: None,
+            last_active: None,
             refused: Vec::new(),
         }
     }
@@ -162,7 +231,7 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::{DeliveryStatus, ReconciledFrom, SeenSubscription, Stream};
+    use super::{Deliveries, DeliveryStatus, ReconciledFrom, SeenSubscription, Stream};
     use crate::instance::settings::objects;
 
     fn at(day: i64) -> Timestamp {
@@ -185,6 +254,17 @@ mod tests {
         for status in [DeliveryStatus::Down, DeliveryStatus::Unknown] {
             assert!(!stream(status).was_delivering("lead.updated", at(5)));
         }
+    }
+
+    #[test]
+    fn the_share_of_missed_deliveries_is_told_of_ten_at_least() {
+        let mut all = Deliveries::default();
+        let counted = |expected, missed| Deliveries { expected, missed };
+        assert_eq!(all.add(counted(9, 1)), None);
+        assert_eq!(all.add(counted(0, 0)), None);
+        assert_eq!(all.add(counted(11, 4)), Some(25));
+        assert_eq!(all, Deliveries::default());
+        assert_eq!(all.add(counted(10, 10)), Some(100));
     }
 
     #[test]

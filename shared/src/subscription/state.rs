@@ -103,7 +103,8 @@ impl SubscriptionAtClose {
     }
 }
 
-fn refused(wanted: &[SubscribedEvent], covered: &[ListedEvent]) -> Vec<String> {
+/// The `wanted` events that are not `covered`, as `task.voicemail.created`.
+pub fn refused(wanted: &[SubscribedEvent], covered: &[ListedEvent]) -> Vec<String> {
     // An answer that names no events says nothing of them.
     let wanted = if covered.is_empty() { &[] } else { wanted };
     let missing = webhook::missing(wanted, covered).into_iter();

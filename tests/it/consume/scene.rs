@@ -6,6 +6,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::polling::health;
+use crate::stream::{pause, reconciled};
 use crate::webhook;
 use crate::world::{API_KEY, PATIENCE, World, ago, query};
 
@@ -63,6 +64,9 @@ impl Seen {
             if word("action") != word("eventType").to_lowercase() {
                 words.push(word("action"));
             }
+        } else {
+            let source = source.as_str().unwrap().trim_start_matches("closeio.");
+            words.insert(0, source.to_owned());
         }
         let logged = source == "closeio" && detail["raw"].get("changed_fields").is_some();
         words.extend(logged.then(|| "logged".to_owned()));
@@ -157,7 +161,7 @@ async fn polls(world: &World) {
     world.poll(hidden).await;
 }
 
-/// What the poller has to say: to itself, of a gap, of an instance that is refused.
+/// What the poller has to say: to itself, of a gap, of a subscription, of an instance that is refused.
 async fn notices(world: &World) {
     let two_months = ago(60 * 86_400).to_string();
     let events = json!({"events": {"url": query("events")}});
@@ -170,6 +174,14 @@ async fn notices(world: &World) {
     let refused = world.polling(&["leads"]).await;
     health::refuse(world, refused, 99).await;
     world.stack.tick("PollerFunction").await.unwrap();
+    paused(world).await;
     world.organization.revoke_key(API_KEY);
     world.poll(refused).await;
+}
+
+/// A subscription that Close pauses.
+async fn paused(world: &World) {
+    let owner = reconciled(world, json!({"event.objects": "group"})).await;
+    pause(&owner).await;
+    world.poll(owner.id).await;
 }

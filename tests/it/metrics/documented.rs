@@ -14,7 +14,7 @@ fn documented() -> BTreeMap<&'static str, &'static str> {
     let rows = OPERATE.lines().filter_map(|line| {
         let (name, rest) = line.strip_prefix("| `")?.split_once("` | ")?;
         let (unit, _) = rest.split_once(" | ")?;
-        matches!(unit, "Count" | "Seconds").then_some((name, unit))
+        matches!(unit, "Count" | "Percent" | "Seconds").then_some((name, unit))
     });
     rows.collect()
 }

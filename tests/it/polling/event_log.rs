@@ -262,12 +262,7 @@ async fn a_gap_is_said_where_the_log_no_longer_reaches_back() {
     // The log was idle since; that is no gap.
     assert_eq!(world.poll(id).await["published"], 0);
 
-    let events = world.stack.bus().events().snapshot();
-    let gaps: Vec<Value> = events
-        .iter()
-        .filter(|event| event.detail_type == "instance.gap")
-        .map(|event| event.parse_detail().unwrap())
-        .collect();
+    let gaps = world.notices_of("instance.gap");
     assert_eq!(gaps.len(), 1, "{gaps:?}");
     assert_eq!(
         (&gaps[0]["instanceId"], &gaps[0]["resource"]),

@@ -51,14 +51,6 @@ pub(crate) async fn refuse(world: &World, id: u64, refusals: u32) {
         .unwrap();
 }
 
-fn notices(world: &World, detail_type: &str) -> Vec<Value> {
-    let events = world.stack.bus().events().snapshot();
-    let notices = events
-        .iter()
-        .filter(|event| event.detail_type == detail_type);
-    notices.map(|event| event.parse_detail().unwrap()).collect()
-}
-
 /// What the owner does about a refused key.
 async fn replace_key(world: &World, id: u64) {
     let key = "api_new_secret_of_the_tests";
@@ -113,7 +105,7 @@ async fn a_hundred_refusals_suspend_and_a_probe_resumes() {
 
     world.poll(id).await;
 
-    let said = notices(&world, "instance.suspended");
+    let said = world.notices_of("instance.suspended");
     assert_eq!(said.len(), 1);
     assert_eq!(
         (&said[0]["instanceId"], &said[0]["refusals"]),
@@ -131,7 +123,7 @@ async fn a_hundred_refusals_suspend_and_a_probe_resumes() {
     let probed = world.close.count(&RequestMatch::to("/me/")) - confirmed;
     assert_eq!((confirmed, probed), (1, 2));
     assert!(wait(&world, id).await.as_mins().abs_diff(360) <= 1);
-    assert_eq!(notices(&world, "instance.suspended").len(), 1);
+    assert_eq!(world.notices_of("instance.suspended").len(), 1);
 
     world.organization.add_key(API_KEY);
     assert_eq!(world.poll(id).await["published"], 1);
@@ -153,7 +145,7 @@ async fn a_401_that_me_does_not_confirm_is_no_refusal() {
     one_401(4);
     let summary = world.poll(id).await;
     assert_eq!(summary["failed"], json!({"leads": "CloseUnavailable"}));
-    assert_eq!(notices(&world, "instance.suspended"), [] as [Value; 0]);
+    assert_eq!(world.notices_of("instance.suspended"), [] as [Value; 0]);
     assert_eq!(instance(&world, id).await["polling"]["refusals"], 99);
     assert!(wait(&world, id).await.as_mins() <= 15);
 
@@ -195,7 +187,7 @@ async fn a_key_replaced_during_the_hundredth_refusal_suspends_nobody() {
     assert!(wait(&world, id).await <= SignedDuration::ZERO);
     assert_eq!(world.poll(id).await["published"], 1);
     assert_eq!(instance(&world, id).await["valid"], true);
-    assert_eq!(notices(&world, "instance.suspended"), [] as [Value; 0]);
+    assert_eq!(world.notices_of("instance.suspended"), [] as [Value; 0]);
     world.finish().await;
 }
 
@@ -225,7 +217,7 @@ async fn a_suspension_that_the_bus_did_not_take_is_said_by_the_next_poll() {
     assert_eq!(world.poll(id).await["published"], 1);
     world.poll(id).await;
 
-    let said = notices(&world, "instance.suspended");
+    let said = world.notices_of("instance.suspended");
     assert_eq!(said.len(), 1);
     assert_eq!(said[0]["refusals"], 100);
     world.finish().await;
@@ -246,13 +238,13 @@ async fn a_suspension_is_said_by_the_next_poll_where_the_function_dies_between_s
         held.release();
     });
     died.unwrap_err();
-    assert_eq!(notices(&world, "instance.suspended"), [] as [Value; 0]);
+    assert_eq!(world.notices_of("instance.suspended"), [] as [Value; 0]);
     assert_eq!(instance(&world, id).await["polling"]["suspended"], true);
 
     expire_lease(&world, id).await;
     for _ in 0..2 {
         assert_eq!(world.poll(id).await["polled"], false);
-        assert_eq!(notices(&world, "instance.suspended").len(), 1);
+        assert_eq!(world.notices_of("instance.suspended").len(), 1);
     }
     world.finish().await;
 }
@@ -285,7 +277,7 @@ async fn an_outage_suspends_nobody_and_is_over_within_a_quarter_of_an_hour() {
     );
 
     assert!(wait(&world, id).await.as_mins() <= 15);
-    assert_eq!(notices(&world, "instance.suspended").len(), 0);
+    assert_eq!(world.notices_of("instance.suspended").len(), 0);
     world.close.clear_faults();
     assert_eq!(world.poll(id).await["published"], 1);
     assert_eq!(texts(&world.details(), "objectType"), ["lead"]);

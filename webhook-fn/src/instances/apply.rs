@@ -13,7 +13,6 @@ use shared::subscription::{at_close, creation, offer};
 use url::Url;
 
 use super::request::CheckedRequest;
-use super::view;
 use crate::app::App;
 use crate::http::call::Call;
 use crate::http::error::HandlerError;
@@ -142,7 +141,7 @@ async fn prepare(
         return Ok(None);
     }
     let reach = &Reach::of(app, call);
-    let url = view::webhook_url(old.id, &call.public_url);
+    let url = old.id.webhook_url(&call.public_url);
     let before = at_close::ids_at(reach, account, &url).await?;
     let old_account = old_settings.account();
     let former = (!account.is(old_account)).then_some(old_account);

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use shared::instance::Instance;
+use shared::instance::id::InstanceId;
 use shared::store::conflicts::Conflicts;
 use shared::subscription::settle::{Settled, settle};
 use shared::subscription::state::SubscriptionState;
@@ -104,10 +105,10 @@ async fn try_change(
 
 /// Tells Close what is stored, after a change of which nobody knows whether it is.
 async fn undo(app: &App, call: &Call<'_>, id: &str, error: HandlerError) -> HandlerError {
-    let Ok(id) = id.parse() else {
+    let Ok(id) = id.parse::<InstanceId>() else {
         return error;
     };
-    let url = view::webhook_url(id, &call.public_url);
+    let url = id.webhook_url(&call.public_url);
     settle_after(&Reach::of(app, call), id, &url, error).await
 }
 
@@ -118,7 +119,7 @@ async fn follow(
     instance: &Instance,
     concerns_close: bool,
 ) -> Result<Settled, HandlerError> {
-    let url = view::webhook_url(instance.id, &call.public_url);
+    let url = instance.id.webhook_url(&call.public_url);
     match settle(&Reach::of(app, call), instance.id, &url).await {
         Err(error) if !concerns_close => {
             let error = HandlerError::from(error);

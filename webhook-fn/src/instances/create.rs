@@ -106,7 +106,7 @@ async fn subscribe(
     events: &[SubscribedEvent],
 ) -> Result<CreatedSubscription, HandlerError> {
     let (reach, account) = (&Reach::of(app, call), settings.account());
-    let url = view::webhook_url(instance.id, &call.public_url);
+    let url = instance.id.webhook_url(&call.public_url);
     let created = creation::create(reach, account, instance.id, &url, events, &[], None).await?;
     let created = created.ok_or(TableError::Conflict)?;
     creation::adopt(instance, &created);

@@ -72,7 +72,7 @@ async fn remove_subscriptions(
     instance: &Instance,
 ) -> Result<Staying, HandlerError> {
     let reach = &Reach::of(app, call);
-    let url = view::webhook_url(instance.id, &call.public_url);
+    let url = instance.id.webhook_url(&call.public_url);
     let mut staying = Staying::default();
     for former in &instance.former_subscriptions {
         removal::remove_former(reach, former, &url, None, &mut staying).await?;

@@ -80,7 +80,7 @@ async fn set(
     let (instance, settings) = store_enabled(app, call, credentials, id, change).await?;
     let mut answer = view::to_json(&instance, &settings, &call.public_url);
     if view::has_subscription(&instance, &settings) {
-        let url = view::webhook_url(instance.id, &call.public_url);
+        let url = instance.id.webhook_url(&call.public_url);
         let settled = settle(&Reach::of(app, call), instance.id, &url).await;
         let settled = settled.map_err(|error| unsettled(instance.id, error))?;
         let mut warnings = Warnings::default();
@@ -113,7 +113,7 @@ async fn store_enabled(
         }
         let stored = match store(reach, &new, &settings, None).await {
             Err(error) if !error.is_conflict() && view::has_subscription(&new, &settings) => {
-                let url = view::webhook_url(new.id, &call.public_url);
+                let url = new.id.webhook_url(&call.public_url);
                 Err(settle_after(reach, new.id, &url, error.into()).await)
             }
             stored => stored.map_err(HandlerError::from),

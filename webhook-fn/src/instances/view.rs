@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use shared::instance::backfill::{Backfill, BackfillStatus};
 use shared::instance::callback_state::CallbackState;
 use shared::instance::health::Health;
-use shared::instance::id::InstanceId;
 use shared::instance::settings::{Settings, field};
 use shared::instance::{Instance, Phase};
 use shared::json;
@@ -31,7 +30,7 @@ pub fn to_json(instance: &Instance, settings: &Settings, public_url: &str) -> Va
         "eventsEnabled": settings.events_enabled,
         "cachingEnabled": false,
         "tags": instance.tags,
-        "webhookUrl": webhook_url(instance.id, public_url),
+        "webhookUrl": instance.id.webhook_url(public_url),
         "unsignedWebhooks": takes_unsigned_webhooks(instance),
     });
     if instance.health != instance.health.renewed() {
@@ -158,12 +157,6 @@ pub fn backfill(backfill: &Backfill) -> Value {
         "reason": backfill.reason,
         "requestedDate": format!("{:.0}", backfill.requested_date),
     })
-}
-
-/// Where Close must post an instance's webhooks.
-pub fn webhook_url(id: InstanceId, public_url: &str) -> String {
-    let id = id.to_base64();
-    format!("{public_url}/elements/api-v2/events/closeio/{id}")
 }
 
 /// Whether the URL alone, which is the id, opens the instance. One that is being set up is still to get its key.

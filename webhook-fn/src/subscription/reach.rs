@@ -20,13 +20,17 @@ use crate::http::call::Call;
 pub struct Reach<'a> {
     app: &'a App,
     clock: Clock,
+    public_url: &'a str,
 }
 
 impl<'a> Reach<'a> {
     /// That of a request.
-    pub fn of(app: &'a App, call: &Call<'_>) -> Self {
-        let clock = call.clock;
-        Self { app, clock }
+    pub fn of(app: &'a App, call: &'a Call<'_>) -> Self {
+        Self {
+            app,
+            clock: call.clock,
+            public_url: &call.public_url,
+        }
     }
 }
 
@@ -71,6 +75,10 @@ impl Outside for Reach<'_> {
 
     async fn store(&self, instance: &Instance, is_polled: bool) -> Result<(), TableError> {
         let now = self.now();
+        let instance = &Instance {
+            webhook_url: Some(instance.id.webhook_url(self.public_url)),
+            ..instance.clone()
+        };
         let stored = self.app.instances.replace(instance, is_polled, now).await;
         self.app.cache.remove(instance.id);
         stored

@@ -38,8 +38,6 @@ pub struct Reconciliation {
     pub settle: Duration,
     /// Which entries of the log are reconciled.
     pub events: Vec<SubscribedEvent>,
-    /// Whether the subscription is ours to watch and to repair.
-    pub is_subscribed: bool,
     /// The event log, read whole.
     pub log: Resource,
 }
@@ -104,7 +102,6 @@ impl ReconciliationReader<'_> {
             interval: Duration::from_mins(minutes),
             settle: Duration::from_secs(seconds),
             events: events.to_vec(),
-            is_subscribed,
             log: Resource::event_log(WATERMARK),
         };
         is_wanted.then(|| Box::new(reconciliation()))
@@ -154,7 +151,7 @@ mod tests {
         let reconciliation = read(&[subscribed]).unwrap().unwrap();
         assert_eq!(reconciliation.interval, Duration::from_mins(30));
         assert_eq!(reconciliation.settle, Duration::from_mins(10));
-        assert!(reconciliation.is_subscribed && !reconciliation.events.is_empty());
+        assert!(!reconciliation.events.is_empty());
         assert!(
             read(&[subscribed, (field::RECONCILE, "false")])
                 .unwrap()
@@ -175,7 +172,6 @@ mod tests {
         assert!(read(&[key]).unwrap().is_none());
         let by_hand = read(&[key, asked, (field::OBJECTS, "lead.merged")]);
         let by_hand = by_hand.unwrap().unwrap();
-        assert!(!by_hand.is_subscribed);
         assert_eq!(by_hand.events.len(), 1);
         insta::assert_snapshot!(read(&[asked]).unwrap_err().join("\n"), @"event.webhook.reconcile: expected event.webhook.subscribe, or event.webhook.signature.key for a subscription made by hand: there are no webhooks to reconcile");
     }

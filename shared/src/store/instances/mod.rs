@@ -20,6 +20,7 @@ pub mod backfill;
 mod callback_state;
 pub mod due;
 pub mod lease;
+mod subscription;
 pub mod unlisted;
 mod update;
 
