@@ -4,6 +4,7 @@ mod alone;
 mod options;
 mod provision;
 mod receiver;
+mod reconcile;
 mod record;
 mod screen;
 mod signature;
@@ -16,28 +17,27 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use local_stack::aws::eventbridge::schedule::Mode;
-use local_stack::aws::sdk;
 use local_stack::close::CloseSimulator;
 use local_stack::close::activity::{self, Activity};
 use local_stack::close::data::change::Changed;
+use local_stack::close::organization::Organization;
 use local_stack::close::settings::Settings;
 use local_stack::stack::LocalStack;
 use local_stack::stack::binaries::Progress;
 use options::{Options, TICK};
-use provision::{API_KEY, ORGANIZATION_SECRET, Provision, SIGNATURE_KEY, USER_SECRET};
+use provision::{API_KEY, ORGANIZATION_SECRET, POLLED_KEY, Provision, SIGNATURE_KEY, USER_SECRET};
 use receiver::{Outcome, Receiver};
+use reconcile::Polls;
 use screen::Screen;
 use secrecy::ExposeSecret;
-use serde_json::json;
-use shared::event::bus::{DEFAULT_MAX_BYTES, EventBus};
-use shared::event::entry::PutEventsEntry;
 use tokio::sync::broadcast;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep};
 use watch::{Heard, Sources, watch};
 
-/// Between two simulated changes, on average.
+/// Between two simulated changes: of the organization that subscribes, and of the one that is polled alone.
 const PERIOD: Duration = Duration::from_millis(800);
+const POLLED_PERIOD: Duration = Duration::from_secs(4);
 /// A poll reads what is dated before its start in whole seconds, by Close's clock: this much later a change is read.
 const READABLE_AFTER: Duration = Duration::from_millis(1_100);
 /// Events and lines to keep; the run may last for days.
@@ -61,21 +61,27 @@ async fn main() -> Result<ExitCode> {
         lines: stack.output().subscribe(),
         callbacks,
     };
-    let polled = provision(&options, simulated.as_ref(), &stack, &callback_url, &screen).await?;
+    let instances = provision(&options, simulated.as_ref(), &stack, &callback_url, &screen).await?;
     let _activity = simulated
         .as_ref()
         .map(|simulated| simulated.change_things(options.seed));
     let follow = async {
         match &simulated {
             Some(simulated) if !options.real_time => {
-                follow(simulated.close.subscribe(), &stack, polled).await
+                follow(simulated.close.subscribe(), &stack, instances.polled).await
             }
+            _ => std::future::pending().await,
+        }
+    };
+    let reconciling = async {
+        match instances.stream {
+            Some(id) if !options.real_time => reconcile::often(&stack, id).await,
             _ => std::future::pending().await,
         }
     };
     let trouble = async {
         if let (true, Some(simulated), Some(receiver)) = (options.trouble, &simulated, &receiver) {
-            return trouble::make(&stack, &simulated.close, receiver).await;
+            return trouble::make(&stack, simulated, receiver).await;
         }
         std::future::pending().await
     };
@@ -89,6 +95,7 @@ async fn main() -> Result<ExitCode> {
     let heard = tokio::select! {
         result = watch(sources, &screen, end) => result?,
         result = follow => result?,
+        result = reconciling => match result? {},
         result = trouble => match result? {},
         result = recording => match result? {},
     };
@@ -116,10 +123,18 @@ async fn callbacks(
     Ok((url, Some(receiver), Some(callbacks)))
 }
 
-/// A Close with one organization.
+/// A Close with two organizations: one has webhooks, the other is polled alone.
 struct Simulated {
     close: CloseSimulator,
-    organization: local_stack::close::organization::Organization,
+    organization: Organization,
+    polled: Organization,
+}
+
+/// The instances that are made at the beginning.
+struct Instances {
+    /// The one with webhooks that are reconciled. A real Close cannot reach this machine.
+    stream: Option<u64>,
+    polled: u64,
 }
 
 impl Simulated {
@@ -135,14 +150,20 @@ impl Simulated {
         };
         let close = CloseSimulator::start(settings).await?;
         let organization = close.organization("Acme", API_KEY);
+        let polled = close.organization("Hooli", POLLED_KEY);
         Ok(Some(Self {
             close,
             organization,
+            polled,
         }))
     }
 
-    fn change_things(&self, seed: u64) -> Activity {
-        activity::simulate(&self.organization, PERIOD, seed)
+    fn change_things(&self, seed: u64) -> [Activity; 2] {
+        let other_seed = seed.wrapping_add(1);
+        [
+            activity::simulate(&self.organization, PERIOD, seed),
+            activity::simulate(&self.polled, POLLED_PERIOD, other_seed),
+        ]
     }
 }
 
@@ -180,14 +201,14 @@ fn base_url(options: &Options, simulated: Option<&Simulated>) -> String {
     own.or_else(|| options.close.clone()).unwrap_or_default()
 }
 
-/// Makes the instances and says where everything is. Returns the id of the polled one.
+/// Makes the instances, and says where everything is and why there is more than one.
 async fn provision(
     options: &Options,
     simulated: Option<&Simulated>,
     stack: &LocalStack,
     callback_url: &str,
     screen: &Screen,
-) -> Result<u64> {
+) -> Result<Instances> {
     let real_key = options
         .close_api_key
         .as_ref()
@@ -203,7 +224,12 @@ async fn provision(
         api_key,
         callback_url,
     };
-    let polled = provision.polling().await?;
+    let (stream, polled) = if simulated.is_some() {
+        let stream = provision.stream().await?;
+        (Some(stream), provision.polling(POLLED_KEY).await?)
+    } else {
+        (None, provision.polling(api_key).await?)
+    };
     provision.documented().await?;
     screen.say(&format!(
         "\n  API            {}/elements/api-v2",
@@ -213,23 +239,33 @@ async fn provision(
         "  Authorization  User {USER_SECRET}, Organization {ORGANIZATION_SECRET}"
     ))?;
     screen.say(&format!("  Close          {}", provision.base_url))?;
-    screen.say(&format!(
-        "  polling        instance {polled}: {}",
-        provision::RESOURCES.join(", ")
-    ))?;
-    if simulated.is_some() {
-        let url = provision.webhook().await?;
-        screen.say(&format!("  webhook        {url}, signed"))?;
+    let resources = provision::RESOURCES.join(", ");
+    if let Some(stream) = stream {
+        let often = if options.real_time {
+            "every 5 minutes".to_owned()
+        } else {
+            format!("every {} s", reconcile::INTERVAL.as_secs())
+        };
+        screen.say(&format!(
+            "  one stream     instance {stream}: webhooks, reconciled with Close's event log {often}"
+        ))?;
+        screen.say(&format!(
+            "  polling        instance {polled}: {resources}; of another organization, so that each change comes once"
+        ))?;
+    } else {
+        screen.say(&format!(
+            "  polling        instance {polled}: {resources}; Close cannot send webhooks to this machine"
+        ))?;
     }
     screen.say(&format!(
-        "  webhook        {}/elements/api-v2/events/closeio/MjA5MzE=, unsigned",
+        "  unsigned       {}/elements/api-v2/events/closeio/MjA5MzE=: the documentation's instance, for webhooks of 2014",
         stack.url()
     ))?;
     screen.say(&format!(
         "  callbacks      {callback_url}, signed with {SIGNATURE_KEY}"
     ))?;
     screen.say("\nReady. Each event on the bus, by the time of its change; Ctrl-C ends.\n")?;
-    Ok(polled)
+    Ok(Instances { stream, polled })
 }
 
 /// Asks for a poll whenever something changed, as anybody may who cannot wait for the schedule.
@@ -238,27 +274,13 @@ async fn follow(
     stack: &LocalStack,
     polled: u64,
 ) -> Result<Heard> {
-    let bus = stack
-        .template()
-        .buses
-        .first()
-        .context("the template has no bus")?
-        .name
-        .clone();
-    let bus = EventBus::new(&sdk::config(&stack.bus().url())?, bus, DEFAULT_MAX_BYTES);
+    let polls = Polls::of(stack)?;
     loop {
         if let Err(broadcast::error::RecvError::Closed) = changes.recv().await {
             std::future::pending::<()>().await;
         }
         sleep(READABLE_AFTER).await;
         changes = changes.resubscribe();
-        let request = json!({"instanceId": polled});
-        let request = PutEventsEntry::new(
-            "closeio.poller",
-            "poll.requested",
-            jiff::Timestamp::UNIX_EPOCH,
-            &request,
-        );
-        bus.publish_entries(&[request], Instant::now() + TICK).await;
+        polls.request(polled).await;
     }
 }

@@ -49,7 +49,7 @@ pub(crate) struct Options {
     /// Write to this file all that functions write and AWS would measure, one JSON a line.
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
-    /// Have things go wrong, one after another, for some four minutes: Close, the callback URL, EventBridge, Lambda.
+    /// Have things go wrong, one after another, for some five minutes: the subscription, Close, the callback URL, EventBridge, Lambda.
     #[arg(long, conflicts_with_all = ["close", "callback"])]
     pub(crate) trouble: bool,
     /// Seed of the simulated changes.

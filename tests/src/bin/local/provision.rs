@@ -10,8 +10,9 @@ use shared::instance::configuration::Configuration;
 use shared::instance::id::InstanceId;
 use shared::store::instances::InstanceTable;
 
-/// The key of the simulated organization.
+/// The keys of the simulated organizations: of the one that subscribes, and of the one that is polled alone.
 pub(crate) const API_KEY: &str = "api_local_simulated_key";
+pub(crate) const POLLED_KEY: &str = "api_local_polled_key";
 
 /// What `Authorization` carries on this machine.
 pub(crate) const USER_SECRET: &str = "user-secret";
@@ -26,6 +27,9 @@ const DOCUMENTED_ID: u64 = 20931;
 /// What is polled: objects as they are, and all else in the event log.
 pub(crate) const RESOURCES: [&str; 5] = ["leads", "contacts", "opportunities", "tasks", "events"];
 
+/// How many seconds before its start a reconciliation ends, for the simulated Close delivers in one.
+const SETTLE: u64 = 5;
+
 /// What instances are made with.
 pub(crate) struct Provision<'a> {
     pub(crate) stack: &'a LocalStack,
@@ -35,8 +39,8 @@ pub(crate) struct Provision<'a> {
 }
 
 impl Provision<'_> {
-    /// A polling instance. Returns its id.
-    pub(crate) async fn polling(&self) -> Result<u64> {
+    /// A polling instance of the organization with this API key. Returns its id.
+    pub(crate) async fn polling(&self, api_key: &str) -> Result<u64> {
         let resource = |name: &str| {
             let pattern = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX";
             let url = format!("/hubs/crm/{name}?where=date_updated>'${{gmtDate:{pattern}}}'");
@@ -49,19 +53,18 @@ impl Provision<'_> {
             "event.poller.refresh_interval": 1,
             "event.poller.configuration": resources,
         });
-        let answer = self.create("Polled", configuration).await?;
-        answer["id"].as_u64().context("the answer has no id")
+        self.create("Polled", api_key, configuration).await
     }
 
-    /// A webhook instance that subscribes itself at Close. Returns its URL.
-    pub(crate) async fn webhook(&self) -> Result<String> {
+    /// An instance that subscribes itself at Close, and whose webhooks are reconciled. Returns its id.
+    pub(crate) async fn stream(&self) -> Result<u64> {
         let configuration = json!({
             "event.vendor.type": "webhook",
             "event.webhook.subscribe": true,
+            "event.webhook.reconcile.interval": 5,
+            "event.webhook.settle": SETTLE,
         });
-        let answer = self.create("Subscribed", configuration).await?;
-        let url = answer["webhookUrl"].as_str();
-        Ok(url.context("the answer has no webhookUrl")?.to_owned())
+        self.create("Subscribed", self.api_key, configuration).await
     }
 
     /// The instance of the documentation's example, which takes the unsigned bodies of 2014.
@@ -89,10 +92,10 @@ impl Provision<'_> {
         inserted.context("instance 20931 cannot be made")
     }
 
-    /// Makes an instance of this configuration and what every one has here.
-    async fn create(&self, name: &str, configuration: Value) -> Result<Value> {
+    /// Makes an instance of this configuration and what every one has here. Returns its id.
+    async fn create(&self, name: &str, api_key: &str, configuration: Value) -> Result<u64> {
         let mut whole = json!({
-            "username": self.api_key,
+            "username": api_key,
             "base.url": self.base_url,
             "event.notification.enabled": true,
             "event.notification.callback.url": self.callback_url,
@@ -110,7 +113,7 @@ impl Provision<'_> {
         let status = response.status();
         let answer: Value = response.json().await?;
         ensure!(status.is_success(), "instance {name} was refused: {answer}");
-        Ok(answer)
+        answer["id"].as_u64().context("the answer has no id")
     }
 }
 

@@ -73,6 +73,18 @@ impl Screen {
         Ok(())
     }
 
+    /// What is said of an instance, on one line; beside bare JSON it goes to stderr.
+    pub(crate) fn notice(&self, event: &Event) -> Result<()> {
+        let text = |key: &str| path::text_at(&event.detail, key).unwrap_or_default();
+        self.say(&format!(
+            "{}  {}  {}  {}",
+            text("to").get(11..23).unwrap_or_default(),
+            self.painted("33", "notice  "),
+            self.painted("1", &format!("{:<17}", event.detail_type)),
+            text("pauseReason"),
+        ))
+    }
+
     /// A callback that has been verified, on one line; beside bare JSON it goes to stderr.
     pub(crate) fn callback(&self, notification: &Notification) -> Result<()> {
         self.say(&format!(
@@ -91,13 +103,15 @@ impl Screen {
         let text = |key: &str| path::text_at(detail, key).unwrap_or_default();
         let channel = text("channel");
         let color = if channel == "webhook" { "36" } else { "35" };
+        let is_reconciled = path::at(detail, "reconciled").is_some();
         format!(
-            "{}  {}  {}  {}  {}",
+            "{}  {}  {}  {}  {}{}",
             text("date").get(11..23).unwrap_or_default(),
             self.painted(color, &format!("{channel:<8}")),
             self.painted("1", &format!("{:<17}", event.detail_type)),
             name_in(detail).unwrap_or_default(),
             self.painted("2", &text("objectId")),
+            if is_reconciled { "  reconciled" } else { "" },
         )
     }
 

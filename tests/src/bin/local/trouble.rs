@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::Result;
 use local_stack::aws::sqs::queue::message::Message;
-use local_stack::close::CloseSimulator;
 use local_stack::close::faults::fault::CloseFault;
 use local_stack::close::faults::request_match::RequestMatch;
 use local_stack::close::settings::ThrottleBody;
@@ -13,17 +12,34 @@ use local_stack::stack::LocalStack;
 use serde_json::json;
 use tokio::time::sleep;
 
+use crate::Simulated;
 use crate::receiver::Receiver;
 
 /// How long all is well, before and between.
 const QUIET: Duration = Duration::from_secs(30);
 
-/// Makes the trouble of some four minutes, and then no more.
+/// Makes the trouble of some five minutes, and then no more.
 pub(crate) async fn make(
     stack: &LocalStack,
-    close: &CloseSimulator,
+    simulated: &Simulated,
     receiver: &Receiver,
 ) -> Result<Infallible> {
+    let Simulated {
+        close,
+        organization,
+        ..
+    } = simulated;
+    sleep(QUIET).await;
+    // Close pauses the subscription, drops what happens meanwhile, and lets nobody resume it for a while.
+    for subscription in organization.webhooks() {
+        let id = subscription["id"].as_str().unwrap_or_default();
+        let changes = RequestMatch::to(&format!("/webhook/{id}/")).method("PUT");
+        close.fail(changes.times(usize::MAX), CloseFault::status(503));
+        organization.pause_webhook(id, "backlog_limit")?;
+    }
+    sleep(Duration::from_secs(20)).await;
+    close.clear_faults();
+
     sleep(QUIET).await;
     // Requests that a moment later would have been answered.
     let throttled = CloseFault::throttled(Duration::from_millis(200), ThrottleBody::Empty);

@@ -73,6 +73,9 @@ pub(crate) async fn watch(
 }
 
 fn show(event: &Event, screen: &Screen, heard: &mut Heard) -> Result<()> {
+    if event.source == "closeio.instances" {
+        return screen.notice(event);
+    }
     if event.source != "closeio" {
         return Ok(());
     }
