@@ -107,10 +107,14 @@ pub async fn watch<O: Outside>(
             _ => before.as_ref().and_then(|before| before.last_active),
         },
         pause_reason: found.as_ref().and_then(|found| found.pause_reason.clone()),
-        refused: repaired
-            .or(found)
-            .map(|found| found.refused)
-            .unwrap_or_default(),
+        // What is lacking is refused once Close was asked for it, and answered.
+        refused: match (repaired, found, fault) {
+            (Some(answered), _, _) | (None, Some(answered), None) => answered.refused,
+            _ => before
+                .as_ref()
+                .map(|before| before.refused.clone())
+                .unwrap_or_default(),
+        },
     };
     note(&mut stream.notices, before.as_ref(), fault, &seen, now);
     stream.subscription = Some(seen);

@@ -7,6 +7,7 @@ use shared::event::Event;
 use shared::event::bus::publication::Fate;
 use shared::event::entry::PutEventsEntry;
 use shared::event::id::EventId;
+use shared::event::ledger_key::LedgerKey;
 use shared::json::path;
 
 /// What a poll may hold between two publications: a thousand records, and a page of them more.
@@ -19,6 +20,8 @@ pub(crate) struct Bus {
     pub(crate) keys: HashSet<Key>,
     /// What never comes onto the bus, for what is in it.
     pub(crate) unpublishable: HashSet<Key>,
+    /// The entries of the event log that these are of.
+    pub(crate) refused: HashSet<LedgerKey>,
     /// The ids of both.
     done: HashSet<EventId>,
     /// What the poller itself had to say, and when.
@@ -31,6 +34,8 @@ pub(crate) struct Published {
     pub(crate) poll: usize,
     pub(crate) id: EventId,
     pub(crate) key: Key,
+    /// The entry of the event log that it is of.
+    pub(crate) entry: Option<LedgerKey>,
     pub(crate) raw: String,
     pub(crate) time: Timestamp,
 }
@@ -55,6 +60,7 @@ impl Bus {
                 Fate::Unpublishable => {
                     self.done.insert(event.id);
                     self.unpublishable.insert(key);
+                    self.refused.extend(event.ledger_keys().nth(1));
                     continue;
                 }
                 Fate::Published => {}
@@ -65,6 +71,7 @@ impl Bus {
                 poll,
                 id: event.id,
                 key,
+                entry: event.ledger_keys().nth(1),
                 raw: event.change.raw.get().to_owned(),
                 time: now,
             });
@@ -118,7 +125,10 @@ impl Key {
     fn of(event: &Event) -> Self {
         let change = &event.change;
         if change.is_unreadable {
-            return Self::unreadable(&path::text_at(&change.raw, "id").unwrap_or_default());
+            // As a poll has it, or as a webhook.
+            let ids = ["id", "event.id"];
+            let id = ids.iter().find_map(|id| path::text_at(&change.raw, id));
+            return Self::unreadable(&id.unwrap_or_default());
         }
         Self::new(
             &change.object_type,

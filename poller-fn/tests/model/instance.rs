@@ -33,6 +33,31 @@ pub(crate) fn configuration(resources: &[Polled], start: Option<Timestamp>) -> C
     configuration
 }
 
+/// The configuration of one that subscribes at Close, with the minutes between reconciliations, and the seconds that they leave
+/// to webhooks.
+pub(crate) fn subscribing(interval: u64, settle: u64) -> Configuration {
+    let members = json!({
+        "username": "api_key",
+        "event.notification.enabled": true,
+        "event.notification.type": "eventbridge",
+        "event.vendor.type": "webhook",
+        "event.webhook.subscribe": true,
+        "event.webhook.reconcile.interval": interval,
+        "event.webhook.settle": settle,
+    });
+    let mut configuration = Configuration::default();
+    if let Value::Object(members) = members {
+        configuration.merge(members);
+    }
+    configuration
+}
+
+/// The number of another, of the same organization.
+#[expect(clippy::expect_used, reason = "in a test a panic is the report")]
+pub(crate) fn other_id() -> InstanceId {
+    20932.try_into().expect("it is an id")
+}
+
 /// Its number.
 #[expect(clippy::expect_used, reason = "in a test a panic is the report")]
 pub(crate) fn id() -> InstanceId {
@@ -71,4 +96,9 @@ fn resource(polled: &Polled) -> (String, Value) {
         members["source"] = "event-log".into();
     }
     (name.to_owned(), members)
+}
+
+/// Where its webhooks must be posted.
+pub(crate) fn url() -> String {
+    id().webhook_url("https://example.com")
 }

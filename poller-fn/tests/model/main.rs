@@ -9,15 +9,17 @@ mod ledger;
 mod lookups;
 mod mutant;
 mod oracle;
+mod outside;
 mod owed;
 mod play;
 mod progress;
 mod reading;
 mod remembered;
+mod repair;
 mod seat;
 mod store;
 mod strategy;
-mod unsubscribed;
+mod webhooks;
 mod world;
 
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
@@ -25,6 +27,7 @@ use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunne
 use history::History;
 use mutant::Mutant;
 use strategy::Scale;
+use webhooks::story::{self, Story};
 
 /// The histories of one test, unless `PROPTEST_CASES` says how many.
 const CASES: u32 = 300;
@@ -90,6 +93,20 @@ fn a_close_that_does_not_answer_holds_no_poll_for_long() {
 }
 
 #[test]
+fn webhooks_and_reconciliations_are_one_stream() {
+    if let Err(failure) = check_stream(config(), None) {
+        panic!("{failure:#?}");
+    }
+}
+
+#[test]
+fn ten_days_of_webhooks_are_whole_without_a_duplicate() {
+    for lost_of in [None, Some(100)] {
+        webhooks::days::play(lost_of).unwrap_or_else(|what| panic!("{lost_of:?}: {what}"));
+    }
+}
+
+#[test]
 fn every_mutant_is_noticed() {
     for mutant in Mutant::ALL {
         let config = Config {
@@ -101,10 +118,28 @@ fn every_mutant_is_noticed() {
     }
 }
 
+#[test]
+fn every_mutant_of_the_stream_is_noticed() {
+    for mutant in Mutant::OF_THE_STREAM {
+        let config = Config {
+            max_shrink_iters: 0,
+            ..config()
+        };
+        let result = check_stream(config, Some(mutant));
+        assert!(matches!(result, Err(TestError::Fail(..))), "{mutant:?}");
+    }
+}
+
 #[expect(clippy::result_large_err, reason = "it is what the runner returns")]
 fn check(scale: Scale, config: Config, mutant: Option<Mutant>) -> Result<(), TestError<History>> {
     TestRunner::new(config).run(&strategy::histories(scale), |history| {
         play::play(&history, mutant).map_err(TestCaseError::fail)
+    })
+}
+
+fn check_stream(config: Config, mutant: Option<Mutant>) -> Result<(), TestError<Story>> {
+    TestRunner::new(config).run(&story::stories(), |story| {
+        webhooks::play::play(&story, mutant).map_err(TestCaseError::fail)
     })
 }
 

@@ -1,6 +1,6 @@
 //! Adapters that turn a right poller into a wrong one. A proof that does not notice proves nothing.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -65,6 +65,18 @@ pub(crate) enum Mutant {
     LostBatches,
     /// Once an object could not be looked up, loses the custom fields of later batches.
     LostBesideLookup,
+    /// Reads no ledger.
+    NoLedgerRead,
+    /// Writes the ledger, and publishes then.
+    LedgerBeforePublish,
+    /// Reads the log up to now, though webhooks come.
+    NoSettle,
+    /// After a pause reconciles from now on.
+    FromNowAfterPause,
+    /// Where it has repaired the subscription, publishes nothing of what was missed.
+    RepairWithoutRefill,
+    /// Takes the entries of another instance for its own.
+    KeyWithoutInstance,
 }
 
 impl Mutant {
@@ -81,6 +93,16 @@ impl Mutant {
         Self::TornBatches,
         Self::LostBatches,
         Self::LostBesideLookup,
+    ];
+
+    /// Those that stories of webhooks show.
+    pub(crate) const OF_THE_STREAM: [Self; 6] = [
+        Self::NoLedgerRead,
+        Self::LedgerBeforePublish,
+        Self::NoSettle,
+        Self::FromNowAfterPause,
+        Self::RepairWithoutRefill,
+        Self::KeyWithoutInstance,
     ];
 }
 
@@ -107,6 +129,7 @@ pub(crate) struct Mutated<'a> {
     twins: RefCell<Vec<u8>>,
     /// The dates of what first batches showed, by its id.
     dates: RefCell<HashMap<String, Box<RawValue>>>,
+    has_repaired: Cell<bool>,
 }
 
 impl<'a> Mutated<'a> {
@@ -119,6 +142,7 @@ impl<'a> Mutated<'a> {
             shown: RefCell::default(),
             twins: RefCell::default(),
             dates: RefCell::default(),
+            has_repaired: Cell::default(),
         }
     }
 
@@ -126,6 +150,13 @@ impl<'a> Mutated<'a> {
     pub(crate) async fn finish(&self, deadline: Instant) {
         let events = self.withheld.take();
         drop(self.seat.publish(&events, deadline).await);
+    }
+
+    /// Whether the subscription delivers nothing.
+    fn is_paused(&self) -> bool {
+        let webhooks = self.seat.world.webhooks.borrow();
+        let subscription = webhooks.subscription.as_ref();
+        subscription.is_none_or(|found| !found.is_active)
     }
 
     /// Goes on where the last page ended, counted from where the first one began.
@@ -250,6 +281,11 @@ impl Outside for Mutated<'_> {
                         position.first_window_end = None;
                     }
                 }
+                Mutant::FromNowAfterPause if self.is_paused() => {
+                    if let Some(position) = &mut resource.position {
+                        position.watermark = self.seat.world.now().as_microsecond();
+                    }
+                }
                 _ => {}
             }
         }
@@ -291,6 +327,13 @@ impl Outside for Mutated<'_> {
         request: &Request,
     ) -> Result<Answer<Page>, CloseError> {
         match (request, self.mutant) {
+            (Request::EventLog(_), Mutant::RepairWithoutRefill) if self.has_repaired.get() => {
+                let answer = self.seat.read(account, request).await?;
+                Ok(Answer {
+                    body: Page::default(),
+                    ..answer
+                })
+            }
             (_, Mutant::StrictlyAfter) => self.seat.read(account, &strictly_after(request)).await,
             (_, Mutant::ByOffset) => match by_keyset(request) {
                 Some(source) => self.by_offset(account, request, source).await,
@@ -347,6 +390,7 @@ impl Outside for Mutated<'_> {
         lease: &'a Lease,
         clock: &'a Clock,
     ) -> impl shared::subscription::outside::Outside + 'a {
+        self.has_repaired.set(true);
         self.seat.subscriptions(lease, clock)
     }
 
@@ -355,7 +399,16 @@ impl Outside for Mutated<'_> {
         keys: &HashSet<LedgerKey>,
         now: Timestamp,
     ) -> Result<HashSet<LedgerKey>, TableError> {
-        self.seat.recorded(keys, now).await
+        let recorded = self.seat.recorded(keys, now).await?;
+        Ok(match self.mutant {
+            Mutant::NoLedgerRead => HashSet::new(),
+            Mutant::KeyWithoutInstance => {
+                let ledger = self.seat.world.ledger.borrow();
+                let is_known = |key: &&LedgerKey| ledger.knows_of_any(key);
+                keys.iter().filter(is_known).cloned().collect()
+            }
+            _ => recorded,
+        })
     }
 
     async fn record(&self, keys: &HashSet<LedgerKey>, now: Timestamp) -> Result<(), TableError> {
@@ -373,6 +426,11 @@ impl Outside for Mutated<'_> {
                 };
                 let fates = publication.fates().iter().map(for_good);
                 return Publication::new(fates.collect(), None);
+            }
+            Mutant::LedgerBeforePublish => {
+                let keys = events.iter().flat_map(Event::ledger_keys).collect();
+                self.seat.world.ledger.borrow_mut().record(keys);
+                return self.seat.publish(events, deadline).await;
             }
             _ => return self.seat.publish(events, deadline).await,
         }

@@ -23,10 +23,10 @@ use crate::mutant::{Mutant, Mutated};
 use crate::oracle::{self, Done};
 use crate::progress::{self, Progress};
 use crate::seat::Seat;
-use crate::world::World;
+use crate::world::{Publisher, World};
 
 /// After so long everything is visible, every lease is over, and every call that comes late has come.
-const CALM: Duration = Duration::from_mins(45);
+pub(crate) const CALM: Duration = Duration::from_mins(45);
 /// Far longer than a zombie stays.
 const FOREVER: Duration = Duration::from_hours(24);
 
@@ -40,7 +40,7 @@ pub(crate) fn play(history: &History, mutant: Option<Mutant>) -> Result<(), Stri
 }
 
 /// Runs in virtual time.
-fn alone(playing: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+pub(crate) fn alone(playing: impl Future<Output = Result<(), String>>) -> Result<(), String> {
     let runtime = Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -128,12 +128,13 @@ async fn live(world: &Rc<World>, steps: &[Step], mutant: Option<Mutant>) -> Vec<
 }
 
 /// Lets an invocation run beside everything else.
-fn invoke(world: &Rc<World>, plan: &Poll, mutant: Option<Mutant>) -> JoinHandle<Done> {
+pub(crate) fn invoke(world: &Rc<World>, plan: &Poll, mutant: Option<Mutant>) -> JoinHandle<Done> {
     let (world, plan) = (Rc::clone(world), plan.clone());
     spawn_local(async move { poll(world, plan, mutant).await })
 }
 
-async fn ended(poll: JoinHandle<Done>) -> Result<Done, String> {
+/// Waits for an invocation.
+pub(crate) async fn ended(poll: JoinHandle<Done>) -> Result<Done, String> {
     poll.await.map_err(|error| error.to_string())
 }
 
@@ -156,6 +157,13 @@ async fn poll(world: Rc<World>, plan: Poll, mutant: Option<Mutant>) -> Done {
             unless_stopped(&seat, end, run).await
         }
     };
+    seat.world.publishers.borrow_mut().push(Publisher {
+        number: seat.number,
+        began: started,
+        ended: seat.world.now(),
+        is_troubled: seat.is_troubled() || seat.is_excused(),
+        is_webhook: false,
+    });
     Done::new(&seat, started, summary)
 }
 

@@ -1,38 +1,26 @@
 //! Where one invocation sits: all its calls go through here, and meet the faults that are planned for them.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::future::pending;
 use std::rc::Rc;
 use std::time::Duration;
 
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
-use poller_fn::outside::Outside;
-use serde_json::value::RawValue;
-use shared::close::client::{Account, Answer};
+use shared::close::client::Answer;
 use shared::close::error::CloseError;
 use shared::close::page::{Page, Request};
 use shared::close::webhook::Subscription;
 use shared::event::Event;
-use shared::event::bus::publication::{Fate, Publication};
-use shared::event::entry::PutEventsEntry;
-use shared::event::ledger_key::LedgerKey;
-use shared::function::clock::Clock;
-use shared::instance::health::Health;
-use shared::instance::id::InstanceId;
+use shared::event::bus::publication::Fate;
 use shared::store::error::TableError;
-use shared::store::instances::lease::{Acquired, Lease, PollEnd};
-use shared::store::watermarks::{Commit, StoredResource};
 use tokio::task::spawn_local;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::sleep;
 
-use crate::bus::Bus;
+use crate::close::webhooks::parsed;
 use crate::history::{Fault, Poll, Polled, Trouble};
 use crate::lookups::Lookups;
 use crate::reading::Reading;
-use crate::remembered;
-use crate::store::Store;
-use crate::unsubscribed::Unsubscribed;
 use crate::world::World;
 
 /// The calls of a poll, of which no history needs nearly as many.
@@ -50,7 +38,7 @@ pub(crate) struct Seat {
     calls: Cell<usize>,
     has_crashed: Cell<bool>,
     is_excused: Cell<bool>,
-    lookups: RefCell<Lookups>,
+    pub(crate) lookups: RefCell<Lookups>,
     /// The refusals that have been, by their place in the plan.
     refusals: RefCell<HashSet<usize>>,
     pub(crate) reading: RefCell<Reading>,
@@ -207,7 +195,11 @@ impl Seat {
         });
     }
 
-    async fn ask<T: 'static>(
+    /// Asks Close.
+    ///
+    /// # Errors
+    /// Close's, or the fault, where there is no answer.
+    pub(crate) async fn ask<T: 'static>(
         &self,
         work: impl FnOnce(&World) -> Result<T, CloseError> + 'static,
     ) -> Result<Answer<T>, CloseError> {
@@ -239,8 +231,18 @@ impl Seat {
         result
     }
 
+    /// The subscription of this id at Close, if there is one.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) async fn webhook(&self, id: &str) -> Result<Option<Subscription>, CloseError> {
+        let id = id.to_owned();
+        let found = self.ask(move |world| Ok(world.webhooks.borrow().read(&id)));
+        Ok(found.await?.body.and_then(|one| parsed(&one)))
+    }
+
     /// Notes what a page shows.
-    fn note(&self, request: &Request, answer: &Result<Answer<Page>, CloseError>) {
+    pub(crate) fn note(&self, request: &Request, answer: &Result<Answer<Page>, CloseError>) {
         let mut lookups = self.lookups.borrow_mut();
         match (request, answer) {
             (Request::Search(search), Ok(answer)) => lookups.note(search, &answer.body),
@@ -257,7 +259,7 @@ impl Seat {
     }
 
     /// A call of an endpoint that never works.
-    async fn stumble(&self, trouble: Trouble) -> CloseError {
+    pub(crate) async fn stumble(&self, trouble: Trouble) -> CloseError {
         let fault = match trouble {
             Trouble::Fails => Fault::Fail,
             Trouble::Hangs => Fault::Hang,
@@ -270,190 +272,13 @@ impl Seat {
     }
 
     /// What becomes of events, unless the call fails as a whole.
-    fn fates(&self, events: &[Event]) -> Vec<Fate> {
+    pub(crate) fn fates(&self, events: &[Event]) -> Vec<Fate> {
         let (taken, refused) = self.planned_refusal();
         let fate = |place: usize| match taken >> (place % 8) & 1 {
             1 => Fate::Published,
             _ => refused,
         };
         (0..events.len()).map(fate).collect()
-    }
-}
-
-impl Outside for Seat {
-    async fn acquire(
-        &self,
-        lease: &Lease,
-        now: Timestamp,
-        expires: Timestamp,
-    ) -> Result<Acquired, TableError> {
-        let lease = lease.clone();
-        let acquired = self.call(move |world| {
-            let acquired = world.store.borrow_mut().acquire(&lease, now, expires);
-            (acquired, world.eras())
-        });
-        let (acquired, mut eras) = acquired.await.map_err(table_error)?;
-        self.resources.replace(eras.pop().unwrap_or_default());
-        self.era.set(eras.len());
-        Ok(acquired)
-    }
-
-    async fn suspend(&self, lease: &Lease, health: &Health) -> Result<(), TableError> {
-        let (lease, health) = (lease.clone(), health.clone());
-        let result = self.call(move |world| world.store.borrow_mut().suspend(&lease, &health));
-        result.await.map_err(table_error)?
-    }
-
-    async fn release(&self, lease: &Lease, end: &PollEnd<'_>) -> Result<(), TableError> {
-        let (lease, health) = (lease.clone(), end.health.clone());
-        let next_poll_at = end.next_poll_at;
-        let result = self
-            .call(move |world| {
-                let objection = Store::objection(next_poll_at, &health, world.now());
-                if let Some(what) = objection {
-                    world.violate(what);
-                }
-                world.store.borrow_mut().release(&lease, &health)
-            })
-            .await;
-        result.map_err(table_error)?
-    }
-
-    async fn load(&self, _: InstanceId) -> Result<HashMap<String, StoredResource>, TableError> {
-        let loaded = self.call(|world| world.store.borrow().load()).await;
-        loaded.map_err(table_error)
-    }
-
-    async fn commit(&self, lease: &Lease, commit: &Commit) -> Result<(), TableError> {
-        let (lease, commit) = (lease.clone(), commit.clone());
-        self.write(move |world| {
-            let objections = world.store.borrow().objections(&commit, world.now());
-            world.store.borrow_mut().commit(&lease, &commit)?;
-            let remembered = remembered::objection(world, &commit);
-            for what in objections.into_iter().chain(remembered) {
-                world.violate(what);
-            }
-            Ok(())
-        })
-        .await
-    }
-
-    async fn forget(
-        &self,
-        _: InstanceId,
-        resource: &str,
-        _: &StoredResource,
-    ) -> Result<(), TableError> {
-        let resource = resource.to_owned();
-        self.write(move |world| {
-            world.store.borrow_mut().forget(&resource);
-            Ok(())
-        })
-        .await
-    }
-
-    async fn read(&self, _: Account<'_>, request: &Request) -> Result<Answer<Page>, CloseError> {
-        let silence = self.world.is_silent.get().then_some(Trouble::Hangs);
-        let trouble = silence.or_else(|| self.world.close.borrow().trouble(request));
-        if let Some(trouble) = trouble {
-            return Err(self.stumble(trouble).await);
-        }
-        self.lookups.borrow_mut().go_on();
-        let asked = request.clone();
-        let answer = self
-            .ask(move |world| world.close.borrow_mut().read(&asked, world.now()))
-            .await
-            .map_err(|error| without_cursor(error, request));
-        self.note(request, &answer);
-        answer
-    }
-
-    async fn object(
-        &self,
-        _: Account<'_>,
-        path: &str,
-    ) -> Result<Answer<Option<Box<RawValue>>>, CloseError> {
-        let lookup = self.lookups.borrow_mut().begin(path);
-        let path = path.to_owned();
-        let answer = self
-            .ask(move |world| world.close.borrow().object(&path, world.now()))
-            .await?;
-        let mut lookups = self.lookups.borrow_mut();
-        lookups.end(&lookup, answer.pause.is_some());
-        Ok(answer)
-    }
-
-    async fn probe(&self, _: Account<'_>) -> Result<(), CloseError> {
-        self.ask(|_| Ok(())).await.map(drop)
-    }
-
-    async fn subscription(
-        &self,
-        _: Account<'_>,
-        _: &str,
-    ) -> Result<Option<Subscription>, CloseError> {
-        Ok(None)
-    }
-
-    fn public_url(&self) -> Option<&str> {
-        None
-    }
-
-    fn subscriptions<'a>(
-        &'a self,
-        _: &'a Lease,
-        _: &'a Clock,
-    ) -> impl shared::subscription::outside::Outside + 'a {
-        Unsubscribed
-    }
-
-    async fn recorded(
-        &self,
-        keys: &HashSet<LedgerKey>,
-        _: Timestamp,
-    ) -> Result<HashSet<LedgerKey>, TableError> {
-        let keys = keys.clone();
-        let recorded = self.call(move |world| world.ledger.borrow().known(&keys));
-        recorded.await.map_err(table_error)
-    }
-
-    async fn record(&self, keys: &HashSet<LedgerKey>, _: Timestamp) -> Result<(), TableError> {
-        let keys = keys.clone();
-        let recorded = self.call(move |world| world.ledger.borrow_mut().record(keys));
-        recorded.await.map_err(table_error)
-    }
-
-    async fn publish(&self, events: &[Event], deadline: Instant) -> Publication {
-        if events.is_empty() {
-            return Publication::default();
-        }
-        self.lookups.borrow_mut().go_on();
-        let fates = self.fates(events);
-        let (poll, taken, put_fates) = (self.number, events.to_vec(), fates.clone());
-        let put = self.call(move |world| {
-            if let Some(what) = Bus::objection(&taken) {
-                world.violate(what);
-            }
-            let now = world.now();
-            world.bus.borrow_mut().put(poll, &taken, &put_fates, now);
-        });
-        match timeout_at(deadline, put).await {
-            Ok(Ok(())) => publication(fates),
-            failed => {
-                if !matches!(failed, Ok(Err(Fault::Fail))) {
-                    self.excuse();
-                }
-                publication(vec![Fate::Unpublished; events.len()])
-            }
-        }
-    }
-
-    async fn notify(&self, entries: &[PutEventsEntry], _: Instant) -> bool {
-        let said = entries.to_vec();
-        let said = self
-            .call(move |world| world.bus.borrow_mut().say(&said, world.now()))
-            .await;
-        said.is_ok()
     }
 }
 
@@ -476,20 +301,7 @@ fn close_error(fault: Fault) -> CloseError {
     }
 }
 
-/// Only a request with a cursor can have one that expired.
-fn without_cursor(error: CloseError, request: &Request) -> CloseError {
-    match error {
-        CloseError::ExpiredCursor if !request.has_cursor() => {
-            CloseError::Unavailable("it has no cursor".to_owned())
-        }
-        other => other,
-    }
-}
-
-fn table_error(fault: Fault) -> TableError {
+/// What a table answers to a fault.
+pub(crate) fn table_error(fault: Fault) -> TableError {
     TableError::Unavailable(format!("{fault:?}"))
-}
-
-fn publication(fates: Vec<Fate>) -> Publication {
-    Publication::new(fates, Some("a fault".to_owned()))
 }

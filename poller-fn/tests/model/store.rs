@@ -7,6 +7,7 @@ use shared::instance::Instance;
 use shared::instance::backfill::{Backfill, BackfillStatus};
 use shared::instance::configuration::Configuration;
 use shared::instance::health::Health;
+use shared::instance::stream::Stream;
 use shared::store::error::TableError;
 use shared::store::instances::lease::{Acquired, Lease};
 use shared::store::watermarks::{Commit, StoredPosition, StoredResource};
@@ -18,6 +19,8 @@ const MAX_SEEN: usize = 200_000;
 const SEEN_BYTES: usize = 24;
 /// So soon an instance is polled again, whose interval is shorter, and whose poll may have a wrong clock.
 const SOON: SignedDuration = SignedDuration::from_mins(15 + 3);
+/// So soon webhooks are reconciled again.
+const SOON_RECONCILED: SignedDuration = SignedDuration::from_mins(30 + 3);
 /// Bytes of an item. Source: docs.aws.amazon.com/amazondynamodb, "Item size".
 const MAX_ITEM: usize = 400 * 1024;
 
@@ -70,10 +73,31 @@ impl Store {
         self.lease = None;
     }
 
-    pub(crate) fn release(&mut self, lease: &Lease, health: &Health) -> Result<(), TableError> {
+    pub(crate) fn release(
+        &mut self,
+        lease: &Lease,
+        health: &Health,
+        stream: Option<Stream>,
+    ) -> Result<(), TableError> {
         self.check(lease)?;
         self.lease = None;
         self.instance.health = health.clone();
+        if let Some(stream) = stream {
+            *self.instance.stream = stream;
+        }
+        Ok(())
+    }
+
+    /// Stores the repair of a subscription.
+    pub(crate) fn replace(&mut self, lease: &Lease, new: &Instance) -> Result<(), TableError> {
+        self.check(lease)?;
+        if self.instance.version != new.version {
+            return Err(TableError::Conflict);
+        }
+        self.instance = Instance {
+            version: new.version + 1,
+            ..new.clone()
+        };
         Ok(())
     }
 
@@ -155,8 +179,18 @@ impl Store {
     }
 
     /// What of a release breaks a rule: what nobody refuses is tried again soon.
-    pub(crate) fn objection(next: Timestamp, health: &Health, now: Timestamp) -> Option<String> {
-        let is_late = health.refusals == 0 && now + SOON < next;
+    pub(crate) fn objection(
+        &self,
+        next: Timestamp,
+        health: &Health,
+        now: Timestamp,
+    ) -> Option<String> {
+        let soon = if self.instance.subscription_id.is_some() {
+            SOON_RECONCILED
+        } else {
+            SOON
+        };
+        let is_late = health.refusals == 0 && now + soon < next;
         is_late.then(|| format!("the next poll is at {next}, and it is {now}"))
     }
 

@@ -134,7 +134,7 @@ fn configures(scale: Scale) -> impl Strategy<Value = Configure> {
     })
 }
 
-fn quirks(scale: Scale) -> impl Strategy<Value = Quirks> {
+pub(crate) fn quirks(scale: Scale) -> impl Strategy<Value = Quirks> {
     let endpoint = prop_oneof![
         Just(Of::Contacts),
         Just(Of::Opportunities),
@@ -221,7 +221,7 @@ fn pauses() -> impl Strategy<Value = Duration> {
 }
 
 /// Boxed: as one value all of it would fill the stack.
-fn changes(scale: Scale) -> BoxedStrategy<Act> {
+pub(crate) fn changes(scale: Scale) -> BoxedStrategy<Act> {
     let changes = prop_oneof![
         20 => makes(scale).prop_map(Act::Make),
         30 => edits(scale).prop_map(Act::Edit),
@@ -341,7 +341,7 @@ fn lags() -> impl Strategy<Value = Duration> {
     millis.prop_map(Duration::from_millis)
 }
 
-fn polls(scale: Scale) -> BoxedStrategy<Poll> {
+pub(crate) fn polls(scale: Scale) -> BoxedStrategy<Poll> {
     let budget = prop_oneof![4 => Just(300), 1 => 11..60_u64].prop_map(Duration::from_secs);
     let skew = prop_oneof![3 => Just(0), 1 => -120..121_i16];
     let pace = prop_oneof![

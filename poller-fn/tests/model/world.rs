@@ -1,12 +1,15 @@
 //! All that a poll touches, as models of it, in virtual time.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
+use shared::event::ledger_key::LedgerKey;
 use tokio::time::Instant;
 
 use crate::bus::Bus;
 use crate::close::state::Close;
+use crate::close::webhooks::Webhooks;
 use crate::history::{Act, Configure, Polled, Setup, epoch};
 use crate::instance;
 use crate::ledger::Ledger;
@@ -20,6 +23,10 @@ pub(crate) struct World {
     pub(crate) store: RefCell<Store>,
     pub(crate) bus: RefCell<Bus>,
     pub(crate) ledger: RefCell<Ledger>,
+    pub(crate) webhooks: RefCell<Webhooks>,
+    /// Who has published, by number, and the entries whose webhook was taken, with the time.
+    pub(crate) publishers: RefCell<Vec<Publisher>>,
+    pub(crate) arrived: RefCell<HashMap<LedgerKey, Timestamp>>,
     /// What is dated before is nobody's.
     start: Cell<Timestamp>,
     /// The resources of the instance, as its owner configured them one time after the other.
@@ -28,6 +35,17 @@ pub(crate) struct World {
     violations: RefCell<Vec<String>>,
     /// Close answers nothing at all.
     pub(crate) is_silent: Cell<bool>,
+}
+
+/// A poll, or an attempt of a webhook.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Publisher {
+    pub(crate) number: usize,
+    pub(crate) began: Timestamp,
+    pub(crate) ended: Timestamp,
+    /// Something went wrong with it.
+    pub(crate) is_troubled: bool,
+    pub(crate) is_webhook: bool,
 }
 
 impl World {
@@ -40,6 +58,9 @@ impl World {
             eras: RefCell::new(vec![setup.resources.clone()]),
             bus: RefCell::default(),
             ledger: RefCell::default(),
+            webhooks: RefCell::default(),
+            publishers: RefCell::default(),
+            arrived: RefCell::default(),
             start: Cell::new(epoch()),
             polls: Cell::new(0),
             violations: RefCell::default(),
@@ -71,7 +92,7 @@ impl World {
         self.eras.borrow().clone()
     }
 
-    /// A number for another poll.
+    /// A number for another poll, or attempt of a webhook.
     pub(crate) fn next_poll(&self) -> usize {
         self.polls.replace(self.polls.get() + 1)
     }

@@ -16,16 +16,13 @@ pub trait Outlet {
     fn recorded(
         &self,
         keys: &HashSet<LedgerKey>,
-    ) -> impl Future<Output = Result<HashSet<LedgerKey>, TableError>> + Send;
+    ) -> impl Future<Output = Result<HashSet<LedgerKey>, TableError>>;
 
     /// Publishes events in their order.
-    fn publish(&self, events: &[Event]) -> impl Future<Output = Publication> + Send;
+    fn publish(&self, events: &[Event]) -> impl Future<Output = Publication>;
 
     /// Records keys.
-    fn record(
-        &self,
-        keys: &HashSet<LedgerKey>,
-    ) -> impl Future<Output = Result<(), TableError>> + Send;
+    fn record(&self, keys: &HashSet<LedgerKey>) -> impl Future<Output = Result<(), TableError>>;
 }
 
 /// The result of a delivery.

@@ -11,3 +11,4 @@ pub(crate) mod render;
 pub(crate) mod requests;
 mod search;
 pub(crate) mod state;
+pub(crate) mod webhooks;

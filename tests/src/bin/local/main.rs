@@ -81,7 +81,8 @@ async fn main() -> Result<ExitCode> {
     };
     let trouble = async {
         if let (true, Some(simulated), Some(receiver)) = (options.trouble, &simulated, &receiver) {
-            return trouble::make(&stack, simulated, receiver).await;
+            return trouble::make(&stack, &simulated.close, &simulated.organization, receiver)
+                .await;
         }
         std::future::pending().await
     };

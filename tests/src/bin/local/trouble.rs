@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use anyhow::Result;
 use local_stack::aws::sqs::queue::message::Message;
+use local_stack::close::CloseSimulator;
 use local_stack::close::faults::fault::CloseFault;
 use local_stack::close::faults::request_match::RequestMatch;
+use local_stack::close::organization::Organization;
 use local_stack::close::settings::ThrottleBody;
 use local_stack::stack::LocalStack;
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::Simulated;
 use crate::receiver::Receiver;
 
 /// How long all is well, before and between.
@@ -21,14 +22,10 @@ const QUIET: Duration = Duration::from_secs(30);
 /// Makes the trouble of some five minutes, and then no more.
 pub(crate) async fn make(
     stack: &LocalStack,
-    simulated: &Simulated,
+    close: &CloseSimulator,
+    organization: &Organization,
     receiver: &Receiver,
 ) -> Result<Infallible> {
-    let Simulated {
-        close,
-        organization,
-        ..
-    } = simulated;
     sleep(QUIET).await;
     // Close pauses the subscription, drops what happens meanwhile, and lets nobody resume it for a while.
     for subscription in organization.webhooks() {
