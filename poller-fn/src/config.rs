@@ -21,7 +21,7 @@ pub struct Config {
     pub watermarks_table: String,
     /// `LEDGER_TABLE`: the table's name.
     pub ledger_table: String,
-    /// `PUBLIC_URL`: what webhook URLs begin with; by default each subscription's is the one that is stored.
+    /// `PUBLIC_URL`: what webhook URLs begin with. Without it, poller-fn uses the URL that is stored with each instance.
     pub public_url: Option<String>,
     /// `EVENT_MAX_BYTES`: what an entry may hold, default 983040.
     pub event_max_bytes: usize,

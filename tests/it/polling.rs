@@ -599,7 +599,7 @@ async fn a_record_of_the_future_is_published_once_and_moves_nothing() {
 }
 
 /// What time does to the lease of a poll that died.
-async fn expire_lease(world: &World, id: u64) {
+pub(crate) async fn expire_lease(world: &World, id: u64) {
     let client = world.stack.store().client();
     let update = client
         .update_item()

@@ -1,5 +1,7 @@
 //! Webhooks reconciled with Close's event log: one stream, each change once.
 
+mod backfilled;
+mod kills;
 mod ledger;
 mod missed;
 mod previous;

@@ -29,6 +29,8 @@ pub struct Judged {
     pub seen_id: Option<EventId>,
     /// The event that it needs.
     pub event: Needed,
+    /// Whether a reconciliation has read it, and Close should have delivered it.
+    pub is_expected: bool,
 }
 
 /// The event that a record needs.
@@ -71,6 +73,9 @@ impl<O: Outside> Worker<'_, O> {
                 let Some((seen_id, event)) = self.judge_for(target, &record) else {
                     continue;
                 };
+                let mut event_of_webhook = event.iter().filter(|_| target.is_reconciliation());
+                let is_expected = event_of_webhook.any(|event| self.is_expected(&event.change));
+                self.summary.expected += usize::from(is_expected);
                 let event = event.map_or(Needed::None, |event| match places.entry(event.id) {
                     Entry::Occupied(place) => Needed::Twin(*place.get()),
                     Entry::Vacant(place) => {
@@ -83,6 +88,7 @@ impl<O: Outside> Worker<'_, O> {
                     date: record.updated,
                     seen_id,
                     event,
+                    is_expected,
                 });
             }
         }
@@ -117,9 +123,8 @@ impl<O: Outside> Worker<'_, O> {
         match verdict {
             Verdict::Publish if is_wanted => {
                 self.note_new(record, &event);
-                let event = if target.is_reconciliation() {
-                    self.summary.reconciled += 1;
-                    self.summary.expected += usize::from(self.is_expected(&event.change));
+                self.summary.reconciled += usize::from(target.is_reconciliation());
+                let event = if target.is_of_webhooks() {
                     event.reconciled()
                 } else {
                     event

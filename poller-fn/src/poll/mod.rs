@@ -167,9 +167,7 @@ impl<O: Outside> Poll<'_, O> {
         self.has_polled = due.polling.is_some();
         self.has_reconciled = due.reconciliation.is_some();
         let stored = session.outside.load(instance.id).await?;
-        if let Some(polling) = due.polling {
-            plan::tidy(session, polling, &stored).await?;
-        }
+        plan::tidy(session, settings, &stored).await?;
         let mut watched = Watched::default();
         if self.has_reconciled {
             watched = subscription::watch(session, account, settings, &mut self.stream).await;

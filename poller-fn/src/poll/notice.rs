@@ -16,7 +16,7 @@ use crate::poll::target::Target;
 
 /// How long a notice may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// The sources of notices that the first versions published under the poller's.
+/// Gaps and suspensions have both sources: earlier versions published them as `closeio.poller`.
 const BOTH: [&str; 2] = [NOTICES, SOURCE];
 
 /// Publishes a notice for each watermark that Close's event log no longer reaches back to, and moves the watermark to where
@@ -116,10 +116,11 @@ async fn publish(
     sources: &[&'static str],
     detail: &serde_json::Value,
 ) -> bool {
-    tracing::warn!(detail_type, %detail, "said on the bus");
     let now = session.clock.now();
     let entry = |source: &&'static str| PutEventsEntry::new(source, detail_type, now, detail);
     let entries: Vec<_> = sources.iter().map(entry).collect();
     let deadline = Instant::now() + TIMEOUT;
-    session.outside.notify(&entries, deadline).await
+    let is_published = session.outside.notify(&entries, deadline).await;
+    tracing::warn!(detail_type, %detail, is_published, "a notice");
+    is_published
 }

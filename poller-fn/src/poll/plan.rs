@@ -29,14 +29,16 @@ pub struct Due<'a> {
 }
 
 impl<'a> Due<'a> {
-    /// Selects the parts that are due. A change of the instance makes both due, and a pending backfill makes the resources due. If
+    /// Selects the parts that are due. A change of the instance makes both due, and a pending backfill the resources, or the reconciliation alone where there are none. If
     /// neither part is due, somebody asked for a poll early, which then does both.
     pub fn of(instance: &Instance, settings: &'a Settings, now: Timestamp) -> Self {
         let is_changed = settings.polling.is_some() && instance.last_poll.is_none();
         let is_due = |time: Option<Timestamp>| is_changed || time.is_none_or(|time| time <= now);
         let stream = &instance.stream;
         let is_polled = is_due(stream.next_polling_at) || pending(instance).is_some();
-        let is_reconciled = is_due(stream.next_reconciliation_at);
+        let is_alone = settings.polling.is_none();
+        let is_reconciled =
+            is_due(stream.next_reconciliation_at) || (is_alone && pending(instance).is_some());
         let all = Self {
             polling: settings.polling.as_ref(),
             reconciliation: settings.reconciliation.as_deref(),
@@ -80,11 +82,15 @@ impl<'a> Due<'a> {
                 resources.map(|resource| Target::new(resource, all, take(&resource.name), start)),
             );
         }
-        let backfill = pending(instance).filter(|_| self.polling.is_some());
-        targets.extend(backfill.and_then(|backfill| {
-            let resource = find(all, backfill)?;
+        targets.extend(pending(instance).and_then(|backfill| {
+            let resource = find(settings.backfilled(), backfill)?;
             let stored = take(&backfill.watermark_name());
-            Some(Target::backfill(resource, all, stored, backfill.clone()))
+            let target = Target::backfill(resource, all, stored, backfill.clone());
+            let of_webhooks = self.reconciliation.filter(|_| polling.is_none());
+            Some(match of_webhooks.filter(|_| target.is_logged()) {
+                Some(reconciliation) => target.of_webhooks(reconciliation),
+                None => target,
+            })
         }));
         for target in &mut targets {
             target.watermark.hold_back(held_back);
@@ -100,7 +106,7 @@ impl<'a> Due<'a> {
 /// When the end of a backfill cannot be stored, or the lease is lost.
 pub async fn tidy(
     session: &Session<'_, impl Outside>,
-    polling: &Polling,
+    settings: &Settings,
     stored: &Stored,
 ) -> Result<(), PollError> {
     let (id, wanted) = (session.instance.id, pending(&session.instance));
@@ -111,7 +117,7 @@ pub async fn tidy(
             tracing::warn!(instance.id = %id, %error, "what is left of a backfill was not removed");
         }
     }
-    match wanted.filter(|backfill| find(&polling.resources, backfill).is_none()) {
+    match wanted.filter(|backfill| find(settings.backfilled(), backfill).is_none()) {
         Some(backfill) => fail(session, backfill, stored).await,
         None => Ok(()),
     }

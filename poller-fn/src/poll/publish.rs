@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
 use shared::close::object_type;
 use shared::event::Event;
-use shared::event::bus::publication::{Fate, Publication};
+use shared::event::bus::publication::Fate;
 use tokio::time::Instant;
 
 use crate::error::PollError;
@@ -53,6 +53,9 @@ impl<O: Outside> Worker<'_, O> {
             }
             if let Needed::Sent(fate) = record.event {
                 target.count(fate);
+                // Without the ledger, nobody knows what was delivered.
+                let is_missed = record.is_expected && self.stream.ledger_unread_since.is_none();
+                self.summary.missed += usize::from(is_missed && fate == Fate::Published);
                 if target.is_polled() && fate == Fate::Published {
                     self.found.published(&target.name);
                 }
@@ -81,23 +84,10 @@ impl<O: Outside> Worker<'_, O> {
             record.event = Needed::Sent(*fate);
         }
         self.record(&events, &publication, end + RECORDING).await;
-        self.count_missed(&events, &publication);
         self.summary.count(publication.counts());
         publication
             .error()
             .map_or(Ok(()), |error| Err(error.into()))
-    }
-
-    /// Counts the missed deliveries: published events of a reconciliation that Close said to deliver. Without the ledger, nobody knows
-    /// what was delivered.
-    fn count_missed(&mut self, events: &[Event], publication: &Publication) {
-        let published = publication.published(events);
-        let missed = published
-            .filter(|event| event.is_reconciled() && self.is_expected(&event.change))
-            .count();
-        if self.stream.ledger_unread_since.is_none() {
-            self.summary.missed += missed;
-        }
     }
 
     /// Adds the object as it is now where Close hides it from the API key in the entry. Where the object cannot be looked up in

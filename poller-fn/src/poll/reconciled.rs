@@ -127,6 +127,7 @@ mod tests {
             settle: Duration::from_mins(10),
             events: events.to_vec(),
             log: Resource::event_log("log"),
+            backfilled: Vec::new(),
         };
         let reconciled = Reconciled::new(&reconciliation, from, all, at(90));
         let change = log_entry::to_change(entry, Arc::from(entry.to_owned()), at(200));

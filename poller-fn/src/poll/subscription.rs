@@ -1,23 +1,27 @@
 //! The webhook subscription of an instance, watched and repaired before each reconciliation.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use shared::close::client::Account;
 use shared::close::webhook::{SubscribedEvent, Subscription, SubscriptionStatus};
+use shared::instance::id::InstanceId;
 use shared::instance::settings::Settings;
 use shared::instance::stream::{
     DeliveryStatus, SeenSubscription, Stream, SubscriptionEvent, SubscriptionNotice,
 };
+use shared::instance::{Instance, Phase};
+use shared::subscription::outside::Outside as _;
 use shared::subscription::settle::settle;
-use shared::subscription::state::{SubscriptionAtClose, SubscriptionState, refused};
+use shared::subscription::state::{SubscriptionState, refused};
 use tokio::time::timeout;
 
 use crate::outside::Outside;
 use crate::poll::session::Session;
 use crate::poll::summary::SubscriptionResult;
 
-/// How long the status may take, and how long the repair: the reconciliation goes on without.
+/// Timeouts of a request for the status, and of a repair. After a timeout the reconciliation goes on.
 const WATCHING: Duration = Duration::from_secs(10);
 const REPAIRING: Duration = Duration::from_secs(30);
 /// Notices that wait for the bus at most. The oldest are dropped.
@@ -32,7 +36,7 @@ enum Fault {
     Missing,
     /// The subscription posts elsewhere, or covers events that are not wanted.
     Different,
-    /// Wanted events are not covered, of which Close was not seen to refuse them.
+    /// The subscription lacks wanted events that Close has not refused.
     Lacking,
 }
 
@@ -45,14 +49,31 @@ pub struct Watched {
     pub result: Option<SubscriptionResult>,
 }
 
-/// Close did not say how a subscription is.
-struct Unanswered;
+/// A subscription as Close shows it.
+struct Found {
+    fault: Option<Fault>,
+    pause_reason: Option<String>,
+    /// The wanted events that it does not cover.
+    refused: Vec<String>,
+}
 
 /// A subscription to watch.
 struct Subject<'a, O> {
     session: &'a Session<'a, O>,
     account: Account<'a>,
     wanted: &'a [SubscribedEvent],
+    /// The wanted events that Close has refused before.
+    refused: &'a [String],
+}
+
+/// What came of the attempt to repair a subscription.
+enum Repair {
+    /// Close and the table have answered: this is how the subscription is now.
+    Answered(Found),
+    /// Something did not answer, or the URL is not known.
+    Failed,
+    /// The owner has changed the instance meanwhile: the next poll, which is due at once, looks again.
+    Overtaken,
 }
 
 /// Notes in `stream` how the subscription is at Close and what there is to say of that, and makes the subscription what it should
@@ -67,33 +88,45 @@ pub async fn watch<O: Outside>(
     let Some(wanted) = settings.subscription.as_deref() else {
         return Watched::default();
     };
+    let known = before.as_ref().map(|before| before.refused.clone());
+    let known = known.unwrap_or_default();
     let subject = Subject {
         session,
         account,
         wanted,
+        refused: &known,
     };
-    let Ok(found) = subject.find().await else {
-        tracing::warn!(instance.id = %session.instance.id, "Close does not say how the subscription is");
-        stream.subscription = Some(subject.unknown(before));
+    let Some(found) = subject.find(&session.instance).await else {
+        stream.subscription = Some(unknown(before, session.clock.now()));
+        let is_down = stream.is_down();
         return Watched {
-            was_down: stream.is_down(),
-            result: stream.is_down().then_some(SubscriptionResult::Down),
+            was_down: is_down,
+            result: is_down.then_some(SubscriptionResult::Down),
         };
     };
-    let url = subject.url(found.as_ref());
-    let fault = subject.fault(found.as_ref(), url.as_deref(), before.as_ref());
-    let found = found.map(|found| SubscriptionAtClose::found("", found, wanted));
-    let repaired = match fault {
-        Some(fault) => subject.repair(fault, url.as_deref()).await,
-        None => None,
+    let fault = found.fault;
+    let (after, refused) = match fault {
+        None => (None, found.refused.clone()),
+        Some(fault) => match subject.repair(fault).await {
+            // What is lacking now Close has refused.
+            Repair::Answered(after) if after.fault == Some(Fault::Lacking) => (None, after.refused),
+            Repair::Answered(after) => (after.fault, after.refused),
+            Repair::Failed => (Some(fault), known),
+            Repair::Overtaken => {
+                stream.subscription = before;
+                return Watched::default();
+            }
+        },
     };
-    let was_down = matches!(fault, Some(Fault::Paused | Fault::Missing));
-    let is_repaired =
-        fault.is_some_and(|fault| is_repaired(fault, found.as_ref(), repaired.as_ref()));
-    let status = if was_down && !is_repaired {
-        DeliveryStatus::Down
-    } else {
+    let is_repaired = match fault {
+        None => false,
+        Some(Fault::Lacking) => after.is_none() && refused != found.refused,
+        Some(_) => after.is_none(),
+    };
+    let status = if after.is_none_or(Fault::lets_deliver) {
         DeliveryStatus::Active
+    } else {
+        DeliveryStatus::Down
     };
     let now = session.clock.now();
     let seen = SeenSubscription {
@@ -106,15 +139,8 @@ pub async fn watch<O: Outside>(
             DeliveryStatus::Active => Some(now),
             _ => before.as_ref().and_then(|before| before.last_active),
         },
-        pause_reason: found.as_ref().and_then(|found| found.pause_reason.clone()),
-        // What is lacking is refused once Close was asked for it, and answered.
-        refused: match (repaired, found, fault) {
-            (Some(answered), _, _) | (None, Some(answered), None) => answered.refused,
-            _ => before
-                .as_ref()
-                .map(|before| before.refused.clone())
-                .unwrap_or_default(),
-        },
+        pause_reason: found.pause_reason,
+        refused,
     };
     note(&mut stream.notices, before.as_ref(), fault, &seen, now);
     stream.subscription = Some(seen);
@@ -123,104 +149,139 @@ pub async fn watch<O: Outside>(
     } else {
         stream.is_down().then_some(SubscriptionResult::Down)
     };
-    Watched { was_down, result }
+    Watched {
+        was_down: !fault.is_none_or(Fault::lets_deliver),
+        result,
+    }
+}
+
+impl Fault {
+    /// Whether Close delivers all the same.
+    fn lets_deliver(self) -> bool {
+        matches!(self, Self::Different | Self::Lacking)
+    }
 }
 
 impl<O: Outside> Subject<'_, O> {
-    /// The subscription at Close, if Close has it.
-    async fn find(&self) -> Result<Option<Subscription>, Unanswered> {
-        let Some(id) = self.session.instance.subscription_id.as_deref() else {
-            return Ok(None);
+    /// How the subscription of the instance is at Close, if Close says so.
+    async fn find(&self, instance: &Instance) -> Option<Found> {
+        let Some(id) = instance.subscription_id.as_deref() else {
+            return Some(self.judge(instance, None));
         };
         let found = self.session.outside.subscription(self.account, id);
-        match timeout(WATCHING, found).await {
-            Ok(Ok(found)) => Ok(found),
-            Ok(Err(_)) | Err(_) => Err(Unanswered),
+        let found = timeout(WATCHING, found).await;
+        let error = match found {
+            Ok(Ok(found)) => return Some(self.judge(instance, found)),
+            Ok(Err(error)) => error.to_string(),
+            Err(elapsed) => elapsed.to_string(),
+        };
+        tracing::warn!(instance.id = %instance.id, error, "Close does not say how the subscription is");
+        None
+    }
+
+    fn judge(&self, instance: &Instance, found: Option<Subscription>) -> Found {
+        let Some(found) = found else {
+            return Found {
+                fault: Some(Fault::Missing),
+                pause_reason: None,
+                refused: Vec::new(),
+            };
+        };
+        let refused = refused(self.wanted, &found.events);
+        let is_elsewhere = self
+            .url(instance)
+            .is_some_and(|url| found.posts_elsewhere(&url));
+        let fault = if found.status != SubscriptionStatus::Active.as_str() {
+            Some(Fault::Paused)
+        } else if is_elsewhere || found.covers_more(self.wanted) {
+            Some(Fault::Different)
+        } else if refused.iter().any(|name| !self.refused.contains(name)) {
+            Some(Fault::Lacking)
+        } else {
+            None
+        };
+        Found {
+            fault,
+            pause_reason: found.pause_reason,
+            refused,
         }
     }
 
-    /// Where the subscription must post: by the stack's own setting, else as it is stored, else as Close has it.
-    fn url(&self, found: Option<&Subscription>) -> Option<String> {
-        let instance = &self.session.instance;
+    /// Where the subscription must post: by the stack's own setting, else as it is stored. An earlier version has stored nothing.
+    fn url(&self, instance: &Instance) -> Option<String> {
         let public_url = self.session.outside.public_url();
         public_url
             .map(|public_url| instance.id.webhook_url(public_url))
             .or_else(|| instance.webhook_url.clone())
-            .or_else(|| found.map(|found| found.url.clone()))
-            .filter(|url| !url.is_empty())
     }
 
-    fn fault(
-        &self,
-        found: Option<&Subscription>,
-        url: Option<&str>,
-        before: Option<&SeenSubscription>,
-    ) -> Option<Fault> {
-        let Some(found) = found else {
-            return Some(Fault::Missing);
-        };
-        if found.status != SubscriptionStatus::Active.as_str() {
-            return Some(Fault::Paused);
-        }
-        if url.is_some_and(|url| found.posts_elsewhere(url)) || found.covers_more(self.wanted) {
-            return Some(Fault::Different);
-        }
-        let known = before.map_or(&[][..], |before| &before.refused);
-        let mut lacking = refused(self.wanted, &found.events).into_iter();
-        let is_lacking = lacking.any(|name| !known.contains(&name));
-        is_lacking.then_some(Fault::Lacking)
-    }
-
-    /// A subscription of which Close says nothing is as down as it was.
-    fn unknown(&self, before: Option<SeenSubscription>) -> SeenSubscription {
-        let (status, now) = (DeliveryStatus::Unknown, self.session.clock.now());
-        match before {
-            Some(before) if before.status != DeliveryStatus::Active => before,
-            Some(before) => SeenSubscription {
-                status,
-                since: now,
-                ..before
-            },
-            None => SeenSubscription::new(status, now),
-        }
-    }
-
-    /// Brings the subscription to what is stored. Returns how it is then, if that is known.
-    async fn repair(&self, fault: Fault, url: Option<&str>) -> Option<SubscriptionAtClose> {
-        let id = self.session.instance.id;
-        tracing::warn!(instance.id = %id, ?fault, "the subscription is not what it should be");
-        let url = url?;
+    /// Brings the subscription to what is stored, and looks again: Close may answer 200 and leave a subscription as it is.
+    async fn repair(&self, fault: Fault) -> Repair {
         let session = self.session;
+        let id = session.instance.id;
+        tracing::warn!(instance.id = %id, ?fault, "the subscription is not what it should be");
+        let Some(url) = self.url_to_repair().await else {
+            tracing::warn!(instance.id = %id, "the webhook URL is not known, so that the subscription is not repaired: set PublicUrl");
+            return Repair::Failed;
+        };
         let held = session.outside.subscriptions(&session.lease, session.clock);
-        match timeout(REPAIRING, Box::pin(settle(&held, id, url))).await {
-            Ok(Ok(settled)) => match settled.subscription {
-                Some(SubscriptionState::AtClose(found)) => Some(found),
-                _ => None,
-            },
-            Ok(Err(error)) => {
-                error.log(id);
-                None
-            }
-            Err(_elapsed) => {
-                tracing::error!(instance.id = %id, "the repair of the subscription takes too long");
-                None
-            }
+        match held.get(id).await {
+            Ok(Some(stored)) if stored.version == session.instance.version => {}
+            Ok(_) => return Repair::Overtaken,
+            Err(error) => return failed(id, &error),
         }
+        match timeout(REPAIRING, Box::pin(settle(&held, id, &url))).await {
+            Ok(Ok(settled)) => {
+                if let Some(SubscriptionState::AtClose(found)) = settled.subscription
+                    && found.is_locked
+                {
+                    tracing::warn!(instance.id = %id, "Close lets only an admin or the user who made this subscription change it, and the API key is another user's");
+                }
+            }
+            Ok(Err(error)) => return failed(id, &error),
+            Err(elapsed) => return failed(id, &elapsed),
+        }
+        let stored = match held.get(id).await {
+            Ok(Some(stored)) if !stored.disabled && stored.phase == Phase::Ready => stored,
+            Ok(_) => return Repair::Overtaken,
+            Err(error) => return failed(id, &error),
+        };
+        match self.find(&stored).await {
+            Some(found) => Repair::Answered(found),
+            None => Repair::Failed,
+        }
+    }
+
+    /// Where the repaired subscription must post: where nothing else is known, as Close has it.
+    async fn url_to_repair(&self) -> Option<String> {
+        let instance = &self.session.instance;
+        if let Some(url) = self.url(instance) {
+            return Some(url);
+        }
+        let id = instance.subscription_id.as_deref()?;
+        let found = self.session.outside.subscription(self.account, id);
+        let found = timeout(WATCHING, found).await.ok()?.ok()??;
+        Some(found.url).filter(|url| !url.is_empty())
     }
 }
 
-/// Whether the subscription is now what it should be.
-fn is_repaired(
-    fault: Fault,
-    found: Option<&SubscriptionAtClose>,
-    repaired: Option<&SubscriptionAtClose>,
-) -> bool {
-    repaired.is_some_and(|repaired| match fault {
-        Fault::Paused | Fault::Missing => repaired.status == SubscriptionStatus::Active.as_str(),
-        Fault::Different => !repaired.is_locked,
-        // Close may refuse these events for good.
-        Fault::Lacking => found.is_some_and(|found| found.refused != repaired.refused),
-    })
+fn failed(id: InstanceId, error: &dyn Display) -> Repair {
+    tracing::error!(instance.id = %id, %error, "the subscription at Close may differ from the instance's");
+    Repair::Failed
+}
+
+/// A subscription of which Close says nothing is as down as it was.
+fn unknown(before: Option<SeenSubscription>, now: Timestamp) -> SeenSubscription {
+    let status = DeliveryStatus::Unknown;
+    match before {
+        Some(before) if before.status != DeliveryStatus::Active => before,
+        Some(before) => SeenSubscription {
+            status,
+            since: now,
+            ..before
+        },
+        None => SeenSubscription::new(status, now),
+    }
 }
 
 /// Notes what there is to say of a subscription that is as `seen` now.

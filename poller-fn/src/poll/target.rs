@@ -38,7 +38,7 @@ pub struct Target<'a> {
     pub began_at: Timestamp,
     /// The backfill, if it is one's.
     pub backfill: Option<Backfill>,
-    /// Which entries of the event log are reconciled, if it is the reconciliation's.
+    /// Which entries of the event log webhooks report, if it is about these.
     reconciled: Option<Reconciled<'a>>,
     /// All resources of the instance, to know whose an entry of the event log is.
     all: &'a [Resource],
@@ -111,7 +111,23 @@ impl<'a> Target<'a> {
 
     /// Whether it is the reconciliation of webhooks.
     pub fn is_reconciliation(&self) -> bool {
+        self.backfill.is_none() && self.is_of_webhooks()
+    }
+
+    /// Whether its events look like deliveries: of the reconciliation, or of its backfill.
+    pub fn is_of_webhooks(&self) -> bool {
         self.reconciled.is_some()
+    }
+
+    /// The same backfill, of the entries alone that the subscription covers.
+    #[must_use]
+    pub fn of_webhooks(self, reconciliation: &'a Reconciliation) -> Self {
+        let from = ReconciledFrom::default();
+        let reconciled = Reconciled::new(reconciliation, &from, &[], Timestamp::MIN);
+        Self {
+            reconciled: Some(reconciled),
+            ..self
+        }
     }
 
     /// What logs call it.
@@ -245,6 +261,7 @@ mod tests {
             settle: Duration::from_mins(10),
             events: Vec::new(),
             log: Resource::event_log("log"),
+            backfilled: Vec::new(),
         };
         let stored = |watermark: i64| StoredResource {
             position: Some(StoredPosition {

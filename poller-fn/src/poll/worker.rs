@@ -36,6 +36,8 @@ impl<O> Worker<'_, O> {
     /// Whether Close should have delivered a change, by what it said of the subscription.
     pub fn is_expected(&self, change: &Change) -> bool {
         let name = format!("{}.{}", change.object_type, change.action);
-        self.stream.was_delivering(&name, change.date)
+        let enabled = self.session.instance.reconciled_from.enabled;
+        let is_after = enabled.is_none_or(|enabled| enabled <= change.date);
+        is_after && self.stream.was_delivering(&name, change.date)
     }
 }

@@ -7,6 +7,7 @@ use shared::instance::Instance;
 use shared::instance::backfill::{Backfill, BackfillStatus};
 use shared::instance::configuration::Configuration;
 use shared::instance::health::Health;
+use shared::instance::settings::Settings;
 use shared::instance::stream::Stream;
 use shared::store::error::TableError;
 use shared::store::instances::lease::{Acquired, Lease};
@@ -19,8 +20,8 @@ const MAX_SEEN: usize = 200_000;
 const SEEN_BYTES: usize = 24;
 /// So soon an instance is polled again, whose interval is shorter, and whose poll may have a wrong clock.
 const SOON: SignedDuration = SignedDuration::from_mins(15 + 3);
-/// So soon webhooks are reconciled again.
-const SOON_RECONCILED: SignedDuration = SignedDuration::from_mins(30 + 3);
+/// By so much its clock may be wrong.
+const LEEWAY: SignedDuration = SignedDuration::from_mins(3);
 /// Bytes of an item. Source: docs.aws.amazon.com/amazondynamodb, "Item size".
 const MAX_ITEM: usize = 400 * 1024;
 
@@ -163,13 +164,18 @@ impl Store {
 
     /// Asks for a backfill, unless one is under way.
     pub(crate) fn ask(&mut self, resource: &str, from: Timestamp, to: Timestamp, now: Timestamp) {
-        let last = self.instance.backfill.as_ref();
-        if last.is_some_and(|last| last.status == BackfillStatus::Pending) {
+        if self.has_pending_backfill() {
             return;
         }
         self.old_backfills.extend(self.instance.backfill.take());
         let id = self.old_backfills.len().to_string();
         self.instance.backfill = Some(Backfill::new(&id, resource, from, to, now));
+    }
+
+    /// Whether one is under way.
+    pub(crate) fn has_pending_backfill(&self) -> bool {
+        let last = self.instance.backfill.as_ref();
+        last.is_some_and(|last| last.status == BackfillStatus::Pending)
     }
 
     /// All that were asked for.
@@ -185,11 +191,10 @@ impl Store {
         health: &Health,
         now: Timestamp,
     ) -> Option<String> {
-        let soon = if self.instance.subscription_id.is_some() {
-            SOON_RECONCILED
-        } else {
-            SOON
-        };
+        let settings = Settings::stored(&self.instance.configuration).ok();
+        let interval = settings.and_then(|settings| Some(settings.reconciliation?.interval));
+        let interval = SignedDuration::try_from(interval.unwrap_or_default());
+        let soon = SOON.max(interval.unwrap_or_default() + LEEWAY);
         let is_late = health.refusals == 0 && now + soon < next;
         is_late.then(|| format!("the next poll is at {next}, and it is {now}"))
     }

@@ -55,7 +55,7 @@ pub struct Instance {
     /// The webhook subscription at Close that was made for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscription_id: Option<String>,
-    /// Where its subscription posts. Nothing is stored of one that an earlier version has subscribed.
+    /// The URL that its subscription posts to. Absent where an earlier version made the subscription.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook_url: Option<String>,
     /// Subscriptions that were made for it and are to be removed at Close.

@@ -127,6 +127,9 @@ pub struct ReconciledFrom {
     /// The starts of events that were added later, by names such as `lead.updated`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub added: BTreeMap<String, Timestamp>,
+    /// When the instance was last enabled: Close has dropped the deliveries before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<Timestamp>,
 }
 
 impl Stream {
@@ -182,7 +185,7 @@ impl ReconciledFrom {
     pub fn now(now: Timestamp) -> Self {
         Self {
             start: Some(now),
-            added: BTreeMap::new(),
+            ..Self::default()
         }
     }
 

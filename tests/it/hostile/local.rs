@@ -35,11 +35,11 @@ async fn cargo_local_prints_what_is_posted_to_it_and_goes_on() {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(local.stdout.take().unwrap()).lines();
-    let line = line_with(&mut lines, ", unsigned").await;
+    let line = line_with(&mut lines, "  unsigned  ").await;
     let url = line
         .split_whitespace()
         .find(|word| word.starts_with("http://"));
-    let url = url.unwrap().trim_end_matches(',').to_owned();
+    let url = url.unwrap().trim_end_matches(':').to_owned();
     line_with(&mut lines, "Ready").await;
 
     let http = reqwest::Client::builder()

@@ -113,10 +113,10 @@ async fn everything_that_is_wrong_is_named_at_once() {
     let refused = format!("{start}it is [now]{}", &end[24..]);
     insta::assert_snapshot!(refused, @r"
     400
-    resource: is required: what the instance polls, one of leads, calls
+    resource: is required: one of leads, calls
     from: is required: the earliest date to publish
     400
-    resource: expected what the instance polls, one of leads, calls
+    resource: expected one of leads, calls
     from: expected a time since 1970, such as 2026-06-19T12:00:00Z
     to: expected no time in the future; it is [now]
     until: expected no member but resource, from and to
@@ -148,7 +148,7 @@ async fn an_instance_that_does_not_poll_says_what_to_do() {
     let refused = refused.join("\n").replace(&owner.id.to_string(), "[id]");
     insta::assert_snapshot!(refused, @r"
     409 instance [id] does not poll: it is disabled; enable it first, with PUT at its /enabled
-    409 instance [id] does not poll: set event.notification.enabled to true, event.vendor.type to polling, and event.poller.configuration first
+    409 instance [id] does not poll: set event.webhook.subscribe to true first; or event.notification.enabled to true, event.vendor.type to polling, and event.poller.configuration
     ");
 
     owner

@@ -43,7 +43,7 @@ async fn an_instance_with_lines_polls_what_they_say() {
     let refused = owner.call("POST", "/backfill", &backfill).await;
     insta::assert_snapshot!(refusal(&refused), @r"
     400
-    resource: expected what the instance polls, one of contacts, accounts
+    resource: expected one of contacts, accounts
     ");
     world.finish().await;
 }

@@ -3,9 +3,11 @@
 use local_stack::close::data::change::Change;
 use serde_json::{Value, json};
 
-use super::{pause, published, reconciled};
+use super::{pause, published, reconcile_from, reconciled};
 use crate::owner::deliver_signed;
-use crate::world::{PATIENCE, World, ago};
+use crate::world::{API_KEY, PATIENCE, World, ago};
+
+const USER_KEY: &str = "api_of_a_user";
 
 #[tokio::test]
 async fn what_close_dropped_is_published_once_as_the_delivery_would_have_been() {
@@ -141,11 +143,46 @@ async fn what_happened_while_disabled_is_published_unless_its_owner_leaves_it_ou
         let path = format!("/enabled{query}");
         let answer = owner.call("PUT", &path, &json!({})).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
-        world.poll(owner.id).await;
+        assert_eq!(world.poll(owner.id).await["missed"], 0);
         assert_eq!(published(&world).len() - before, usize::from(is_published));
     }
     let answer = owner.call("PUT", "/enabled?from=then", &json!({})).await;
     assert_eq!(answer.status, 400);
     assert_eq!(answer.body["errors"][0]["field"], "from");
     world.finish().await;
+}
+
+#[tokio::test]
+async fn seventy_two_hours_of_retries_are_no_second_event() {
+    let hour = 3_600;
+    for key in [API_KEY, USER_KEY] {
+        let world = World::start().await;
+        world.organization.add_user_key(USER_KEY);
+        world.keep_secret(USER_KEY);
+        let more = json!({"username": key, "event.objects": "lead"});
+        let owner = reconciled(&world, more).await;
+        reconcile_from(&world, owner.id, ago(80 * hour)).await;
+        pause(&owner).await;
+        let change = Change::at(ago(72 * hour));
+        let lead = world
+            .organization
+            .create_lead(json!({"name": "Acme"}), change)
+            .unwrap();
+        world.poll(owner.id).await;
+        assert_eq!(published(&world), [(lead.clone(), true)]);
+
+        // Close hides what is older than an hour from keys of users, and delivers it whole.
+        let mut entry = world.details()[0]["raw"]["event"].clone();
+        assert_eq!(entry["data"].is_null(), key == USER_KEY);
+        entry["data"] = world.organization.lead(&lead).unwrap();
+        let body = json!({"event": entry}).to_string();
+        let signature_key = owner.key().await.unwrap();
+        world.keep_secret(&signature_key);
+        for _ in 0..3 {
+            let status = deliver_signed(&world, &owner.url, &signature_key, body.clone()).await;
+            assert_eq!(status, 200);
+        }
+        assert_eq!(published(&world).len(), 1);
+        world.finish().await;
+    }
 }

@@ -202,6 +202,7 @@ async fn who_disables_or_deletes_beside_a_repair_wins() {
             creation.release();
         };
         tokio::join!(poll, change);
+        assert_eq!(names(&world.notices()), [""; 0]);
         let left = world.organization.webhooks();
         if is_deleted {
             assert_eq!(left, [] as [Value; 0]);

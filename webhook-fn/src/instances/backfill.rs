@@ -19,12 +19,12 @@ use crate::http::error::HandlerError;
 use crate::http::reply::Reply;
 
 const ENABLE: &str = "it is disabled; enable it first, with PUT at its /enabled";
-const CONFIGURE: &str = "set event.notification.enabled to true, event.vendor.type to polling, and event.poller.configuration first";
+const CONFIGURE: &str = "set event.webhook.subscribe to true first; or event.notification.enabled to true, event.vendor.type to polling, and event.poller.configuration";
 
 /// Has a span of the past published. The poller does it, from a poll on that is due at once.
 ///
 /// # Errors
-/// 400 with all that is missing or wrong; 401, 404; 409 where the instance does not poll, is suspended, or has another backfill
+/// 400 with all that is missing or wrong; 401, 404; 409 where there is nothing to backfill, where the instance is suspended, or has another backfill
 /// under way; 413, 503.
 pub async fn backfill(
     app: &App,
@@ -74,7 +74,7 @@ fn check(
     let settings =
         Settings::stored(&instance.configuration).map_err(HandlerError::Configuration)?;
     let members = parse_object(body)?;
-    let request = backfill_request::parse(&members, polled(instance, &settings)?, now)
+    let request = backfill_request::parse(&members, backfilled(instance, &settings)?, now)
         .map_err(HandlerError::Invalid)?;
     match last {
         Some(last) if last.status == BackfillStatus::Pending => {
@@ -84,22 +84,25 @@ fn check(
     }
 }
 
-/// What an instance polls at present.
-fn polled<'a>(instance: &Instance, settings: &'a Settings) -> Result<&'a [Resource], HandlerError> {
+/// What of an instance can be backfilled at present.
+fn backfilled<'a>(
+    instance: &Instance,
+    settings: &'a Settings,
+) -> Result<&'a [Resource], HandlerError> {
     let id = instance.id;
-    match &settings.polling {
+    match settings.backfilled() {
         _ if instance.phase == Phase::Provisioning => Err(HandlerError::NotSetUp(id)),
         _ if instance.disabled => Err(HandlerError::NotPolled { id, remedy: ENABLE }),
-        None => Err(HandlerError::NotPolled {
+        [] => Err(HandlerError::NotPolled {
             id,
             remedy: CONFIGURE,
         }),
-        Some(_) if instance.health.is_suspended() => Err(HandlerError::Suspended {
+        _ if instance.health.is_suspended() => Err(HandlerError::Suspended {
             id,
             refusals: instance.health.refusals,
             reason: instance.health.reason.clone().unwrap_or_default(),
         }),
-        Some(poller) => Ok(&poller.resources),
+        resources => Ok(resources),
     }
 }
 

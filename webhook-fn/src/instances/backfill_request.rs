@@ -15,7 +15,7 @@ const TO: &str = "to";
 /// A request for a backfill, read and checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackfillRequest {
-    /// Which of the instance's polled resources.
+    /// Which resource.
     pub resource: String,
     /// The earliest date, inclusive.
     pub from: Timestamp,
@@ -23,7 +23,7 @@ pub struct BackfillRequest {
     pub to: Timestamp,
 }
 
-/// Reads and checks a request to an instance that polls `resources`.
+/// Reads and checks a request to an instance whose `resources` can be backfilled.
 ///
 /// # Errors
 /// Everything that is missing or wrong.
@@ -78,9 +78,9 @@ fn parse_resource<'a>(
             .collect();
         let names = names.join(", ");
         let message = if is_absent(members, RESOURCE) {
-            format!("is required: what the instance polls, one of {names}")
+            format!("is required: one of {names}")
         } else {
-            format!("expected what the instance polls, one of {names}")
+            format!("expected one of {names}")
         };
         errors.push(FieldError::new(RESOURCE, message));
     }
@@ -190,17 +190,17 @@ mod tests {
     fn everything_that_is_missing_or_wrong_is_named() {
         let message = |body: Value| parsed(body).unwrap_err();
         insta::assert_snapshot!(message(json!({})), @r"
-        resource: is required: what the instance polls, one of leads, calls
+        resource: is required: one of leads, calls
         from: is required: the earliest date to publish
         ");
         insta::assert_snapshot!(message(json!({"resource": "contacts", "from": "yesterday", "to": 5, "until": null})), @r"
-        resource: expected what the instance polls, one of leads, calls
+        resource: expected one of leads, calls
         from: expected a time since 1970, such as 2026-06-19T12:00:00Z
         to: expected a time since 1970, such as 2026-06-19T12:00:00Z
         until: expected no member but resource, from and to
         ");
         insta::assert_snapshot!(message(json!({"resource": 7, "from": "1969-12-31T23:59:59Z", "to": "2026-06-19T12:00:00.2Z"})), @r"
-        resource: expected what the instance polls, one of leads, calls
+        resource: expected one of leads, calls
         from: expected a time since 1970, such as 2026-06-19T12:00:00Z
         to: expected no time in the future; it is 2026-06-19T12:00:00.123Z
         ");

@@ -108,8 +108,12 @@ async fn store_enabled(
             disabled: change == Change::Disable,
             ..old.renewed()
         };
-        if change == (Change::Enable { is_from_now: true }) {
-            new.reconciled_from = ReconciledFrom::now(call.clock.now());
+        if let Change::Enable { is_from_now } = change {
+            let now = call.clock.now();
+            if is_from_now {
+                new.reconciled_from = ReconciledFrom::now(now);
+            }
+            new.reconciled_from.enabled = Some(now);
         }
         let stored = match store(reach, &new, &settings, None).await {
             Err(error) if !error.is_conflict() && view::has_subscription(&new, &settings) => {

@@ -68,7 +68,7 @@ pub fn to_json(instance: &Instance, settings: &Settings, public_url: &str) -> Va
 fn obstacle(instance: &Instance, settings: &Settings) -> Option<&'static str> {
     if instance.disabled {
         Some("the instance is disabled")
-    } else if settings.polling.is_none() {
+    } else if settings.backfilled().is_empty() {
         Some("the instance does not poll")
     } else if instance.health.is_suspended() {
         Some("the instance is suspended")

@@ -76,7 +76,7 @@ async fn tell(story: &Story, mutant: Option<Mutant>) -> Result<(), String> {
     }
     // What polls made happen.
     queue.deliver_new(&world);
-    for _ in 0..3 {
+    for _ in 0..2 {
         sleep(CALM).await;
         quiet(&world, mutant).await?;
     }

@@ -74,6 +74,15 @@ impl Settings {
         self.polling.is_some() || self.reconciliation.is_some()
     }
 
+    /// What can be backfilled: what is polled, or else what there is beside the webhooks that are reconciled.
+    pub fn backfilled(&self) -> &[Resource] {
+        match (&self.polling, &self.reconciliation) {
+            (Some(polling), _) => &polling.resources,
+            (None, Some(reconciliation)) => &reconciliation.backfilled,
+            (None, None) => &[],
+        }
+    }
+
     /// Whether both channels may report a change, so that poller-fn keeps the ledger as well.
     pub fn keeps_ledger(&self) -> bool {
         self.signature_key.is_some() || self.reconciliation.is_some()

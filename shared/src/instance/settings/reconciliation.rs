@@ -8,10 +8,16 @@ use crate::instance::configuration::Configuration;
 use crate::instance::policy::{Origin, Policy};
 use crate::instance::settings::field;
 use crate::polling::field_error::FieldError;
+use crate::polling::poller_configuration;
 use crate::polling::resource::Resource;
 
 /// The key of the watermark. A resource's name has no `#`, and what is left of a backfill begins with one.
 const WATERMARK: &str = "webhooks#log";
+
+/// What can be backfilled, where the instance polls no resources.
+const LOG: &str = "events";
+const OBJECTS: &str = r#"{"leads": {"url": "/hubs/crm/leads"}, "contacts": {"url": "/hubs/crm/contacts"},
+    "opportunities": {"url": "/hubs/crm/opportunities"}, "tasks": {"url": "/hubs/crm/tasks"}}"#;
 
 /// Minutes between reconciliations. Close hides an entry's data from the keys of non-admins after an hour, so an interval and
 /// what settles are shorter together.
@@ -40,6 +46,8 @@ pub struct Reconciliation {
     pub events: Vec<SubscribedEvent>,
     /// The event log, read whole.
     pub log: Resource,
+    /// What can be backfilled, where the instance polls no resources: the event log, and objects as they are.
+    pub backfilled: Vec<Resource>,
 }
 
 impl Reconciliation {
@@ -53,6 +61,12 @@ impl Reconciliation {
     pub fn reconciled(&self) -> impl Iterator<Item = &SubscribedEvent> {
         self.events.iter().filter(|event| is_evaluable(event))
     }
+}
+
+fn backfilled() -> Vec<Resource> {
+    let objects = poller_configuration::parse(OBJECTS).unwrap_or_default();
+    let log = Resource::event_log(LOG);
+    std::iter::once(log).chain(objects).collect()
 }
 
 fn is_evaluable(event: &SubscribedEvent) -> bool {
@@ -103,6 +117,7 @@ impl ReconciliationReader<'_> {
             settle: Duration::from_secs(seconds),
             events: events.to_vec(),
             log: Resource::event_log(WATERMARK),
+            backfilled: backfilled(),
         };
         is_wanted.then(|| Box::new(reconciliation()))
     }
@@ -152,6 +167,12 @@ mod tests {
         assert_eq!(reconciliation.interval, Duration::from_mins(30));
         assert_eq!(reconciliation.settle, Duration::from_mins(10));
         assert!(!reconciliation.events.is_empty());
+        let names = reconciliation.backfilled.iter();
+        let names: Vec<_> = names.map(|resource| resource.name.as_str()).collect();
+        assert_eq!(
+            names,
+            ["events", "leads", "contacts", "opportunities", "tasks"]
+        );
         assert!(
             read(&[subscribed, (field::RECONCILE, "false")])
                 .unwrap()
