@@ -62,14 +62,12 @@ struct Subject<'a, O> {
     session: &'a Session<'a, O>,
     account: Account<'a>,
     wanted: &'a [SubscribedEvent],
-    /// The wanted events that Close has refused before.
-    refused: &'a [String],
 }
 
 /// What came of the attempt to repair a subscription.
 enum Repair {
-    /// Close and the table have answered: this is how the subscription is now.
-    Answered(Found),
+    /// Close and the table have answered: what is wrong now, and the wanted events that Close has refused.
+    Answered(Option<Fault>, Vec<String>),
     /// Something did not answer, or the URL is not known.
     Failed,
     /// The owner has changed the instance meanwhile: the next poll, which is due at once, looks again.
@@ -94,9 +92,8 @@ pub async fn watch<O: Outside>(
         session,
         account,
         wanted,
-        refused: &known,
     };
-    let Some(found) = subject.find(&session.instance).await else {
+    let Some(found) = subject.find(&session.instance, &known).await else {
         stream.subscription = Some(unknown(before, session.clock.now()));
         let is_down = stream.is_down();
         return Watched {
@@ -108,9 +105,7 @@ pub async fn watch<O: Outside>(
     let (after, refused) = match fault {
         None => (None, found.refused.clone()),
         Some(fault) => match subject.repair(fault).await {
-            // What is lacking now Close has refused.
-            Repair::Answered(after) if after.fault == Some(Fault::Lacking) => (None, after.refused),
-            Repair::Answered(after) => (after.fault, after.refused),
+            Repair::Answered(after, refused) => (after, refused),
             Repair::Failed => (Some(fault), known),
             Repair::Overtaken => {
                 stream.subscription = before;
@@ -164,14 +159,14 @@ impl Fault {
 
 impl<O: Outside> Subject<'_, O> {
     /// How the subscription of the instance is at Close, if Close says so.
-    async fn find(&self, instance: &Instance) -> Option<Found> {
+    async fn find(&self, instance: &Instance, known: &[String]) -> Option<Found> {
         let Some(id) = instance.subscription_id.as_deref() else {
-            return Some(self.judge(instance, None));
+            return Some(self.judge(instance, None, known));
         };
         let found = self.session.outside.subscription(self.account, id);
         let found = timeout(WATCHING, found).await;
         let error = match found {
-            Ok(Ok(found)) => return Some(self.judge(instance, found)),
+            Ok(Ok(found)) => return Some(self.judge(instance, found, known)),
             Ok(Err(error)) => error.to_string(),
             Err(elapsed) => elapsed.to_string(),
         };
@@ -179,7 +174,8 @@ impl<O: Outside> Subject<'_, O> {
         None
     }
 
-    fn judge(&self, instance: &Instance, found: Option<Subscription>) -> Found {
+    /// What is wrong with a subscription. Close has refused the `known` events before.
+    fn judge(&self, instance: &Instance, found: Option<Subscription>, known: &[String]) -> Found {
         let Some(found) = found else {
             return Found {
                 fault: Some(Fault::Missing),
@@ -195,7 +191,7 @@ impl<O: Outside> Subject<'_, O> {
             Some(Fault::Paused)
         } else if is_elsewhere || found.covers_more(self.wanted) {
             Some(Fault::Different)
-        } else if refused.iter().any(|name| !self.refused.contains(name)) {
+        } else if refused.iter().any(|name| !known.contains(name)) {
             Some(Fault::Lacking)
         } else {
             None
@@ -230,24 +226,27 @@ impl<O: Outside> Subject<'_, O> {
             Ok(_) => return Repair::Overtaken,
             Err(error) => return failed(id, &error),
         }
-        match timeout(REPAIRING, Box::pin(settle(&held, id, &url))).await {
-            Ok(Ok(settled)) => {
-                if let Some(SubscriptionState::AtClose(found)) = settled.subscription
-                    && found.is_locked
-                {
-                    tracing::warn!(instance.id = %id, "Close lets only an admin or the user who made this subscription change it, and the API key is another user's");
-                }
-            }
+        let settled = match timeout(REPAIRING, Box::pin(settle(&held, id, &url))).await {
+            Ok(Ok(settled)) => settled,
             Ok(Err(error)) => return failed(id, &error),
             Err(elapsed) => return failed(id, &elapsed),
-        }
+        };
+        let refused = match settled.subscription {
+            Some(SubscriptionState::AtClose(answered)) => {
+                if answered.is_locked {
+                    tracing::warn!(instance.id = %id, "Close lets only an admin or the user who made this subscription change it, and the API key is another user's");
+                }
+                answered.refused
+            }
+            _ => Vec::new(),
+        };
         let stored = match held.get(id).await {
             Ok(Some(stored)) if !stored.disabled && stored.phase == Phase::Ready => stored,
             Ok(_) => return Repair::Overtaken,
             Err(error) => return failed(id, &error),
         };
-        match self.find(&stored).await {
-            Some(found) => Repair::Answered(found),
+        match self.find(&stored, &refused).await {
+            Some(found) => Repair::Answered(found.fault, refused),
             None => Repair::Failed,
         }
     }
