@@ -144,7 +144,6 @@ async fn poll(world: Rc<World>, plan: Poll, mutant: Option<Mutant>) -> Done {
     let allowed = if plan.is_zombie { FOREVER } else { plan.budget };
     let end = Instant::now() + allowed;
     let deadline = clock.started() + plan.budget;
-    let has_backfill = world.store.borrow().has_pending_backfill();
     let seat = Seat::new(world, plan, clock.started());
     let summary = match mutant {
         None => unless_stopped(&seat, end, run(&seat, &clock, deadline)).await,
@@ -158,11 +157,12 @@ async fn poll(world: Rc<World>, plan: Poll, mutant: Option<Mutant>) -> Done {
             unless_stopped(&seat, end, run).await
         }
     };
+    // It publishes again what is on the bus.
+    let has_backfill = !seat.world.store.borrow().backfills().is_empty();
     seat.world.publishers.borrow_mut().push(Publisher {
         number: seat.number,
         began: started,
         ended: seat.world.now(),
-        // A backfill publishes again what is on the bus.
         is_troubled: seat.is_troubled() || seat.is_excused() || has_backfill,
         is_webhook: false,
     });
