@@ -27,7 +27,7 @@ CHECKS = [
     "ignored_auth",
 ]
 CASES = 2_000  # In all, at least.
-CASES_PER_OPERATION = 70  # That are random; those that are counted out, and sequences of requests, come in addition.
+CASES_PER_OPERATION = 100  # That are random; those that are counted out, and sequences of requests, come in addition.
 SEED = 20931
 READY_SECONDS = 600  # The functions may have to be built first.
 RUN_SECONDS = 1_500
