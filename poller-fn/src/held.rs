@@ -1,11 +1,7 @@
 //! An instance's subscription, as a poll that holds the lease repairs it.
 
 use jiff::Timestamp;
-use shared::close::client::Account;
-use shared::close::error::CloseError;
-use shared::close::webhook::{
-    CreatedSubscription, ListedEvent, ListedSubscription, SubscribedEvent, Subscription, Wanted,
-};
+use shared::close::client::CloseClient;
 use shared::function::clock::Clock;
 use shared::instance::Instance;
 use shared::instance::id::InstanceId;
@@ -27,38 +23,10 @@ pub struct Held<'a> {
 }
 
 impl Outside for Held<'_> {
-    async fn webhooks(&self, account: Account<'_>) -> Result<Vec<ListedSubscription>, CloseError> {
-        self.app.close.webhooks(account).await
-    }
+    type Close = CloseClient;
 
-    async fn webhook(
-        &self,
-        account: Account<'_>,
-        id: &str,
-    ) -> Result<Option<Subscription>, CloseError> {
-        self.app.close.webhook(account, id).await
-    }
-
-    async fn create_webhook(
-        &self,
-        account: Account<'_>,
-        url: &str,
-        events: &[SubscribedEvent],
-    ) -> Result<CreatedSubscription, CloseError> {
-        self.app.close.create_webhook(account, url, events).await
-    }
-
-    async fn set_webhook(
-        &self,
-        account: Account<'_>,
-        id: &str,
-        wanted: &Wanted<'_>,
-    ) -> Result<Option<Vec<ListedEvent>>, CloseError> {
-        self.app.close.set_webhook(account, id, wanted).await
-    }
-
-    async fn delete_webhook(&self, account: Account<'_>, id: &str) -> Result<(), CloseError> {
-        self.app.close.delete_webhook(account, id).await
+    fn close(&self) -> &Self::Close {
+        &self.app.close
     }
 
     async fn get(&self, id: InstanceId) -> Result<Option<Instance>, TableError> {

@@ -10,7 +10,6 @@ use serde_json::value::RawValue;
 use shared::close::client::{Account, Answer};
 use shared::close::error::CloseError;
 use shared::close::page::{Page, Request};
-use shared::close::webhook::Subscription;
 use shared::event::Event;
 use shared::event::bus::publication::Publication;
 use shared::event::entry::PutEventsEntry;
@@ -89,17 +88,10 @@ pub trait Outside {
     /// Asks Close whether the API key is good.
     fn probe(&self, account: Account<'_>) -> impl Future<Output = Result<(), CloseError>>;
 
-    /// The webhook subscription of this id at Close, if there is one.
-    fn subscription(
-        &self,
-        account: Account<'_>,
-        id: &str,
-    ) -> impl Future<Output = Result<Option<Subscription>, CloseError>>;
-
-    /// What webhook URLs begin with, where the stack's settings say so.
+    /// The start of all webhook URLs, if the stack has the setting `PUBLIC_URL`.
     fn public_url(&self) -> Option<&str>;
 
-    /// What the repair of a subscription touches, for the holder of a lease.
+    /// Gives the holder of a lease access to the subscription, at Close and in the table.
     fn subscriptions<'a>(
         &'a self,
         lease: &'a Lease,
@@ -180,14 +172,6 @@ impl Outside for App {
 
     async fn probe(&self, account: Account<'_>) -> Result<(), CloseError> {
         self.close.probe(account).await
-    }
-
-    async fn subscription(
-        &self,
-        account: Account<'_>,
-        id: &str,
-    ) -> Result<Option<Subscription>, CloseError> {
-        self.close.webhook(account, id).await
     }
 
     fn public_url(&self) -> Option<&str> {

@@ -9,6 +9,8 @@ mod repaired;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
+use local_stack::close::faults::fault::CloseFault;
+use local_stack::close::faults::request_match::RequestMatch;
 use serde_json::{Value, json};
 
 use crate::owner::{Owner, set_attribute};
@@ -39,6 +41,14 @@ pub(crate) async fn pause(owner: &Owner<'_>) {
     organization
         .pause_webhook(&subscription, "backlog_limit")
         .unwrap();
+}
+
+/// Has Close refuse every change of the subscription of an instance. Returns its path at Close.
+pub(crate) async fn refuse_changes(owner: &Owner<'_>) -> String {
+    let path = format!("/webhook/{}/", owner.subscription_id().await.unwrap());
+    let changes = RequestMatch::to(&path).method("PUT").times(100);
+    owner.world.close.fail(changes, CloseFault::status(403));
+    path
 }
 
 /// The members `objectId` and `reconciled` of each event on the bus.

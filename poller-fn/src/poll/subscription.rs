@@ -12,7 +12,7 @@ use shared::instance::stream::{
     DeliveryStatus, SeenSubscription, Stream, SubscriptionEvent, SubscriptionNotice,
 };
 use shared::instance::{Instance, Phase};
-use shared::subscription::outside::Outside as _;
+use shared::subscription::outside::Webhooks as _;
 use shared::subscription::settle::settle;
 use shared::subscription::state::{SubscriptionState, refused};
 use tokio::time::timeout;
@@ -27,7 +27,7 @@ const REPAIRING: Duration = Duration::from_secs(30);
 /// Notices that wait for the bus at most. The oldest are dropped.
 const MAX_NOTICES: usize = 20;
 
-/// What is wrong with a subscription.
+/// A fault of a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     /// Close delivers nothing, and drops what waits.
@@ -40,31 +40,35 @@ enum Fault {
     Lacking,
 }
 
-/// What a reconciliation found of its subscription before it began.
+/// The state of the subscription when the reconciliation begins.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Watched {
     /// Whether the subscription delivered nothing until now, so that the log alone has the last entries.
     pub was_down: bool,
-    /// What became of it, where it was not what it should be.
+    /// The result of the repair, if the subscription had a fault.
     pub result: Option<SubscriptionResult>,
 }
 
 /// A subscription as Close shows it.
 struct Found {
     fault: Option<Fault>,
+    /// The URL that it must post to, if that is known.
+    url: Option<String>,
     pause_reason: Option<String>,
     /// The wanted events that it does not cover.
     refused: Vec<String>,
 }
 
 /// A subscription to watch.
-struct Subject<'a, O> {
+struct Subject<'a, O, H> {
     session: &'a Session<'a, O>,
+    /// The access of whoever holds the lease.
+    held: &'a H,
     account: Account<'a>,
     wanted: &'a [SubscribedEvent],
 }
 
-/// What came of the attempt to repair a subscription.
+/// The result of an attempt to repair a subscription.
 enum Repair {
     /// Close and the table have answered: what is wrong now, and the wanted events that Close has refused.
     Answered(Option<Fault>, Vec<String>),
@@ -88,8 +92,10 @@ pub async fn watch<O: Outside>(
     };
     let known = before.as_ref().map(|before| before.refused.clone());
     let known = known.unwrap_or_default();
+    let held = session.outside.subscriptions(&session.lease, session.clock);
     let subject = Subject {
         session,
+        held: &held,
         account,
         wanted,
     };
@@ -104,7 +110,7 @@ pub async fn watch<O: Outside>(
     let fault = found.fault;
     let (after, refused) = match fault {
         None => (None, found.refused.clone()),
-        Some(fault) => match subject.repair(fault).await {
+        Some(fault) => match subject.repair(fault, found.url.as_deref()).await {
             Repair::Answered(after, refused) => (after, refused),
             Repair::Failed => (Some(fault), known),
             Repair::Overtaken => {
@@ -157,13 +163,13 @@ impl Fault {
     }
 }
 
-impl<O: Outside> Subject<'_, O> {
+impl<O: Outside, H: shared::subscription::outside::Outside> Subject<'_, O, H> {
     /// How the subscription of the instance is at Close, if Close says so.
     async fn find(&self, instance: &Instance, known: &[String]) -> Option<Found> {
         let Some(id) = instance.subscription_id.as_deref() else {
             return Some(self.judge(instance, None, known));
         };
-        let found = self.session.outside.subscription(self.account, id);
+        let found = self.held.close().webhook(self.account, id);
         let found = timeout(WATCHING, found).await;
         let error = match found {
             Ok(Ok(found)) => return Some(self.judge(instance, found, known)),
@@ -174,19 +180,19 @@ impl<O: Outside> Subject<'_, O> {
         None
     }
 
-    /// What is wrong with a subscription. Close has refused the `known` events before.
+    /// Finds the fault of a subscription. The `known` events, which Close has refused before, may be lacking.
     fn judge(&self, instance: &Instance, found: Option<Subscription>, known: &[String]) -> Found {
+        let url = self.url(instance);
         let Some(found) = found else {
             return Found {
                 fault: Some(Fault::Missing),
+                url,
                 pause_reason: None,
                 refused: Vec::new(),
             };
         };
         let refused = refused(self.wanted, &found.events);
-        let is_elsewhere = self
-            .url(instance)
-            .is_some_and(|url| found.posts_elsewhere(&url));
+        let is_elsewhere = url.as_ref().is_some_and(|url| found.posts_elsewhere(url));
         let fault = if found.status != SubscriptionStatus::Active.as_str() {
             Some(Fault::Paused)
         } else if is_elsewhere || found.covers_more(self.wanted) {
@@ -196,8 +202,11 @@ impl<O: Outside> Subject<'_, O> {
         } else {
             None
         };
+        let shown = Some(found.url).filter(|url| !url.is_empty());
         Found {
             fault,
+            // Of a subscription that an earlier version has made, Close alone knows the URL.
+            url: url.or(shown),
             pause_reason: found.pause_reason,
             refused,
         }
@@ -212,21 +221,21 @@ impl<O: Outside> Subject<'_, O> {
     }
 
     /// Brings the subscription to what is stored, and looks again: Close may answer 200 and leave a subscription as it is.
-    async fn repair(&self, fault: Fault) -> Repair {
+    async fn repair(&self, fault: Fault, url: Option<&str>) -> Repair {
         let session = self.session;
         let id = session.instance.id;
         tracing::warn!(instance.id = %id, ?fault, "the subscription is not what it should be");
-        let Some(url) = self.url_to_repair().await else {
+        let Some(url) = url else {
             tracing::warn!(instance.id = %id, "the webhook URL is not known, so that the subscription is not repaired: set PublicUrl");
             return Repair::Failed;
         };
-        let held = session.outside.subscriptions(&session.lease, session.clock);
+        let held = self.held;
         match held.get(id).await {
             Ok(Some(stored)) if stored.version == session.instance.version => {}
             Ok(_) => return Repair::Overtaken,
             Err(error) => return failed(id, &error),
         }
-        let settled = match timeout(REPAIRING, Box::pin(settle(&held, id, &url))).await {
+        let settled = match timeout(REPAIRING, Box::pin(settle(held, id, url))).await {
             Ok(Ok(settled)) => settled,
             Ok(Err(error)) => return failed(id, &error),
             Err(elapsed) => return failed(id, &elapsed),
@@ -249,18 +258,6 @@ impl<O: Outside> Subject<'_, O> {
             Some(found) => Repair::Answered(found.fault, refused),
             None => Repair::Failed,
         }
-    }
-
-    /// Where the repaired subscription must post: where nothing else is known, as Close has it.
-    async fn url_to_repair(&self) -> Option<String> {
-        let instance = &self.session.instance;
-        if let Some(url) = self.url(instance) {
-            return Some(url);
-        }
-        let id = instance.subscription_id.as_deref()?;
-        let found = self.session.outside.subscription(self.account, id);
-        let found = timeout(WATCHING, found).await.ok()?.ok()??;
-        Some(found.url).filter(|url| !url.is_empty())
     }
 }
 

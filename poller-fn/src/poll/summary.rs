@@ -30,7 +30,7 @@ pub struct Summary {
     pub missed: usize,
     /// The share of missed deliveries, where reconciliations have counted enough.
     pub missed_percent: Option<u64>,
-    /// What a reconciliation had to do about its subscription.
+    /// The result of the repair of the subscription, if it had a fault.
     pub subscription: Option<SubscriptionResult>,
     /// Records that are not wanted: by the condition of the query, or because another resource publishes them.
     pub filtered: usize,
@@ -58,7 +58,7 @@ pub struct Summary {
     pub suspended: bool,
 }
 
-/// What became of a subscription that was not what it should be.
+/// The result of the repair of a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SubscriptionResult {

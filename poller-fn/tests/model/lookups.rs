@@ -1,4 +1,4 @@
-//! What a poll may publish without some of its custom fields: the records that it had to look up by themselves, and could not.
+//! Lookups of single records that failed. A poll may publish these records without some of their custom fields.
 //!
 //! The poller looks up each record that a later batch of a page does not show in the same version. Once a lookup fails, or
 //! Close asks for a pause after one, the poller may leave out the lookups that follow. Nothing else excuses a record.
@@ -55,7 +55,7 @@ impl Lookups {
         }
     }
 
-    /// What the first batch showed and a later one does not is to be looked up.
+    /// Records that the first batch shows and a later batch does not must be looked up.
     fn tear(&mut self, search: &Search, shown: &HashSet<Version>) {
         let plain = plain(search);
         let same = self.first.iter().filter(|(first, _)| *first == plain);

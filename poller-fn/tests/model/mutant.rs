@@ -13,7 +13,6 @@ use shared::close::list::{List, Listed};
 use shared::close::page::{Page, Request};
 use shared::close::search::{Search, Selectors};
 use shared::close::timestamp;
-use shared::close::webhook::Subscription;
 use shared::event::Event;
 use shared::event::bus::publication::{Fate, Publication};
 use shared::event::entry::PutEventsEntry;
@@ -373,14 +372,6 @@ impl Outside for Mutated<'_> {
         self.seat.probe(account).await
     }
 
-    async fn subscription(
-        &self,
-        account: Account<'_>,
-        id: &str,
-    ) -> Result<Option<Subscription>, CloseError> {
-        self.seat.subscription(account, id).await
-    }
-
     fn public_url(&self) -> Option<&str> {
         self.seat.public_url()
     }
@@ -390,7 +381,7 @@ impl Outside for Mutated<'_> {
         lease: &'a Lease,
         clock: &'a Clock,
     ) -> impl shared::subscription::outside::Outside + 'a {
-        self.has_repaired.set(true);
+        self.has_repaired.set(self.is_paused());
         self.seat.subscriptions(lease, clock)
     }
 

@@ -1,4 +1,4 @@
-//! What a poll touches, as the seat of its invocation lets it.
+//! Close, the tables and the bus, with the faults that are planned for an invocation.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,7 +8,6 @@ use serde_json::value::RawValue;
 use shared::close::client::{Account, Answer};
 use shared::close::error::CloseError;
 use shared::close::page::{Page, Request};
-use shared::close::webhook::Subscription;
 use shared::event::Event;
 use shared::event::bus::publication::{Fate, Publication};
 use shared::event::entry::PutEventsEntry;
@@ -134,14 +133,6 @@ impl Outside for Seat {
 
     async fn probe(&self, _: Account<'_>) -> Result<(), CloseError> {
         self.ask(|_| Ok(())).await.map(drop)
-    }
-
-    async fn subscription(
-        &self,
-        _: Account<'_>,
-        id: &str,
-    ) -> Result<Option<Subscription>, CloseError> {
-        self.webhook(id).await
     }
 
     fn public_url(&self) -> Option<&str> {

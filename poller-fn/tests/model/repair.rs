@@ -1,4 +1,4 @@
-//! What the repair of a subscription touches: Close and the instance's item. Every call can fail.
+//! Close's subscription and the instance's item, for the repair of a subscription. Every call can fail.
 
 use jiff::Timestamp;
 use shared::close::client::Account;
@@ -11,7 +11,7 @@ use shared::instance::Instance;
 use shared::instance::id::InstanceId;
 use shared::store::error::TableError;
 use shared::store::instances::lease::Lease;
-use shared::subscription::outside::Outside;
+use shared::subscription::outside::{Outside, Webhooks};
 
 use crate::close::webhooks::{listed, parsed};
 use crate::seat::Seat;
@@ -23,15 +23,17 @@ pub(crate) struct Repair<'a> {
     pub(crate) clock: &'a Clock,
 }
 
-impl Outside for Repair<'_> {
+impl Webhooks for Seat {
     async fn webhooks(&self, _: Account<'_>) -> Result<Vec<ListedSubscription>, CloseError> {
-        let all = self.seat.ask(|world| Ok(world.webhooks.borrow().list()));
+        let all = self.ask(|world| Ok(world.webhooks.borrow().list()));
         let all = all.await?.body.into_iter();
         Ok(all.filter_map(|one| parsed(&one)).collect())
     }
 
     async fn webhook(&self, _: Account<'_>, id: &str) -> Result<Option<Subscription>, CloseError> {
-        self.seat.webhook(id).await
+        let id = id.to_owned();
+        let found = self.ask(move |world| Ok(world.webhooks.borrow().read(&id)));
+        Ok(found.await?.body.and_then(|one| parsed(&one)))
     }
 
     async fn create_webhook(
@@ -42,7 +44,6 @@ impl Outside for Repair<'_> {
     ) -> Result<CreatedSubscription, CloseError> {
         let (url, events) = (url.to_owned(), events.to_vec());
         let made = self
-            .seat
             .ask(move |world| world.webhooks.borrow_mut().create(&url, &events))
             .await?;
         parsed(&made.body).ok_or_else(|| CloseError::Unavailable("not read".to_owned()))
@@ -56,7 +57,7 @@ impl Outside for Repair<'_> {
     ) -> Result<Option<Vec<ListedEvent>>, CloseError> {
         let (id, url, events) = (id.to_owned(), wanted.url.to_owned(), wanted.events.to_vec());
         let status = wanted.status;
-        let set = self.seat.ask(move |world| {
+        let set = self.ask(move |world| {
             let wanted = Wanted {
                 url: &url,
                 events: &events,
@@ -69,11 +70,19 @@ impl Outside for Repair<'_> {
 
     async fn delete_webhook(&self, _: Account<'_>, id: &str) -> Result<(), CloseError> {
         let id = id.to_owned();
-        let deleted = self.seat.ask(move |world| {
+        let deleted = self.ask(move |world| {
             world.webhooks.borrow_mut().delete(&id);
             Ok(())
         });
         deleted.await.map(drop)
+    }
+}
+
+impl Outside for Repair<'_> {
+    type Close = Seat;
+
+    fn close(&self) -> &Self::Close {
+        self.seat
     }
 
     async fn get(&self, _: InstanceId) -> Result<Option<Instance>, TableError> {

@@ -10,14 +10,12 @@ use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use shared::close::client::Answer;
 use shared::close::error::CloseError;
 use shared::close::page::{Page, Request};
-use shared::close::webhook::Subscription;
 use shared::event::Event;
 use shared::event::bus::publication::Fate;
 use shared::store::error::TableError;
 use tokio::task::spawn_local;
 use tokio::time::sleep;
 
-use crate::close::webhooks::parsed;
 use crate::history::{Fault, Poll, Polled, Trouble};
 use crate::lookups::Lookups;
 use crate::reading::Reading;
@@ -229,16 +227,6 @@ impl Seat {
             self.excuse();
         }
         result
-    }
-
-    /// The subscription of this id at Close, if there is one.
-    ///
-    /// # Errors
-    /// As [`Self::ask`].
-    pub(crate) async fn webhook(&self, id: &str) -> Result<Option<Subscription>, CloseError> {
-        let id = id.to_owned();
-        let found = self.ask(move |world| Ok(world.webhooks.borrow().read(&id)));
-        Ok(found.await?.body.and_then(|one| parsed(&one)))
     }
 
     /// Notes what a page shows.

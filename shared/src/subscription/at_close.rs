@@ -2,7 +2,7 @@
 
 use super::error::{SubscriptionError, is_locked};
 use super::offer;
-use super::outside::Outside;
+use super::outside::{Outside, Webhooks as _};
 use super::removal::{self, Staying};
 use super::state::{SubscriptionAtClose, SubscriptionState};
 use crate::close::client::Account;
@@ -20,7 +20,7 @@ pub async fn ids_at<O: Outside>(
     account: Account<'_>,
     url: &str,
 ) -> Result<Vec<String>, SubscriptionError> {
-    let listed = outside.webhooks(account).await?.into_iter();
+    let listed = outside.close().webhooks(account).await?.into_iter();
     let ids = listed.filter(|one| one.url == url).map(|one| one.id);
     Ok(ids.collect())
 }
@@ -36,7 +36,7 @@ pub async fn make<O: Outside>(
     events: &[SubscribedEvent],
 ) -> Result<CreatedSubscription, CloseError> {
     offer::ask(events, |events| async move {
-        outside.create_webhook(account, url, &events).await
+        outside.close().create_webhook(account, url, &events).await
     })
     .await
 }
@@ -53,7 +53,7 @@ pub async fn ensure<O: Outside>(
     wanted: &Wanted<'_>,
     staying: &mut Staying,
 ) -> Result<Option<SubscriptionState>, SubscriptionError> {
-    let listed = outside.webhooks(account).await?;
+    let listed = outside.close().webhooks(account).await?;
     let same = listed.iter().find(|one| one.id == named);
     let subscription = match same {
         Some(found) if found.is(wanted) => SubscriptionAtClose::new(named, &found.status),
@@ -90,7 +90,7 @@ async fn set<O: Outside>(
             events: &events,
             ..*wanted
         };
-        outside.set_webhook(account, id, &wanted).await
+        outside.close().set_webhook(account, id, &wanted).await
     })
     .await
 }

@@ -1,6 +1,6 @@
 //! What Close says of a subscription.
 
-use super::outside::Outside;
+use super::outside::{Outside, Webhooks as _};
 use super::state::{SubscriptionAtClose, SubscriptionState};
 use crate::close::client::Account;
 use crate::close::webhook::SubscribedEvent;
@@ -12,7 +12,7 @@ pub async fn describe<O: Outside>(
     id: &str,
     wanted: &[SubscribedEvent],
 ) -> SubscriptionState {
-    match outside.webhook(account, id).await {
+    match outside.close().webhook(account, id).await {
         Ok(Some(found)) => {
             SubscriptionState::AtClose(SubscriptionAtClose::found(id, found, wanted))
         }

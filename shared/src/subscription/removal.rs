@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use secrecy::SecretString;
 
 use super::error::{SubscriptionError, is_shut_out};
-use super::outside::Outside;
+use super::outside::{Outside, Webhooks as _};
 use crate::close::client::Account;
 use crate::instance::FormerSubscription;
 
@@ -39,7 +39,7 @@ pub async fn remove<O: Outside>(
     account: Account<'_>,
     id: &str,
 ) -> Result<bool, SubscriptionError> {
-    match outside.delete_webhook(account, id).await {
+    match outside.close().delete_webhook(account, id).await {
         Ok(()) => Ok(true),
         Err(error) if is_shut_out(&error) => {
             tracing::warn!(subscription.id = id, %error, "the subscription stays at Close");
@@ -61,7 +61,7 @@ pub async fn remove_all<O: Outside>(
     keep: Option<&str>,
     staying: &mut Staying,
 ) -> Result<(), SubscriptionError> {
-    let listed = match outside.webhooks(account).await {
+    let listed = match outside.close().webhooks(account).await {
         Err(error) if is_shut_out(&error) => Vec::new(),
         listed => listed?,
     };

@@ -1,15 +1,13 @@
 //! What a reconciliation measures.
 
 use local_stack::close::data::change::Change;
-use local_stack::close::faults::fault::CloseFault;
-use local_stack::close::faults::request_match::RequestMatch;
 use serde_json::json;
 
 use super::{assert_reached, is_reached};
 use crate::functions::POLLER;
 use crate::metric_lines::last;
 use crate::owner::{Owner, set_attribute};
-use crate::stream::{pause, reconciled};
+use crate::stream::{pause, reconciled, refuse_changes};
 use crate::world::{PATIENCE, World, ago};
 
 /// An instance whose subscription has delivered for an hour, as reconciliations have seen it.
@@ -67,9 +65,7 @@ async fn a_subscription_that_is_down_is_an_alarm_until_it_is_repaired() {
     let world = World::start().await;
     let owner = delivering(&world).await;
     pause(&owner).await;
-    let path = format!("/webhook/{}/", owner.subscription_id().await.unwrap());
-    let refused = RequestMatch::to(&path).method("PUT").times(100);
-    world.close.fail(refused, CloseFault::status(403));
+    refuse_changes(&owner).await;
     create_leads(&world, 12);
 
     world.poll(owner.id).await;

@@ -9,7 +9,7 @@ use local_stack::control::fault::{Calls, Failure, Fault};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::{pause, published, reconciled};
+use super::{pause, published, reconciled, refuse_changes};
 use crate::owner::{Owner, deliver_signed};
 use crate::subscription::{covered, covering};
 use crate::world::{API_KEY, PATIENCE, World, ago, texts};
@@ -146,11 +146,7 @@ async fn a_subscription_that_cannot_be_repaired_is_down_until_it_is() {
     let world = World::start().await;
     let owner = start(&world).await;
     pause(&owner).await;
-    let path = format!("/webhook/{}/", owner.subscription_id().await.unwrap());
-    let refused = RequestMatch::to(&path).method("PUT");
-    world
-        .close
-        .fail(refused.times(100), CloseFault::status(403));
+    let path = refuse_changes(&owner).await;
     for _ in 0..2 {
         let lead = create_lead(&world, 10);
         let summary = world.poll(owner.id).await;

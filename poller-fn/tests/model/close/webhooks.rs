@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shared::close::error::CloseError;
 use shared::close::webhook::{ListedEvent, SubscribedEvent, SubscriptionStatus, Wanted};
 
-/// What Close has of webhooks.
+/// The webhook subscription at Close.
 #[derive(Debug, Default)]
 pub(crate) struct Webhooks {
     pub(crate) subscription: Option<AtClose>,
@@ -115,7 +115,7 @@ pub(crate) fn listed(events: &[SubscribedEvent]) -> Vec<ListedEvent> {
     parsed(&json!(events)).unwrap_or_default()
 }
 
-/// What Close has answered, as its client reads it.
+/// Parses an answer of Close as its client does.
 pub(crate) fn parsed<T: DeserializeOwned>(json: &Value) -> Option<T> {
     shared::json::read(&json.to_string()).ok()
 }
